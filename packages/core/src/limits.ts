@@ -1,0 +1,64 @@
+/**
+ * Every bound of FPZK, with its reason. `docs/limits.md` lists them; a test ties the two.
+ */
+import { assert } from "./assert.js";
+
+/** Bytes of one name (namespace, service, instance id, group, version, region, zone). */
+export const NAME_MAX_BYTES = 200;
+/** Bytes of one encoded instance body: endpoints and metadata. Keeps a record far below a frame. */
+export const BODY_MAX_BYTES = 16 * 1024;
+/** Endpoints of one instance. */
+export const ENDPOINT_COUNT_MAX = 16;
+/** Metadata entries of one instance. */
+export const METADATA_COUNT_MAX = 64;
+/** Instances that one session may hold. */
+export const SESSION_INSTANCE_COUNT_MAX = 20_000;
+/** Services that one session may watch. */
+export const SESSION_WATCH_COUNT_MAX = 4_096;
+/** Sessions on one node. */
+export const SESSION_COUNT_MAX = 50_000;
+/** Leases without a session (REST and foreign faces) on one node. */
+export const LEASE_COUNT_MAX = 500_000;
+/** Services in one namespace; a service is created by its first registration. */
+export const SERVICE_COUNT_MAX = 200_000;
+/** Records in one node's table, tombstones included. */
+export const RECORD_COUNT_MAX = 4_000_000;
+/** Instances in one `register` message: what a client may pipeline at once. */
+export const REGISTER_BATCH_COUNT_MAX = 1_000;
+/** Bytes of one frame of a session, from the client. */
+export const SESSION_FRAME_MAX_BYTES = 4 * 1024 * 1024;
+/** Bytes of one frame between peers. */
+export const PEER_FRAME_MAX_BYTES = 4 * 1024 * 1024;
+/** Bytes of records in one delta or one part of a snapshot: one turn's work, no loop stalls. */
+export const DELTA_MAX_BYTES = 256 * 1024;
+/** Bytes that may wait in one session's socket before it counts as slow. */
+export const SESSION_QUEUE_MAX_BYTES = 1024 * 1024;
+/** Bytes that may wait in one peer link before pushes pause. */
+export const LINK_QUEUE_MAX_BYTES = 4 * 1024 * 1024;
+/** Bytes of one HTTP body. */
+export const HTTP_BODY_MAX_BYTES = 1024 * 1024;
+/** Nodes of one cluster. */
+export const NODE_COUNT_MAX = 1_024;
+/** Origins in one digest: nodes x scopes x generations not yet collected. */
+export const ORIGIN_COUNT_MAX = 8_192;
+/** Weight of an instance. */
+export const WEIGHT_MAX = 10_000;
+export const WEIGHT_DEFAULT = 100;
+/** Bounds of a lease's ttl. */
+export const LEASE_TTL_MIN_MS = 1_000;
+export const LEASE_TTL_MAX_MS = 3_600_000;
+export const LEASE_TTL_DEFAULT_MS = 30_000;
+/** Requests routed to another node and not yet answered. */
+export const ROUTE_PENDING_COUNT_MAX = 10_000;
+/** Drains running on one node. */
+export const DRAIN_COUNT_MAX = 10_000;
+
+assert(
+  DELTA_MAX_BYTES + 2 * BODY_MAX_BYTES <= PEER_FRAME_MAX_BYTES,
+  "a delta and one more record must fit a peer frame",
+);
+assert(
+  DELTA_MAX_BYTES + 2 * BODY_MAX_BYTES <= SESSION_FRAME_MAX_BYTES,
+  "a snapshot part and one more record must fit a session frame",
+);
+assert(SESSION_QUEUE_MAX_BYTES > DELTA_MAX_BYTES, "a session's queue must hold one snapshot part");

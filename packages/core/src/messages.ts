@@ -1,0 +1,411 @@
+/**
+ * Every message between a client and a node, and between nodes, as values.
+ *
+ * `@fpzk/protocol` encodes them; core consumes and produces them. One change stream serves peers
+ * and subscribers: {@link RecordGroup}s are the same in a delta, a snapshot and a change.
+ * Byte arrays in messages produced by core are views into its table: encode or copy them before
+ * the next `step`.
+ */
+import type { ErrorCode } from "./errors.js";
+import type { ContentDigest } from "./hash.js";
+import type { NodeStatus } from "./instance.js";
+import type {
+  InstanceState,
+  Origin,
+  RegistryRecord,
+  RemovalReason,
+  Scope,
+  Stamp,
+} from "./record.js";
+
+/** Version of the session and peer protocols; raised only by a change that is not an addition. */
+export const PROTOCOL_VERSION = 1;
+
+/** Records of one origin, in ascending version order. */
+export interface RecordGroup {
+  readonly origin: Origin;
+  readonly records: readonly RegistryRecord[];
+}
+
+/** How much of one origin a replica holds: every record up to `version` was seen. */
+export interface OriginVersion {
+  readonly origin: Origin;
+  readonly version: number;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Session: client to node
+
+/** First message on a session. Answered by `welcome`, or `refused` with requestId 0 and a close. */
+export interface HelloMessage {
+  readonly type: "hello";
+  readonly protocolVersion: number;
+  readonly namespace: string;
+  /** Token, or empty when the node asks for none. */
+  readonly token: string;
+  /** Stable for one process; two sessions with one client id: the higher session number lives. */
+  readonly clientId: string;
+  /** Rises with each connection of this process, from 1; the `session` part of its stamps. */
+  readonly sessionNumber: number;
+  readonly region: string;
+  readonly zone: string;
+  /** Name and version of the library, for people. */
+  readonly agent: string;
+}
+
+export interface RegisterItem {
+  readonly service: string;
+  readonly id: string;
+  /** 0: the node takes the highest it knows plus one and answers it. Else what it answered before. */
+  readonly incarnation: number;
+  /** 0: the node sets it. Else what it answered before, so that age survives a reconnect. */
+  readonly since: number;
+  readonly state: InstanceState;
+  readonly scope: Scope;
+  readonly body: Uint8Array;
+}
+
+/** Registers instances, or replaces what this session registered. Answered by `registered`. */
+export interface RegisterMessage {
+  readonly type: "register";
+  readonly requestId: number;
+  readonly items: readonly RegisterItem[];
+}
+
+/** Removes one instance of this session. Answered by `done`. */
+export interface DeregisterMessage {
+  readonly type: "deregister";
+  readonly requestId: number;
+  readonly service: string;
+  readonly id: string;
+  readonly reason: RemovalReason;
+}
+
+/** Sets up, offline or draining. Answered by `done`; for draining, by `drained` when it is over. */
+export interface SetStateMessage {
+  readonly type: "set-state";
+  readonly requestId: number;
+  readonly service: string;
+  readonly id: string;
+  readonly state: InstanceState;
+  /** For draining: how long to wait for confirmations, in ms. */
+  readonly timeoutMs: number;
+}
+
+/**
+ * Watches a service. Answered by `snapshot` parts, the last one `isFinal`, then `change`s.
+ *
+ * With a position, the node may answer `unchanged` (equal digest) or only what the position lacks.
+ */
+export interface WatchMessage {
+  readonly type: "watch";
+  readonly requestId: number;
+  readonly service: string;
+  readonly position: readonly OriginVersion[];
+  readonly digest: ContentDigest;
+}
+
+export interface UnwatchMessage {
+  readonly type: "unwatch";
+  readonly service: string;
+}
+
+/** Asks for one service once. Answered by `snapshot` parts that carry the request id. */
+export interface QueryMessage {
+  readonly type: "query";
+  readonly requestId: number;
+  readonly service: string;
+}
+
+/** Keeps the session alive. Answered by `pong`. */
+export interface HeartbeatMessage {
+  readonly type: "heartbeat";
+  readonly sequence: number;
+  /** Asks for the digests of all watched services, to verify the views. */
+  readonly wantsDigests: boolean;
+}
+
+/** This subscriber no longer picks the draining instance (P7). No answer. */
+export interface ConfirmMessage {
+  readonly type: "confirm";
+  readonly service: string;
+  readonly id: string;
+  readonly stamp: Stamp;
+}
+
+/** Ends the session on purpose: what it still holds is deregistered, nothing becomes suspect. */
+export interface GoodbyeMessage {
+  readonly type: "goodbye";
+}
+
+export type SessionRequest =
+  | HelloMessage
+  | RegisterMessage
+  | DeregisterMessage
+  | SetStateMessage
+  | WatchMessage
+  | UnwatchMessage
+  | QueryMessage
+  | HeartbeatMessage
+  | ConfirmMessage
+  | GoodbyeMessage;
+
+// ---------------------------------------------------------------------------------------------
+// Session: node to client
+
+export interface WelcomeMessage {
+  readonly type: "welcome";
+  readonly nodeId: string;
+  readonly generation: number;
+  readonly region: string;
+  readonly heartbeatIntervalMs: number;
+  readonly ttlMs: number;
+  /** On loss of this connection, wait this long before connecting again (herds are spread). */
+  readonly reconnectDelayMs: number;
+  /** False while the node is warming up: watches are answered later. */
+  readonly isReady: boolean;
+}
+
+/** One node as the answering node sees it. */
+export interface MemberView {
+  readonly nodeId: string;
+  readonly generation: number;
+  readonly region: string;
+  readonly zone: string;
+  readonly address: string;
+  readonly tls: boolean;
+  readonly status: NodeStatus;
+}
+
+/** All nodes, whenever one changes: where to reconnect, and what is orphaned or unreachable. */
+export interface MembersMessage {
+  readonly type: "members";
+  readonly members: readonly MemberView[];
+}
+
+export interface RegisteredItem {
+  readonly service: string;
+  readonly id: string;
+  /** The record's stamp now; undefined when refused. */
+  readonly stamp: Stamp | undefined;
+  readonly since: number;
+  readonly code: ErrorCode | undefined;
+  readonly message: string;
+}
+
+export interface RegisteredMessage {
+  readonly type: "registered";
+  readonly requestId: number;
+  readonly items: readonly RegisteredItem[];
+}
+
+export interface DoneMessage {
+  readonly type: "done";
+  readonly requestId: number;
+}
+
+export interface RefusedMessage {
+  readonly type: "refused";
+  readonly requestId: number;
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+/** A drain is over: everyone confirmed (`unconfirmed` empty), or the time was up. */
+export interface DrainedMessage {
+  readonly type: "drained";
+  readonly requestId: number;
+  readonly confirmedCount: number;
+  /** `nodeId` or `nodeId/clientId` of those that did not confirm in time; at most 100. */
+  readonly unconfirmed: readonly string[];
+}
+
+export type SnapshotKind = "full" | "delta" | "unchanged";
+
+/**
+ * A part of the answer to a watch or query.
+ *
+ * `full`: all records of the service; after the final part, an instance the holder has and the
+ * answer lacks was removed, if and only if `position` covers its version (`collected`), because
+ * then the node has seen it. `delta`: what the watch's position lacked. `unchanged`: nothing.
+ */
+export interface SnapshotMessage {
+  readonly type: "snapshot";
+  readonly requestId: number;
+  readonly service: string;
+  readonly kind: SnapshotKind;
+  /** The completeness mark: nothing is complete before it. */
+  readonly isFinal: boolean;
+  readonly groups: readonly RecordGroup[];
+  /** In the final part: what the node has seen of every origin. */
+  readonly position: readonly OriginVersion[];
+  /** In the final part: digest of the node's live records of the service. */
+  readonly digest: ContentDigest;
+}
+
+/** What changed in a watched service since the last message about it; tombstones included. */
+export interface ChangeMessage {
+  readonly type: "change";
+  readonly service: string;
+  readonly groups: readonly RecordGroup[];
+  /** Digest of the node's live records of the service after these changes. */
+  readonly digest: ContentDigest;
+}
+
+export interface PongMessage {
+  readonly type: "pong";
+  readonly sequence: number;
+  /** Present when asked for. */
+  readonly digests: readonly { readonly service: string; readonly digest: ContentDigest }[];
+}
+
+/** Another process claimed this id with a higher stamp: stop, do not duel. */
+export interface SupersededMessage {
+  readonly type: "superseded";
+  readonly service: string;
+  readonly id: string;
+  /** The winning stamp. */
+  readonly stamp: Stamp;
+  /** False when the winner is a tombstone or suspect: register again above its incarnation. */
+  readonly isAlive: boolean;
+}
+
+/** The node is about to close this session: connect to another one after the delay. */
+export interface MoveMessage {
+  readonly type: "move";
+  readonly delayMs: number;
+  /** For people: shutdown, rebalance. */
+  readonly reason: string;
+}
+
+export type SessionMessage =
+  | WelcomeMessage
+  | MembersMessage
+  | RegisteredMessage
+  | DoneMessage
+  | RefusedMessage
+  | DrainedMessage
+  | SnapshotMessage
+  | ChangeMessage
+  | PongMessage
+  | SupersededMessage
+  | MoveMessage;
+
+// ---------------------------------------------------------------------------------------------
+// Peers
+
+/** One origin in a digest. */
+export interface DigestEntry {
+  readonly origin: Origin;
+  /** Highest version seen. */
+  readonly version: number;
+  /** Tombstones up to this version may be gone: a peer below it is reset, not patched. */
+  readonly watermark: number;
+  /** Sum of the live records' digests. */
+  readonly content: ContentDigest;
+}
+
+/** What a replica holds; sent each round and on connect. Also the heartbeat of the link. */
+export interface DigestMessage {
+  readonly type: "digest";
+  readonly entries: readonly DigestEntry[];
+  /** Highest collected generation by node id: origins at or below it are gone for good. */
+  readonly floors: readonly { readonly nodeId: string; readonly generation: number }[];
+  /** Nodes this one hears over a link of its own. */
+  readonly hears: readonly string[];
+  /** False while the sender is still filling: its lacking records prove nothing. */
+  readonly isReady: boolean;
+}
+
+/** Records of one origin: complete for versions in (from, to]. */
+export interface DeltaGroup extends RecordGroup {
+  /** The receiver must hold at least this version, else it asks for repair. */
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface DeltaMessage {
+  readonly type: "delta";
+  readonly groups: readonly DeltaGroup[];
+}
+
+/**
+ * The receiver was away too long to be patched: drop what is not its own, then take the deltas.
+ *
+ * Sent part by part; the receiver swaps its content at the final part, so that no view shrinks
+ * in between.
+ */
+export interface ResetMessage {
+  readonly type: "reset";
+  /** Only these origins, or all when empty. */
+  readonly origins: readonly Origin[];
+  readonly groups: readonly RecordGroup[];
+  readonly isFinal: boolean;
+  /** In the final part: the position that the content stands for. */
+  readonly entries: readonly DigestEntry[];
+  readonly floors: readonly { readonly nodeId: string; readonly generation: number }[];
+}
+
+/** A message to a node that may not be a direct neighbour; passed on at most `hops` times. */
+export interface RouteMessage {
+  readonly type: "route";
+  readonly to: string;
+  readonly from: string;
+  readonly hops: number;
+  readonly payload: RoutePayload;
+}
+
+export type RoutePayload =
+  /** All subscribers of `from` no longer pick the draining record, or these did not confirm. */
+  | {
+      readonly kind: "drain-confirm";
+      readonly namespace: string;
+      readonly service: string;
+      readonly id: string;
+      readonly stamp: Stamp;
+      readonly confirmedCount: number;
+      readonly unconfirmed: readonly string[];
+    }
+  /** The canary with this counter was seen. */
+  | { readonly kind: "canary-echo"; readonly counter: number; readonly region: string }
+  /** Something to do with a lease or instance that the receiver owns. */
+  | {
+      readonly kind: "command";
+      readonly commandId: number;
+      readonly command: RoutedCommand;
+    }
+  | {
+      readonly kind: "command-result";
+      readonly commandId: number;
+      readonly code: ErrorCode | undefined;
+      readonly message: string;
+      readonly stamp: Stamp | undefined;
+      readonly confirmedCount: number;
+      readonly unconfirmed: readonly string[];
+    };
+
+/** What can be asked of an instance's owner from another node. */
+export type RoutedCommand =
+  | {
+      readonly kind: "renew";
+      readonly namespace: string;
+      readonly service: string;
+      readonly id: string;
+    }
+  | {
+      readonly kind: "deregister";
+      readonly namespace: string;
+      readonly service: string;
+      readonly id: string;
+      readonly reason: RemovalReason;
+    }
+  | {
+      readonly kind: "set-state";
+      readonly namespace: string;
+      readonly service: string;
+      readonly id: string;
+      readonly state: InstanceState;
+      readonly timeoutMs: number;
+    };
+
+export type PeerMessage = DigestMessage | DeltaMessage | ResetMessage | RouteMessage;

@@ -1,0 +1,82 @@
+/**
+ * The data plane's contract: an immutable picker, replaced when the view changes.
+ *
+ * A pick never waits and allocates nothing that a profile would show. What changes between picks
+ * (requests in flight) lives in the candidates' {@link LoadCounter}s, which outlive pickers.
+ *
+ * @see grpc-node `packages/grpc-js/src/picker.ts` for the idea of replacing pickers.
+ */
+import type { InstanceDescription, Liveness } from "../instance.js";
+import type { Random } from "../random.js";
+import type { InstanceState, Stamp } from "../record.js";
+
+/** Requests of this process that an instance has not answered yet. */
+export interface LoadCounter {
+  activeCount: number;
+}
+
+/** One instance as a view shows it and a picker chooses from. */
+export interface ViewInstance {
+  readonly namespace: string;
+  readonly service: string;
+  readonly id: string;
+  readonly stamp: Stamp;
+  /** Packed hybrid clock of its first registration; smaller is older. */
+  readonly since: number;
+  /** The instance's word and the operator's over it. */
+  readonly state: InstanceState;
+  readonly liveness: Liveness;
+  /** The description's weight, or the operator's. */
+  readonly weight: number;
+  readonly description: InstanceDescription;
+  /** Node id of the record's owner. */
+  readonly ownerNodeId: string;
+  readonly load: LoadCounter;
+}
+
+export interface PickContext {
+  /** For `hash` policies: equal keys go to the same instance. Absent: an empty key. */
+  readonly key?: string;
+  /** Ids not to pick, for a retry elsewhere; ignored when nothing else is left. */
+  readonly excluded?: ReadonlySet<string>;
+}
+
+export interface Picker {
+  /** One instance, or undefined when there is none to pick. */
+  pick(context?: PickContext): ViewInstance | undefined;
+}
+
+export const PolicyName = {
+  random: "random",
+  roundRobin: "round-robin",
+  weighted: "weighted",
+  leastRequest: "least-request",
+  rendezvous: "rendezvous",
+  oldest: "oldest",
+} as const;
+export type PolicyName = (typeof PolicyName)[keyof typeof PolicyName];
+
+/** Where the caller is; equal names are near. */
+export interface CallerLocality {
+  readonly region: string;
+  readonly zone: string;
+}
+
+export interface PickerOptions {
+  readonly policy: PolicyName;
+  readonly random: Random;
+  readonly caller: CallerLocality;
+  /**
+   * Regions after the caller's own, in the order to fail over; those not named come last, all
+   * together.
+   */
+  readonly regionOrder: readonly string[];
+  /**
+   * Below this share of usable instances (0 to 1) of all that are neither offline nor draining,
+   * health is ignored and all are picked: better some failures than a herd on the rest.
+   * Default 0.5 (Envoy's panic threshold).
+   */
+  readonly panicRatio: number;
+  /** Whether same zone, then same region come first. Default true. */
+  readonly prefersNear: boolean;
+}

@@ -1,0 +1,3 @@
+export * from "./logger.js";
+export * from "./options.js";
+export * from "./registry-port.js";

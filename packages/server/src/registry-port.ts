@@ -1,0 +1,114 @@
+/**
+ * What a face (REST, and later foreign protocols) sees of a node: the only door.
+ *
+ * Faces map their words to these and back; they never see the server, its sockets or its core.
+ * Refusals are {@link RegistryError}s.
+ */
+import type {
+  ContentDigest,
+  Grants,
+  InstanceDescription,
+  InstanceState,
+  MemberView,
+  OriginVersion,
+  OverrideDescription,
+  RemovalReason,
+  Scope,
+  SessionMessage,
+  Stamp,
+  ViewInstance,
+} from "@fpzk/core";
+
+/** Who asks: proved by the authenticator before the port is called. */
+export interface Principal {
+  /** For audit and logs: a token's subject, `anonymous`, or a certificate's name. Never a secret. */
+  readonly name: string;
+  /** Rights by namespace; `*` is every namespace. */
+  readonly grantsOf: (namespace: string) => Grants;
+}
+
+export interface InstanceAddress {
+  readonly namespace: string;
+  readonly service: string;
+  readonly id: string;
+}
+
+export interface LeaseRegistration extends InstanceAddress {
+  readonly description: InstanceDescription;
+  readonly scope: Scope;
+  readonly state: InstanceState;
+  readonly ttlMs: number;
+}
+
+export interface DrainOutcome {
+  readonly confirmedCount: number;
+  readonly unconfirmed: readonly string[];
+}
+
+/** One complete answer about a service. */
+export interface ServiceAnswer {
+  readonly namespace: string;
+  readonly service: string;
+  readonly instances: readonly ViewInstance[];
+  readonly digest: ContentDigest;
+  readonly position: readonly OriginVersion[];
+}
+
+export interface ServiceSummary {
+  readonly service: string;
+  readonly instanceCount: number;
+  readonly upCount: number;
+}
+
+export interface NodeState {
+  readonly nodeId: string;
+  readonly region: string;
+  readonly zone: string;
+  readonly generation: number;
+  /** False while warming up or leaving; with the reason. */
+  readonly isReady: boolean;
+  readonly reason: string;
+}
+
+/** A running watch of one service; messages come in order through the listener. */
+export interface PortWatch {
+  close(): void;
+  /** The reader's socket is full: changes are dropped until resume, then one snapshot comes. */
+  pause(): void;
+  resume(): void;
+}
+
+export interface RegistryPort {
+  register(principal: Principal, registration: LeaseRegistration): Promise<{ stamp: Stamp }>;
+  /** Throws `not_found` when nobody knows the lease: register again. */
+  renew(principal: Principal, address: InstanceAddress): Promise<void>;
+  deregister(principal: Principal, address: InstanceAddress, reason: RemovalReason): Promise<void>;
+  /** For `draining` resolves when every subscriber confirmed or the time is up. */
+  setState(
+    principal: Principal,
+    address: InstanceAddress,
+    state: InstanceState,
+    timeoutMs: number,
+  ): Promise<DrainOutcome>;
+  /** An operator's word over the instance's own; `state` undefined lifts it. */
+  override(
+    principal: Principal,
+    address: InstanceAddress,
+    state: InstanceState | undefined,
+    description: OverrideDescription,
+    timeoutMs: number,
+  ): Promise<DrainOutcome>;
+  /** Throws `unavailable` while the node is warming up: "I know nothing yet" is not "none". */
+  query(principal: Principal, namespace: string, service: string): ServiceAnswer;
+  services(principal: Principal, namespace: string): readonly ServiceSummary[];
+  /** Starts with a snapshot (or what `position` lacks), then changes. */
+  watch(
+    principal: Principal,
+    namespace: string,
+    service: string,
+    from: { position: readonly OriginVersion[]; digest: ContentDigest },
+    listener: (message: SessionMessage) => void,
+  ): PortWatch;
+  nodes(): readonly MemberView[];
+  state(): NodeState;
+}
