@@ -315,7 +315,15 @@ export interface DigestMessage {
   readonly hears: readonly string[];
   /** False while the sender is still filling: its lacking records prove nothing. */
   readonly isReady: boolean;
+  /** What the sender asks for. */
+  readonly repair: RepairRequest;
 }
+
+/**
+ * `none`: a heartbeat, another link repairs the sender. `lagging`: send what the sender lacked a
+ * round ago. `now`: send all that it lacks.
+ */
+export type RepairRequest = "none" | "lagging" | "now";
 
 /** Records of one origin: complete for versions in (from, to]. */
 export interface DeltaGroup extends RecordGroup {

@@ -121,7 +121,12 @@ export type Effect =
       readonly code: ErrorCode;
       readonly message: string;
     }
-  | { readonly type: "send-link"; readonly link: LinkKey; readonly message: PeerMessage }
+  /** One message for all these links: encode it once. */
+  | {
+      readonly type: "send-links";
+      readonly links: readonly LinkKey[];
+      readonly message: PeerMessage;
+    }
   | { readonly type: "close-link"; readonly link: LinkKey; readonly reason: string }
   /** Connect to a peer; answer with `link-open` or `dial-failed`. */
   | { readonly type: "dial"; readonly address: string; readonly expectedNodeId: string | undefined }

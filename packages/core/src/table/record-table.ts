@@ -42,7 +42,8 @@ export interface RecordTable {
   find(key: RecordKey): Slot;
   /**
    * Stores a record under its key, replacing the one there whatever its stamp (the caller decided
-   * that). Copies `body`. The record's version must exceed every version of its origin in the table.
+   * that). Copies `body`. The record takes its place in its origin's list by version, found from
+   * the newest end: O(1) for the newest, which is the rule.
    */
   put(record: RegistryRecord): Slot;
   /** Forgets a key altogether. The slot may be used again. */
@@ -58,6 +59,14 @@ export interface RecordTable {
   originOf(slot: Slot): OriginIndex;
   serviceOf(slot: Slot): ServiceIndex;
 
+  /** A number of the owner's on a slot; 0 at first, kept by `put`, cleared by `remove`. */
+  tag(slot: Slot): number;
+  setTag(slot: Slot, tag: number): void;
+
+  /** The oldest record of an origin, or {@link NO_SLOT}. */
+  firstOf(origin: OriginIndex): Slot;
+  /** The next newer record of the same origin, or {@link NO_SLOT}. */
+  nextOf(slot: Slot): Slot;
   /** Slots of an origin with versions above `version`, ascending. */
   slotsAfter(origin: OriginIndex, version: number): Iterable<Slot>;
   /** Slots of a service: instances and overrides, tombstones included, in no stated order. */

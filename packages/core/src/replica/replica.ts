@@ -1,0 +1,362 @@
+/**
+ * One node's copy of all records: what it has seen, what it lacks, what wins.
+ *
+ * Scuttlebutt reconciliation (van Renesse et al. 2008, sections 3 and 4): each origin's writes are
+ * numbered from 1, so a copy is summed up by the highest version seen of every origin. A delta is
+ * all records of an origin above a version, in ascending order; it may be cut anywhere and is then
+ * still a prefix. A record that a later write of the same key replaced is simply absent.
+ *
+ * Departures from the paper: a key has one winner over all origins ({@link compareRecords}), so a
+ * record that lost is not kept; tombstones are collected after a time, and what a collected
+ * tombstone proved is kept as the origin's *watermark*: who stands below it is not patched but
+ * given everything ("reset"), and drops what the giver has seen and no longer holds.
+ *
+ * Does not talk to anyone and does not decide when to send: see peer-links.ts.
+ */
+import { assert } from "../assert.js";
+import type { ContentDigest } from "../hash.js";
+import type { DeltaGroup, DigestEntry, OriginVersion, RecordGroup } from "../messages.js";
+import {
+  compareOrigins,
+  compareRecords,
+  InstanceState,
+  type Origin,
+  type RecordKey,
+  type RegistryRecord,
+  RemovalReason,
+  Scope,
+  type Stamp,
+} from "../record.js";
+import {
+  NO_SLOT,
+  type OriginIndex,
+  type RecordTable,
+  type ServiceIndex,
+  type Slot,
+} from "../table/record-table.js";
+import { after, type Instant } from "../time.js";
+import { TombstoneQueue } from "./tombstone-queue.js";
+
+/** What the replica tells its owner about each change of the table, as it happens. */
+export interface ReplicaListener {
+  /**
+   * A record was written or replaced at a slot. `tag` is the lease that the slot had before.
+   */
+  recordChanged(slot: Slot, tag: number): void;
+  /** A record is gone without a tombstone of its own: a complete answer proved its removal. */
+  recordCollected(tombstone: RegistryRecord, tag: number): void;
+}
+
+/** A record as its writer gives it; the replica adds origin and version. */
+export type RecordDraft = Omit<RegistryRecord, "origin" | "version">;
+
+export interface ReplicaOptions {
+  readonly table: RecordTable;
+  readonly nodeId: string;
+  readonly generation: number;
+  /** How long tombstones are kept after this node saw them. */
+  readonly tombstoneTtlMs: number;
+  readonly listener: ReplicaListener;
+}
+
+/** `applied`: taken or already known. `gap`: earlier versions are missing, ask for repair. */
+export type ApplyOutcome = "applied" | "gap" | "refused";
+
+export class Replica {
+  readonly table: RecordTable;
+  readonly nodeId: string;
+  #generation: number;
+  readonly #tombstoneTtlMs: number;
+  readonly #listener: ReplicaListener;
+  readonly #tombstones = new TombstoneQueue();
+  /** By origin index. Invariant: no record of the origin has a version above it. */
+  readonly #seen: number[] = [];
+  /** By origin index: tombstones up to here may be gone. Invariant: watermark ≤ seen. */
+  readonly #watermarks: number[] = [];
+  /** By origin index: the origin was collected and must not come back. */
+  readonly #collected: boolean[] = [];
+  /** Node id → highest generation whose origins are collected for good. */
+  readonly #floors = new Map<string, number>();
+
+  constructor(options: ReplicaOptions) {
+    this.table = options.table;
+    this.nodeId = options.nodeId;
+    this.#generation = options.generation;
+    this.#tombstoneTtlMs = options.tombstoneTtlMs;
+    this.#listener = options.listener;
+  }
+
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** This node's own stream of one scope. */
+  ownOrigin(scope: Scope): Origin {
+    return { nodeId: this.nodeId, generation: this.#generation, scope };
+  }
+
+  isOwn(origin: Origin): boolean {
+    return origin.nodeId === this.nodeId && origin.generation === this.#generation;
+  }
+
+  /** Highest version seen of an origin; 0 for one never heard of. */
+  seenVersion(index: OriginIndex): number {
+    return this.#seen[index] ?? 0;
+  }
+
+  /** Origin indexes that anything was seen of and that are not collected. */
+  *origins(includesRegional: boolean): Iterable<OriginIndex> {
+    for (let index = 0; index < this.#seen.length; index += 1) {
+      if (this.#collected[index] === true || this.seenVersion(index) === 0) continue;
+      if (!includesRegional && this.table.origin(index).scope === Scope.region) continue;
+      yield index;
+    }
+  }
+
+  /** Writes a record as this node. Its stamp must beat the record of the key, if any (asserted). */
+  write(draft: RecordDraft, now: Instant): Slot {
+    const origin = this.ownOrigin(draft.scope);
+    const index = this.#track(origin);
+    const version = this.seenVersion(index) + 1;
+    assert(Number.isSafeInteger(version), `version ${version} must be a safe integer`);
+    const record: RegistryRecord = { ...draft, origin, version };
+    const slot = this.table.find(record);
+    if (slot !== NO_SLOT) {
+      const held = this.table.read(slot);
+      assert(
+        compareRecords(record, held) > 0,
+        `a write must win its key: ${describeStamp(record.stamp)} over ${describeStamp(held.stamp)}`,
+      );
+    }
+    this.#seen[index] = version;
+    return this.#store(record, slot, now);
+  }
+
+  /**
+   * Takes a delta of one origin.
+   *
+   * Idempotent; deltas of different origins commute. A delta that does not attach to what is held
+   * changes nothing (`gap`).
+   */
+  apply(group: DeltaGroup, now: Instant): ApplyOutcome {
+    if (this.isOwn(group.origin) || this.isCollected(group.origin)) return "refused";
+    const index = this.#track(group.origin);
+    if (this.seenVersion(index) < group.from) return "gap";
+    for (const record of group.records) {
+      if (record.version > this.seenVersion(index) && record.version <= group.to) {
+        this.merge(record, now);
+        this.#seen[index] = record.version;
+      }
+    }
+    if (group.to > this.seenVersion(index)) this.#seen[index] = group.to;
+    return "applied";
+  }
+
+  /**
+   * Takes one record on its own: part of a reset, or restored from disk. Returns its key's slot.
+   *
+   * Does not raise the version seen: only a delta or the end of a reset proves completeness.
+   */
+  merge(record: RegistryRecord, now: Instant): Slot {
+    const slot = this.table.find(record);
+    if (slot !== NO_SLOT && compareRecords(record, this.table.read(slot)) <= 0) return slot;
+    this.#track(record.origin);
+    return this.#store(record, slot, now);
+  }
+
+  /** Notes that everything of an origin up to a version was seen, and which tombstones may be gone. */
+  raiseSeen(entry: Pick<DigestEntry, "origin" | "version" | "watermark">): void {
+    if (this.isOwn(entry.origin) || this.isCollected(entry.origin)) return;
+    const index = this.#track(entry.origin);
+    if (entry.version > this.seenVersion(index)) this.#seen[index] = entry.version;
+    const watermark = Math.min(entry.watermark, this.seenVersion(index));
+    if (watermark > this.watermark(index)) this.#watermarks[index] = watermark;
+  }
+
+  /**
+   * Drops a record that a complete answer has seen and no longer holds (reason `collected`).
+   * Own records stay: their sessions are the evidence that they live.
+   */
+  collect(slot: Slot): void {
+    const record = this.table.read(slot);
+    if (this.isOwn(record.origin)) return;
+    const tag = this.table.tag(slot);
+    const tombstone: RegistryRecord = {
+      ...record,
+      state: InstanceState.removed,
+      reason: RemovalReason.collected,
+      body: EMPTY_BODY,
+    };
+    this.table.remove(slot);
+    if (record.state !== InstanceState.removed) this.#listener.recordCollected(tombstone, tag);
+  }
+
+  watermark(index: OriginIndex): number {
+    return this.#watermarks[index] ?? 0;
+  }
+
+  /** What this copy holds, in an order that is equal on every machine. */
+  digest(includesRegional: boolean): DigestEntry[] {
+    const entries: DigestEntry[] = [];
+    for (const index of this.origins(includesRegional)) {
+      entries.push({
+        origin: this.table.origin(index),
+        version: this.seenVersion(index),
+        watermark: this.watermark(index),
+        content: this.table.digestOfOrigin(index),
+      });
+    }
+    return entries.sort((a, b) => compareOrigins(a.origin, b.origin));
+  }
+
+  /** The version vector, as views are given it. */
+  position(): OriginVersion[] {
+    const entries: OriginVersion[] = [];
+    for (const index of this.origins(true)) {
+      entries.push({ origin: this.table.origin(index), version: this.seenVersion(index) });
+    }
+    return entries;
+  }
+
+  /** Slots of a service, tombstones included, as groups by origin. */
+  groupsOf(slots: Iterable<Slot>): RecordGroup[] {
+    const groups = new Map<OriginIndex, RegistryRecord[]>();
+    for (const slot of slots) {
+      const index = this.table.originOf(slot);
+      const records = groups.get(index);
+      if (records === undefined) groups.set(index, [this.table.read(slot)]);
+      else records.push(this.table.read(slot));
+    }
+    return [...groups].map(([index, records]) => ({
+      origin: this.table.origin(index),
+      records: records.sort((a, b) => a.version - b.version),
+    }));
+  }
+
+  digestOf(service: ServiceIndex): ContentDigest {
+    return this.table.digestOf(service);
+  }
+
+  find(key: RecordKey): Slot {
+    return this.table.find(key);
+  }
+
+  /** Forgets tombstones that are old enough, raising watermarks. At most `countMax` at once. */
+  collectTombstones(now: Instant, countMax: number): number {
+    let count = 0;
+    while (count < countMax) {
+      const due = this.#tombstones.takeDue(now);
+      if (due === undefined) break;
+      count += 1;
+      if (this.table.find(due.key) !== due.slot) continue;
+      if (this.table.state(due.slot) !== InstanceState.removed) continue;
+      if (this.table.version(due.slot) !== due.version) continue;
+      const index = this.table.originOf(due.slot);
+      this.#watermarks[index] = Math.max(this.watermark(index), due.version);
+      this.table.remove(due.slot);
+    }
+    return count;
+  }
+
+  nextTombstoneDeadline(): Instant {
+    return this.#tombstones.nextDue();
+  }
+
+  /**
+   * Forgets origins of past generations that hold nothing any more, so that digests do not grow
+   * with every restart. What is forgotten leaves a floor, so that it cannot come back.
+   */
+  collectOrigins(currentGeneration: (nodeId: string) => number): void {
+    for (let index = 0; index < this.#seen.length; index += 1) {
+      if (this.#collected[index] === true) continue;
+      const origin = this.table.origin(index);
+      if (origin.generation >= currentGeneration(origin.nodeId)) continue;
+      if (this.table.recordCountOfOrigin(index) > 0) continue;
+      if (this.#hasOlderLive(origin)) continue;
+      this.raiseFloor(origin.nodeId, origin.generation);
+    }
+  }
+
+  get floors(): { nodeId: string; generation: number }[] {
+    return [...this.#floors]
+      .map(([nodeId, generation]) => ({ nodeId, generation }))
+      .sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
+  }
+
+  floorOf(nodeId: string): number {
+    return this.#floors.get(nodeId) ?? 0;
+  }
+
+  isCollected(origin: Origin): boolean {
+    return origin.generation <= this.floorOf(origin.nodeId);
+  }
+
+  /** Takes over a peer's floor: drops the origins below it. */
+  raiseFloor(nodeId: string, generation: number): void {
+    if (generation <= this.floorOf(nodeId)) return;
+    if (nodeId === this.nodeId && generation >= this.#generation) return;
+    this.#floors.set(nodeId, generation);
+    for (let index = 0; index < this.#seen.length; index += 1) {
+      const origin = this.table.origin(index);
+      if (origin.nodeId !== nodeId || origin.generation > generation) continue;
+      this.#collected[index] = true;
+      for (const slot of [...this.table.slotsAfter(index, 0)]) this.collect(slot);
+    }
+  }
+
+  /** Starts a new life of this node's streams: a peer knows a generation at least as high. */
+  raiseGeneration(generation: number): void {
+    assert(generation > this.#generation, `generation ${generation} must rise`);
+    this.#generation = generation;
+  }
+
+  #store(record: RegistryRecord, slot: Slot, now: Instant): Slot {
+    const tag = slot === NO_SLOT ? 0 : this.table.tag(slot);
+    const stored = this.table.put(record);
+    if (record.state === InstanceState.removed) {
+      this.#tombstones.add({
+        key: keyOf(record),
+        slot: stored,
+        version: record.version,
+        due: after(now, this.#tombstoneTtlMs),
+      });
+    }
+    this.#listener.recordChanged(stored, tag);
+    return stored;
+  }
+
+  #track(origin: Origin): OriginIndex {
+    const index = this.table.originIndex(origin);
+    while (this.#seen.length <= index) {
+      this.#seen.push(0);
+      this.#watermarks.push(0);
+      this.#collected.push(false);
+    }
+    return index;
+  }
+
+  #hasOlderLive(origin: Origin): boolean {
+    for (let index = 0; index < this.#seen.length; index += 1) {
+      const other = this.table.origin(index);
+      if (other.nodeId !== origin.nodeId || other.generation > origin.generation) continue;
+      if (this.table.recordCountOfOrigin(index) > 0) return true;
+    }
+    return false;
+  }
+}
+
+const EMPTY_BODY = new Uint8Array(0);
+
+function keyOf(record: RecordKey): RecordKey {
+  return {
+    kind: record.kind,
+    scope: record.scope,
+    namespace: record.namespace,
+    service: record.service,
+    id: record.id,
+  };
+}
+
+function describeStamp(stamp: Stamp): string {
+  return `(${stamp.incarnation}, ${stamp.session}, ${stamp.claim})`;
+}
