@@ -3,6 +3,7 @@ export * from "./errors.js";
 export * from "./hash.js";
 export * from "./hlc.js";
 export * from "./instance.js";
+export * from "./lease/deadline-wheel.js";
 export * from "./limits.js";
 export * from "./messages.js";
 export * from "./node/events.js";
