@@ -14,7 +14,7 @@
  * Does not talk to anyone and does not decide when to send: see peer-links.ts.
  */
 import { assert } from "../assert.js";
-import type { ContentDigest } from "../hash.js";
+import { type ContentDigest, isSameDigest } from "../hash.js";
 import type { DeltaGroup, DigestEntry, OriginVersion, RecordGroup } from "../messages.js";
 import {
   compareOrigins,
@@ -24,6 +24,7 @@ import {
   type RecordKey,
   type RegistryRecord,
   RemovalReason,
+  recordDigest,
   Scope,
   type Stamp,
 } from "../record.js";
@@ -34,7 +35,7 @@ import {
   type ServiceIndex,
   type Slot,
 } from "../table/record-table.js";
-import { after, type Instant } from "../time.js";
+import { after, type Instant, NEVER } from "../time.js";
 import { TombstoneQueue } from "./tombstone-queue.js";
 
 /** What the replica tells its owner about each change of the table, as it happens. */
@@ -75,6 +76,8 @@ export class Replica {
   readonly #watermarks: number[] = [];
   /** By origin index: the origin was collected and must not come back. */
   readonly #collected: boolean[] = [];
+  /** By origin index: since when it has held nothing; NEVER while it holds something. */
+  readonly #emptySince: Instant[] = [];
   /** Node id → highest generation whose origins are collected for good. */
   readonly #floors = new Map<string, number>();
 
@@ -97,6 +100,12 @@ export class Replica {
 
   isOwn(origin: Origin): boolean {
     return origin.nodeId === this.nodeId && origin.generation === this.#generation;
+  }
+
+  /** Whether anything was ever seen of an origin: asking does not intern it. */
+  isKnown(origin: Origin): boolean {
+    const index = this.table.findOrigin(origin);
+    return index >= 0 && index < this.#seen.length;
   }
 
   /** Highest version seen of an origin; 0 for one never heard of. */
@@ -162,6 +171,15 @@ export class Replica {
     if (slot !== NO_SLOT && compareRecords(record, this.table.read(slot)) <= 0) return slot;
     this.#track(record.origin);
     return this.#store(record, slot, now);
+  }
+
+  /** Forgets a held record that has the same version as a given one and another content. */
+  replaceIfDifferent(record: RegistryRecord): void {
+    const slot = this.table.find(record);
+    if (slot === NO_SLOT) return;
+    const held = this.table.read(slot);
+    if (compareRecords(record, held) !== 0) return;
+    if (!isSameDigest(recordDigest(record), recordDigest(held))) this.table.remove(slot);
   }
 
   /** Notes that everything of an origin up to a version was seen, and which tombstones may be gone. */
@@ -264,15 +282,20 @@ export class Replica {
 
   /**
    * Forgets origins of past generations that hold nothing any more, so that digests do not grow
-   * with every restart. What is forgotten leaves a floor, so that it cannot come back.
+   * with every restart. What is forgotten leaves a floor, so that it cannot come back. Only after
+   * a tombstone's time of emptiness, so that a copy that is still filling forgets nothing.
    */
-  collectOrigins(currentGeneration: (nodeId: string) => number): void {
+  collectOrigins(now: Instant, currentGeneration: (nodeId: string) => number): void {
     for (let index = 0; index < this.#seen.length; index += 1) {
       if (this.#collected[index] === true) continue;
       const origin = this.table.origin(index);
       if (origin.generation >= currentGeneration(origin.nodeId)) continue;
-      if (this.table.recordCountOfOrigin(index) > 0) continue;
-      if (this.#hasOlderLive(origin)) continue;
+      if (this.seenVersion(index) === 0 || this.#hasOlderRecords(origin)) {
+        this.#emptySince[index] = NEVER;
+        continue;
+      }
+      if (this.#emptySince[index] === NEVER) this.#emptySince[index] = now;
+      if (now < after(this.#emptySince[index] ?? NEVER, this.#tombstoneTtlMs)) continue;
       this.raiseFloor(origin.nodeId, origin.generation);
     }
   }
@@ -331,11 +354,12 @@ export class Replica {
       this.#seen.push(0);
       this.#watermarks.push(0);
       this.#collected.push(false);
+      this.#emptySince.push(NEVER);
     }
     return index;
   }
 
-  #hasOlderLive(origin: Origin): boolean {
+  #hasOlderRecords(origin: Origin): boolean {
     for (let index = 0; index < this.#seen.length; index += 1) {
       const other = this.table.origin(index);
       if (other.nodeId !== origin.nodeId || other.generation > origin.generation) continue;

@@ -30,6 +30,8 @@ export interface RecordTable {
 
   /** The index of an origin, interned on first use. */
   originIndex(origin: Origin): OriginIndex;
+  /** The index of an origin, or -1 when it was never used: asking does not create it. */
+  findOrigin(origin: Origin): OriginIndex;
   origin(index: OriginIndex): Origin;
   readonly originCount: number;
   /** The index of a service, interned on first use. */
@@ -40,6 +42,8 @@ export interface RecordTable {
   readonly serviceCount: number;
 
   find(key: RecordKey): Slot;
+  /** Whether a slot holds a record. */
+  isUsed(slot: Slot): boolean;
   /**
    * Stores a record under its key, replacing the one there whatever its stamp (the caller decided
    * that). Copies `body`. The record takes its place in its origin's list by version, found from

@@ -1,0 +1,172 @@
+/**
+ * Which peers this node connects to, and when it tries.
+ *
+ * Inside a region everyone is linked with everyone; to each other region one relay is dialed, the
+ * first by rendezvous order that answers. Seeds are dialed until they are known as nodes, and
+ * again whenever their region is out of reach. Tries back off with jitter and never stop, which is
+ * what heals a split.
+ */
+import { rendezvousOrder } from "../hash.js";
+import { NodeStatus } from "../instance.js";
+import type { Random } from "../random.js";
+import { after, type Instant, NEVER } from "../time.js";
+import type { Member, Membership } from "./membership.js";
+
+const BACKOFF_MIN_MS = 100;
+const BACKOFF_MAX_MS = 5_000;
+/** The greater of two node ids lets the smaller one dial first, so that they seldom meet twice. */
+const YIELD_MS = 300;
+/** A dial without an answer from the driver is taken as lost after this long. */
+const DIAL_TIMEOUT_MS = 10_000;
+
+interface Attempt {
+  nextAt: Instant;
+  failureCount: number;
+  isPending: boolean;
+}
+
+export interface DialTarget {
+  readonly address: string;
+  readonly expectedNodeId: string | undefined;
+}
+
+export interface DialerOptions {
+  readonly nodeId: string;
+  readonly region: string;
+  readonly seeds: readonly string[];
+  readonly membership: Membership;
+  readonly random: Random;
+  /** Whether a link to the node is open. */
+  readonly isLinked: (nodeId: string) => boolean;
+}
+
+export class Dialer {
+  readonly #options: DialerOptions;
+  readonly #attempts = new Map<string, Attempt>();
+  /** Seed address → the node that answered there; `undefined` until one did. */
+  readonly #seedNodes = new Map<string, string | undefined>();
+
+  constructor(options: DialerOptions) {
+    this.#options = options;
+    for (const seed of options.seeds) this.#seedNodes.set(seed, undefined);
+  }
+
+  /** Addresses to dial now. Each is pending until {@link succeeded} or {@link failed}. */
+  due(now: Instant): DialTarget[] {
+    const targets = this.#wanted();
+    const due: DialTarget[] = [];
+    const wanted = new Set<string>();
+    for (const target of targets) {
+      wanted.add(target.address);
+      const attempt = this.#attempt(target, now);
+      if (now < attempt.nextAt) continue;
+      attempt.isPending = true;
+      attempt.nextAt = after(now, DIAL_TIMEOUT_MS);
+      due.push(target);
+    }
+    for (const [address, attempt] of this.#attempts) {
+      if (!wanted.has(address) && !attempt.isPending) this.#attempts.delete(address);
+    }
+    return due;
+  }
+
+  next(): Instant {
+    let next = NEVER;
+    for (const attempt of this.#attempts.values()) {
+      if (attempt.nextAt < next) next = attempt.nextAt;
+    }
+    return next;
+  }
+
+  /** A link opened; `address` is that of the dial, undefined for one that came in. */
+  succeeded(nodeId: string, address: string | undefined): void {
+    if (address === undefined) return;
+    this.#attempts.delete(address);
+    if (this.#seedNodes.has(address)) this.#seedNodes.set(address, nodeId);
+  }
+
+  /** A dial came to nothing. A seed that is this node itself is never dialed again. */
+  failed(address: string, isSelf: boolean, now: Instant): void {
+    if (isSelf) {
+      this.#seedNodes.delete(address);
+      this.#attempts.delete(address);
+      return;
+    }
+    const attempt = this.#attempts.get(address);
+    if (attempt === undefined) return;
+    attempt.isPending = false;
+    attempt.failureCount += 1;
+    const ceiling = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** attempt.failureCount);
+    attempt.nextAt = after(now, ceiling * (0.5 + this.#options.random.next() / 2));
+  }
+
+  /** The node that carries this node's writes to a region: first in order that is linked. */
+  relayOf(region: string): string | undefined {
+    return this.#relayOrder(region).find((nodeId) => this.#options.isLinked(nodeId));
+  }
+
+  /** Whether a link that this node dialed to another region is no longer wanted. */
+  isSurplus(member: Member): boolean {
+    const region = member.description.region;
+    if (region === this.#options.region) return false;
+    const first = this.#relayOrder(region)[0];
+    return first !== undefined && first !== member.nodeId && this.#options.isLinked(first);
+  }
+
+  #wanted(): DialTarget[] {
+    const { membership, nodeId: selfId, isLinked } = this.#options;
+    const targets = new Map<string, DialTarget>();
+    for (const member of membership.all) {
+      if (member.nodeId === selfId || member.status === NodeStatus.left) continue;
+      if (isLinked(member.nodeId)) continue;
+      const region = member.description.region;
+      if (region !== this.#options.region && !this.#isRelayWanted(member)) continue;
+      const address = member.description.peerAddress;
+      targets.set(address, { address, expectedNodeId: member.nodeId });
+    }
+    for (const [address, nodeId] of this.#seedNodes) {
+      if (targets.has(address) || !this.#isSeedWanted(nodeId)) continue;
+      targets.set(address, { address, expectedNodeId: undefined });
+    }
+    return [...targets.values()];
+  }
+
+  /** The first relay of its region always, the others while those before them fail. */
+  #isRelayWanted(member: Member): boolean {
+    for (const nodeId of this.#relayOrder(member.description.region)) {
+      if (nodeId === member.nodeId) return true;
+      const other = this.#options.membership.get(nodeId);
+      if (other === undefined || this.#options.isLinked(nodeId)) return false;
+      const attempt = this.#attempts.get(other.description.peerAddress);
+      if (attempt === undefined || attempt.failureCount === 0) return false;
+    }
+    return false;
+  }
+
+  #isSeedWanted(nodeId: string | undefined): boolean {
+    if (nodeId === undefined) return true;
+    const member = this.#options.membership.get(nodeId);
+    if (member === undefined) return !this.#options.isLinked(nodeId);
+    if (member.description.region === this.#options.region) return false;
+    return this.relayOf(member.description.region) === undefined;
+  }
+
+  #relayOrder(region: string): string[] {
+    const ids = this.#options.membership.inRegion(region);
+    return rendezvousOrder(this.#options.nodeId, ids);
+  }
+
+  #attempt(target: DialTarget, now: Instant): Attempt {
+    const known = this.#attempts.get(target.address);
+    if (known !== undefined) return known;
+    const yields =
+      target.expectedNodeId !== undefined && this.#options.nodeId > target.expectedNodeId;
+    const attempt = {
+      nextAt: yields ? after(now, YIELD_MS) : now,
+      failureCount: 0,
+      isPending: false,
+    };
+    this.#attempts.set(target.address, attempt);
+    return attempt;
+  }
+}

@@ -1,0 +1,194 @@
+/**
+ * Who the nodes are and how they fare, as this node sees it.
+ *
+ * Nodes are records that spread like any other. Liveness is never replicated: each node judges for
+ * itself, from three kinds of evidence. A link that is heard proves life. A neighbour that is
+ * heard and says it hears a node vouches for it (SWIM's indirect probe, without asking). Every
+ * node writes a canary every {@link CANARY_INTERVAL_MS}; one that arrives, over whatever path,
+ * proves life too, which is how regions know of each other.
+ *
+ * Silence alone makes `suspect`. `dead` needs confirmation: the process refused a connection, or
+ * somebody who is heard ought to have heard it and did not. Where there is nobody to confirm
+ * (a region of which nothing is heard, or all are silent) it is `unreachable`, because the fault
+ * may be here. The dead go on being dialed, so a healed split merges by itself.
+ *
+ * @see Das, Gupta, Motivala, "SWIM" (2002), section 4; Dadgar et al., "Lifeguard" (2018).
+ */
+import { NodeStatus, type NodeDescription } from "../instance.js";
+import { after, type Instant } from "../time.js";
+
+/** Between two canaries of one node. */
+export const CANARY_INTERVAL_MS = 2_000;
+/** Without a canary for this long, a node in another region is no longer fresh. */
+export const CANARY_STALE_MS = 3 * CANARY_INTERVAL_MS;
+/** From suspect to dead, when confirmed. */
+export const SUSPICION_MS = 3_000;
+
+export interface Member {
+  readonly nodeId: string;
+  generation: number;
+  description: NodeDescription;
+  status: NodeStatus;
+  /** When `status` was last changed. */
+  since: Instant;
+  /** When anything it wrote last arrived. */
+  freshAt: Instant;
+  /** When a dial was last refused by its host: no process listens there. */
+  refusedAt: Instant | undefined;
+}
+
+/** What is heard over links now; gathered by the caller for one evaluation. */
+export interface Hearing {
+  /** Nodes heard over a link of this node's own. */
+  readonly direct: ReadonlySet<string>;
+  /** Nodes that some directly heard node hears. */
+  readonly vouched: ReadonlySet<string>;
+}
+
+export class Membership {
+  readonly #selfId: string;
+  readonly #selfRegion: string;
+  readonly #members = new Map<string, Member>();
+
+  constructor(options: { nodeId: string; region: string }) {
+    this.#selfId = options.nodeId;
+    this.#selfRegion = options.region;
+  }
+
+  get(nodeId: string): Member | undefined {
+    return this.#members.get(nodeId);
+  }
+
+  /** All nodes, this one included, by id. */
+  get all(): Member[] {
+    return [...this.#members.values()].sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
+  }
+
+  get count(): number {
+    return this.#members.size;
+  }
+
+  /** A node's record arrived or was written. */
+  announced(
+    nodeId: string,
+    options: { generation: number; description: NodeDescription; now: Instant },
+  ): void {
+    const known = this.#members.get(nodeId);
+    if (known === undefined) {
+      this.#members.set(nodeId, {
+        nodeId,
+        generation: options.generation,
+        description: options.description,
+        status: NodeStatus.alive,
+        since: options.now,
+        freshAt: options.now,
+        refusedAt: undefined,
+      });
+      return;
+    }
+    if (options.generation > known.generation || known.status === NodeStatus.left) {
+      known.status = NodeStatus.alive;
+      known.since = options.now;
+      known.freshAt = options.now;
+      known.refusedAt = undefined;
+    }
+    known.generation = options.generation;
+    known.description = options.description;
+  }
+
+  /** A node said goodbye. */
+  departed(nodeId: string, generation: number, now: Instant): void {
+    const known = this.#members.get(nodeId);
+    if (known === undefined || known.generation > generation || nodeId === this.#selfId) return;
+    known.status = NodeStatus.left;
+    known.since = now;
+  }
+
+  /** Something that the node wrote arrived. */
+  wrote(nodeId: string, now: Instant): void {
+    const known = this.#members.get(nodeId);
+    if (known !== undefined) known.freshAt = now;
+  }
+
+  /** The host of a node refused a connection. */
+  refused(nodeId: string, now: Instant): void {
+    const known = this.#members.get(nodeId);
+    if (known !== undefined) known.refusedAt = now;
+  }
+
+  /**
+   * Judges everyone anew; returns those whose status changed.
+   *
+   * Looks first at who is alive, then, with that, at who is confirmed gone.
+   */
+  evaluate(hearing: Hearing, now: Instant): Member[] {
+    const changed: Member[] = [];
+    const alive = new Set<string>();
+    for (const member of this.#members.values()) {
+      if (this.#isAlive(member, hearing, now)) alive.add(member.nodeId);
+    }
+    for (const member of this.#members.values()) {
+      const status = this.#judge(member, alive, now);
+      if (status === member.status) continue;
+      member.status = status;
+      member.since = now;
+      changed.push(member);
+    }
+    return changed.sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
+  }
+
+  /** Whether some node is silent and not confirmed gone: perhaps the fault is here. */
+  get hasUnexplainedSilence(): boolean {
+    for (const member of this.#members.values()) {
+      if (member.status === NodeStatus.suspect || member.status === NodeStatus.unreachable) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Ids of a region's nodes that have not left, sorted. */
+  inRegion(region: string): string[] {
+    return this.all
+      .filter((m) => m.description.region === region && m.status !== NodeStatus.left)
+      .map((m) => m.nodeId);
+  }
+
+  get regions(): string[] {
+    return [...new Set(this.all.map((m) => m.description.region))].sort();
+  }
+
+  #isAlive(member: Member, hearing: Hearing, now: Instant): boolean {
+    if (member.nodeId === this.#selfId) return true;
+    if (member.status === NodeStatus.left) return false;
+    if (hearing.direct.has(member.nodeId) || hearing.vouched.has(member.nodeId)) return true;
+    const isLocal = member.description.region === this.#selfRegion;
+    return !isLocal && now < after(member.freshAt, CANARY_STALE_MS);
+  }
+
+  #judge(member: Member, alive: ReadonlySet<string>, now: Instant): NodeStatus {
+    if (member.status === NodeStatus.left) return NodeStatus.left;
+    if (alive.has(member.nodeId)) return NodeStatus.alive;
+    if (member.status === NodeStatus.dead) return NodeStatus.dead;
+    if (member.status === NodeStatus.alive) return NodeStatus.suspect;
+    const isRefused = member.refusedAt !== undefined && member.refusedAt >= member.since;
+    if (isRefused) return NodeStatus.dead;
+    const suspectSince = member.since;
+    if (member.status === NodeStatus.suspect && now < after(suspectSince, SUSPICION_MS)) {
+      return NodeStatus.suspect;
+    }
+    return this.#hasConfirmer(member, alive, now) ? NodeStatus.dead : NodeStatus.unreachable;
+  }
+
+  /** Whether somebody is heard who would have passed on word of the node within the stale time. */
+  #hasConfirmer(member: Member, alive: ReadonlySet<string>, now: Instant): boolean {
+    if (now < after(member.freshAt, CANARY_STALE_MS)) return false;
+    const region = member.description.region;
+    for (const other of this.#members.values()) {
+      if (other.nodeId === this.#selfId || other.nodeId === member.nodeId) continue;
+      if (!alive.has(other.nodeId)) continue;
+      if (other.description.region === region || region === this.#selfRegion) return true;
+    }
+    return false;
+  }
+}

@@ -1,0 +1,554 @@
+/**
+ * What is sent over each peer link, and when.
+ *
+ * *Push*: at the end of a turn a node sends its own new writes to its mesh and, once per remote
+ * region, to its relay there; what came from another region goes on to the mesh. A busy link is
+ * skipped and catches up later with the latest of each key. *Repair*: each round every link
+ * carries digests; what the peer lacked for a round is sent again, from any origin, so that any
+ * connected graph converges (P2). *Reset*: a peer below a watermark is given everything, part by
+ * part, and drops what the giver has seen and no longer holds.
+ *
+ * Does not decide whom to connect to: see membership.ts.
+ */
+import { isSameDigest } from "../hash.js";
+import { DELTA_MAX_BYTES, ORIGIN_COUNT_MAX } from "../limits.js";
+import { PhiAccrual } from "../membership/phi-accrual.js";
+import type {
+  DeltaGroup,
+  DeltaMessage,
+  DigestEntry,
+  DigestMessage,
+  PeerMessage,
+  RepairRequest,
+  ResetMessage,
+} from "../messages.js";
+import type { LinkKey, PeerIdentity } from "../node/events.js";
+import { compareOrigins, type Origin, originText, type RegistryRecord, Scope } from "../record.js";
+import { NO_SLOT, type OriginIndex, type Slot } from "../table/record-table.js";
+import type { Instant } from "../time.js";
+import type { Replica } from "./replica.js";
+import { SlotSet } from "./slot-set.js";
+
+/** Bytes that a record costs on the wire beside its id and body; an estimate for cutting parts. */
+const RECORD_OVERHEAD_BYTES = 64;
+/** News that spans more versions than this goes out as a transfer, not in one turn. */
+const NEWS_VERSION_COUNT_MAX = 4_096;
+/** Parts of one transfer that are sent in one turn. */
+const PARTS_PER_TURN_COUNT = 4;
+
+/** One open link and what is known of the peer's copy. */
+export interface PeerLink {
+  readonly key: LinkKey;
+  readonly peer: PeerIdentity;
+  readonly isOutbound: boolean;
+  readonly isSameRegion: boolean;
+  readonly detector: PhiAccrual;
+  /** By origin index: the highest version sent, or said to be held, over this link. */
+  readonly sent: number[];
+  /** By origin index: what this node had seen when the previous digest of the peer came. */
+  readonly seenAtDigest: number[];
+  isCongested: boolean;
+  isPeerReady: boolean;
+  hasDigest: boolean;
+  /** The peer holds all that its digest and ours name. */
+  isInSync: boolean;
+  hears: ReadonlySet<string>;
+  transfer: Transfer | undefined;
+  incoming: IncomingReset | undefined;
+}
+
+/** Much to send, part by part: what a peer lacks, or everything. */
+interface Transfer {
+  readonly kind: "delta" | "reset";
+  /** For a reset: only these origins, or all when empty. */
+  readonly origins: readonly Origin[];
+  /** `from` moves up with what was sent of the first one. */
+  readonly pending: { readonly index: OriginIndex; from: number }[];
+  /** Last slot sent of the first pending origin. */
+  lastSlot: Slot;
+  /** For a reset: what its content stands for, as of its start. */
+  readonly entries: readonly DigestEntry[];
+}
+
+/** A reset on its way in. */
+interface IncomingReset {
+  /** Slots that the giver holds too. */
+  readonly confirmed: SlotSet;
+}
+
+export interface PeerLinksCounters {
+  deltasSent: number;
+  deltasReceived: number;
+  recordsSent: number;
+  recordsReceived: number;
+  repairRounds: number;
+  resetsSent: number;
+  resetsReceived: number;
+  divergences: number;
+  gaps: number;
+}
+
+export interface PeerLinksOptions {
+  readonly replica: Replica;
+  readonly region: string;
+  readonly send: (links: readonly LinkKey[], message: PeerMessage) => void;
+  readonly note: (
+    level: "info" | "warn",
+    event: string,
+    fields: Readonly<Record<string, string | number | boolean>>,
+  ) => void;
+  readonly counters: PeerLinksCounters;
+}
+
+export class PeerLinks {
+  readonly #replica: Replica;
+  readonly #region: string;
+  readonly #send: PeerLinksOptions["send"];
+  readonly #note: PeerLinksOptions["note"];
+  readonly #counters: PeerLinksCounters;
+  readonly #links = new Map<LinkKey, PeerLink>();
+  /** Origins with news for the mesh: own writes and what came from other regions. */
+  readonly #dirtyForMesh = new Set<OriginIndex>();
+  /** Own origins with news for other regions. */
+  readonly #dirtyForRemote = new Set<OriginIndex>();
+
+  constructor(options: PeerLinksOptions) {
+    this.#replica = options.replica;
+    this.#region = options.region;
+    this.#send = options.send;
+    this.#note = options.note;
+    this.#counters = options.counters;
+  }
+
+  get all(): Iterable<PeerLink> {
+    return this.#links.values();
+  }
+
+  get count(): number {
+    return this.#links.size;
+  }
+
+  get(key: LinkKey): PeerLink | undefined {
+    return this.#links.get(key);
+  }
+
+  /** The link to a node, if one is open. */
+  toNode(nodeId: string): PeerLink | undefined {
+    for (const link of this.#links.values()) if (link.peer.nodeId === nodeId) return link;
+    return undefined;
+  }
+
+  open(key: LinkKey, peer: PeerIdentity, isOutbound: boolean, now: Instant): PeerLink {
+    const link: PeerLink = {
+      key,
+      peer,
+      isOutbound,
+      isSameRegion: peer.region === this.#region,
+      detector: new PhiAccrual(now),
+      sent: [],
+      seenAtDigest: [],
+      isCongested: false,
+      isPeerReady: false,
+      hasDigest: false,
+      isInSync: false,
+      hears: new Set(),
+      transfer: undefined,
+      incoming: undefined,
+    };
+    this.#links.set(key, link);
+    return link;
+  }
+
+  close(key: LinkKey): PeerLink | undefined {
+    const link = this.#links.get(key);
+    this.#links.delete(key);
+    return link;
+  }
+
+  /** Notes that this node wrote a record. */
+  wroteOwn(index: OriginIndex): void {
+    this.#dirtyForMesh.add(index);
+    this.#dirtyForRemote.add(index);
+  }
+
+  /** Whether anything waits that {@link pushNews} or {@link pump} could send now. */
+  get hasWork(): boolean {
+    if (this.#dirtyForMesh.size > 0 || this.#dirtyForRemote.size > 0) return true;
+    for (const link of this.#links.values()) {
+      if (link.transfer !== undefined && !link.isCongested) return true;
+    }
+    return false;
+  }
+
+  /** Sends news; `relays` are the links that carry this node's writes to other regions. */
+  pushNews(relays: readonly PeerLink[]): void {
+    if (this.#dirtyForMesh.size > 0) {
+      const mesh = [...this.#links.values()].filter((link) => link.isSameRegion);
+      this.#pushTo(mesh, this.#dirtyForMesh);
+    }
+    if (this.#dirtyForRemote.size > 0) this.#pushTo(relays, this.#dirtyForRemote);
+    this.#dirtyForMesh.clear();
+    this.#dirtyForRemote.clear();
+    this.pump();
+  }
+
+  sendDigest(link: PeerLink, options: DigestOptions): void {
+    this.#counters.repairRounds += 1;
+    this.#send([link.key], {
+      type: "digest",
+      entries: this.#replica.digest(link.isSameRegion),
+      floors: this.#replica.floors,
+      hears: options.hears,
+      isReady: options.isReady,
+      repair: options.repair,
+    });
+  }
+
+  /** Takes a peer's digest: sends what it lacks, and tells whether this copy lacks anything. */
+  receiveDigest(link: PeerLink, message: DigestMessage, options: { isReady: boolean }): void {
+    const isFirst = !link.hasDigest;
+    link.hasDigest = true;
+    link.isPeerReady = message.isReady;
+    link.hears = new Set(message.hears);
+    for (const floor of message.floors) this.#replica.raiseFloor(floor.nodeId, floor.generation);
+    const held = this.#heldByPeer(message.entries);
+    link.isInSync = this.#isInSync(link, message.entries);
+    const lacking: { index: OriginIndex; from: number }[] = [];
+    let isBelowWatermark = false;
+    for (const index of this.#replica.origins(link.isSameRegion)) {
+      const seen = this.#replica.seenVersion(index);
+      const version = held.get(index)?.version ?? 0;
+      const isLagging = version < (link.seenAtDigest[index] ?? 0);
+      const isPeers = this.#replica.table.origin(index).nodeId === link.peer.nodeId;
+      if (version < seen && !isPeers && (message.repair === "now" || isFirst || isLagging)) {
+        lacking.push({ index, from: version });
+        if (version < this.#replica.watermark(index)) isBelowWatermark = true;
+      }
+      link.seenAtDigest[index] = seen;
+      if (version > (link.sent[index] ?? 0)) link.sent[index] = version;
+    }
+    if (message.repair === "none" || link.transfer !== undefined) return;
+    if (isBelowWatermark && options.isReady) this.#startTransfer(link, "reset", [], []);
+    else if (lacking.length > 0) this.#startTransfer(link, "delta", lacking, []);
+    else if (message.isReady && options.isReady && link.isInSync) this.#healDivergence(link, held);
+    this.pump();
+  }
+
+  /** Takes a delta. Returns false when it does not attach: the caller answers with its digest. */
+  receiveDelta(link: PeerLink, message: DeltaMessage, now: Instant): boolean {
+    let isAttached = true;
+    this.#counters.deltasReceived += 1;
+    for (const group of message.groups) {
+      if (!this.#isAcceptable(link, group.origin)) continue;
+      this.#counters.recordsReceived += group.records.length;
+      const outcome = this.#replica.apply(group, now);
+      if (outcome === "gap") {
+        isAttached = false;
+        this.#counters.gaps += 1;
+        continue;
+      }
+      if (outcome === "refused") continue;
+      const index = this.#replica.table.originIndex(group.origin);
+      if (group.to > (link.sent[index] ?? 0)) link.sent[index] = group.to;
+      if (!link.isSameRegion) this.#dirtyForMesh.add(index);
+    }
+    return isAttached;
+  }
+
+  /** Takes a part of a reset; at the final one drops what the giver proved to be gone. */
+  receiveReset(link: PeerLink, message: ResetMessage, now: Instant): void {
+    link.incoming ??= { confirmed: new SlotSet() };
+    for (const group of message.groups) {
+      if (!this.#isAcceptable(link, group.origin)) continue;
+      if (this.#replica.isCollected(group.origin)) continue;
+      for (const record of group.records) {
+        this.#counters.recordsReceived += 1;
+        if (message.origins.length > 0) this.#replica.replaceIfDifferent(record);
+        link.incoming.confirmed.add(this.#replica.merge(record, now));
+      }
+    }
+    if (!message.isFinal) return;
+    this.#counters.resetsReceived += 1;
+    this.#sweep(link, message, link.incoming.confirmed);
+    link.incoming = undefined;
+    for (const floor of message.floors) this.#replica.raiseFloor(floor.nodeId, floor.generation);
+    for (const entry of message.entries) {
+      if (!this.#isAcceptable(link, entry.origin)) continue;
+      this.#replica.raiseSeen(entry);
+      if (!link.isSameRegion && !this.#replica.isOwn(entry.origin)) {
+        this.#dirtyForMesh.add(this.#replica.table.originIndex(entry.origin));
+      }
+    }
+  }
+
+  /** Goes on with transfers, a few parts of each. */
+  pump(): void {
+    for (const link of this.#links.values()) {
+      for (let part = 0; part < PARTS_PER_TURN_COUNT; part += 1) {
+        if (link.transfer === undefined || link.isCongested) break;
+        this.#sendPart(link, link.transfer);
+      }
+    }
+  }
+
+  #pushTo(links: readonly PeerLink[], origins: ReadonlySet<OriginIndex>): void {
+    const byMessage = new Map<string, { links: PeerLink[]; from: number[] }>();
+    const indexes = [...origins].sort((a, b) => a - b);
+    for (const link of links) {
+      if (link.isCongested || link.transfer !== undefined || !link.hasDigest) continue;
+      const from = indexes.map((index) => this.#fromVersion(link, index));
+      const batch = byMessage.get(from.join());
+      if (batch === undefined) byMessage.set(from.join(), { links: [link], from });
+      else batch.links.push(link);
+    }
+    for (const batch of byMessage.values()) {
+      const wanted = indexes.flatMap((index, position) => {
+        const from = batch.from[position] ?? -1;
+        return from < 0 ? [] : [{ index, from }];
+      });
+      if (wanted.length > 0) this.#sendNews(batch.links, wanted);
+    }
+  }
+
+  /** The version above which the link lacks an origin's records, or -1 when it lacks nothing. */
+  #fromVersion(link: PeerLink, index: OriginIndex): number {
+    const origin = this.#replica.table.origin(index);
+    if (!link.isSameRegion && origin.scope === Scope.region) return -1;
+    if (origin.nodeId === link.peer.nodeId) return -1;
+    const sent = link.sent[index] ?? 0;
+    return sent < this.#replica.seenVersion(index) ? sent : -1;
+  }
+
+  /** Sends the same news to links that lack the same; each message within its byte budget. */
+  #sendNews(
+    links: readonly PeerLink[],
+    wanted: readonly { index: OriginIndex; from: number }[],
+  ): void {
+    const far = wanted.some(
+      ({ index, from }) => this.#replica.seenVersion(index) - from > NEWS_VERSION_COUNT_MAX,
+    );
+    if (far) {
+      for (const link of links) this.#startTransfer(link, "delta", wanted, []);
+      return;
+    }
+    const keys = links.map((link) => link.key);
+    let groups: DeltaGroup[] = [];
+    let bytes = 0;
+    for (const { index, from } of wanted) {
+      const { group, size } = this.#wholeGroup(index, from);
+      if (bytes > 0 && bytes + size > DELTA_MAX_BYTES) {
+        this.#sendDelta(keys, groups);
+        groups = [];
+        bytes = 0;
+      }
+      groups.push(group);
+      bytes += size;
+      for (const link of links) link.sent[index] = group.to;
+    }
+    if (groups.length > 0) this.#sendDelta(keys, groups);
+  }
+
+  #sendDelta(keys: readonly LinkKey[], groups: readonly DeltaGroup[]): void {
+    this.#counters.deltasSent += keys.length;
+    for (const group of groups) this.#counters.recordsSent += group.records.length * keys.length;
+    this.#send(keys, { type: "delta", groups });
+  }
+
+  #wholeGroup(index: OriginIndex, from: number): { group: DeltaGroup; size: number } {
+    const records: RegistryRecord[] = [];
+    let size = RECORD_OVERHEAD_BYTES;
+    for (const slot of this.#replica.table.slotsAfter(index, from)) {
+      const record = this.#replica.table.read(slot);
+      records.push(record);
+      size += sizeOf(record);
+    }
+    const origin = this.#replica.table.origin(index);
+    return { group: { origin, from, to: this.#replica.seenVersion(index), records }, size };
+  }
+
+  #startTransfer(
+    link: PeerLink,
+    kind: Transfer["kind"],
+    pending: readonly { index: OriginIndex; from: number }[],
+    only: readonly Origin[],
+  ): void {
+    const entries = kind === "reset" ? this.#entriesOf(link, only) : [];
+    link.transfer = {
+      kind,
+      origins: only,
+      pending:
+        kind === "delta"
+          ? [...pending]
+          : entries.map((entry) => ({
+              index: this.#replica.table.originIndex(entry.origin),
+              from: 0,
+            })),
+      lastSlot: NO_SLOT,
+      entries,
+    };
+    if (kind === "delta") return;
+    this.#counters.resetsSent += 1;
+    this.#note("info", "replica.reset-sent", {
+      peer: link.peer.nodeId,
+      originCount: entries.length,
+    });
+    for (const entry of entries) {
+      link.sent[this.#replica.table.originIndex(entry.origin)] = entry.version;
+    }
+  }
+
+  #entriesOf(link: PeerLink, only: readonly Origin[]): DigestEntry[] {
+    const names = new Set(only.map(originText));
+    return this.#replica
+      .digest(link.isSameRegion)
+      .filter((entry) => names.size === 0 || names.has(originText(entry.origin)));
+  }
+
+  #sendPart(link: PeerLink, transfer: Transfer): void {
+    const groups: DeltaGroup[] = [];
+    let bytes = 0;
+    while (bytes < DELTA_MAX_BYTES) {
+      const cursor = transfer.pending[0];
+      if (cursor === undefined) break;
+      const start = cursor.from;
+      const records: RegistryRecord[] = [];
+      let slot = this.#resumeSlot(transfer);
+      while (slot !== NO_SLOT && bytes < DELTA_MAX_BYTES) {
+        const record = this.#replica.table.read(slot);
+        records.push(record);
+        bytes += sizeOf(record);
+        transfer.lastSlot = slot;
+        cursor.from = record.version;
+        slot = this.#replica.table.nextOf(slot);
+      }
+      const isWhole = slot === NO_SLOT;
+      const to = isWhole ? this.#replica.seenVersion(cursor.index) : cursor.from;
+      bytes += RECORD_OVERHEAD_BYTES;
+      groups.push({ origin: this.#replica.table.origin(cursor.index), from: start, to, records });
+      if (!isWhole) break;
+      if (transfer.kind === "delta") link.sent[cursor.index] = to;
+      transfer.pending.shift();
+      transfer.lastSlot = NO_SLOT;
+    }
+    const isFinal = transfer.pending.length === 0;
+    if (isFinal) link.transfer = undefined;
+    if (transfer.kind === "delta") {
+      this.#sendDelta([link.key], groups);
+      return;
+    }
+    for (const group of groups) this.#counters.recordsSent += group.records.length;
+    this.#send([link.key], {
+      type: "reset",
+      origins: transfer.origins,
+      groups,
+      isFinal,
+      entries: isFinal ? transfer.entries : [],
+      floors: isFinal ? this.#replica.floors : [],
+    });
+  }
+
+  /** Where a transfer goes on: after the last slot sent, or found again when that one moved. */
+  #resumeSlot(transfer: Transfer): Slot {
+    const table = this.#replica.table;
+    const cursor = transfer.pending[0];
+    if (cursor === undefined) return NO_SLOT;
+    const last = transfer.lastSlot;
+    if (
+      last !== NO_SLOT &&
+      table.isUsed(last) &&
+      table.originOf(last) === cursor.index &&
+      table.version(last) === cursor.from
+    ) {
+      return table.nextOf(last);
+    }
+    if (cursor.from === 0) return table.firstOf(cursor.index);
+    for (const slot of table.slotsAfter(cursor.index, cursor.from)) return slot;
+    return NO_SLOT;
+  }
+
+  #sweep(link: PeerLink, message: ResetMessage, confirmed: SlotSet): void {
+    const only = new Set(message.origins.map(originText));
+    const versions = new Map<OriginIndex, number>();
+    for (const entry of message.entries) {
+      versions.set(this.#replica.table.originIndex(entry.origin), entry.version);
+    }
+    let dropped = 0;
+    for (const slot of [...this.#replica.table.slots()]) {
+      if (confirmed.has(slot)) continue;
+      const index = this.#replica.table.originOf(slot);
+      const origin = this.#replica.table.origin(index);
+      if (!this.#isAcceptable(link, origin)) continue;
+      if (only.size > 0 && !only.has(originText(origin))) continue;
+      if (this.#replica.table.version(slot) > (versions.get(index) ?? 0)) continue;
+      this.#replica.collect(slot);
+      dropped += 1;
+    }
+    this.#note("info", "replica.reset-received", { peer: link.peer.nodeId, dropped });
+  }
+
+  /** Region-scoped streams never cross a region's border, whoever sends them. */
+  #isAcceptable(link: PeerLink, origin: Origin): boolean {
+    if (!link.isSameRegion && origin.scope === Scope.region) return false;
+    return this.#replica.table.originCount < ORIGIN_COUNT_MAX || this.#replica.isKnown(origin);
+  }
+
+  #heldByPeer(entries: readonly DigestEntry[]): Map<OriginIndex, DigestEntry> {
+    const held = new Map<OriginIndex, DigestEntry>();
+    for (const entry of entries) {
+      if (this.#replica.isKnown(entry.origin)) {
+        held.set(this.#replica.table.originIndex(entry.origin), entry);
+      }
+    }
+    return held;
+  }
+
+  /** Whether this copy has seen all that the peer's digest names. */
+  #isInSync(link: PeerLink, entries: readonly DigestEntry[]): boolean {
+    for (const entry of entries) {
+      if (this.#replica.isOwn(entry.origin) || this.#replica.isCollected(entry.origin)) continue;
+      if (!this.#replica.isKnown(entry.origin)) return false;
+      const index = this.#replica.table.originIndex(entry.origin);
+      if (entry.version > this.#replica.seenVersion(index)) return false;
+    }
+    return link.incoming === undefined;
+  }
+
+  /**
+   * Equal versions must mean equal content. Where they do not (a bug, a flipped bit), the origin
+   * itself, or else the greater node id, gives its content.
+   */
+  #healDivergence(link: PeerLink, held: ReadonlyMap<OriginIndex, DigestEntry>): void {
+    const diverged: Origin[] = [];
+    for (const index of this.#replica.origins(link.isSameRegion)) {
+      const entry = held.get(index);
+      if (entry === undefined || entry.version !== this.#replica.seenVersion(index)) return;
+      if (!isSameDigest(entry.content, this.#replica.table.digestOfOrigin(index))) {
+        diverged.push(entry.origin);
+      }
+    }
+    const mine = diverged.filter((origin) => this.#isGiver(link, origin));
+    if (diverged.length === 0 || mine.length === 0) return;
+    this.#counters.divergences += mine.length;
+    this.#note("warn", "replica.diverged", {
+      peer: link.peer.nodeId,
+      origin: mine.sort(compareOrigins).map(originText).join(" ").replaceAll("\u0001", "/"),
+    });
+    this.#startTransfer(link, "reset", [], mine);
+  }
+
+  #isGiver(link: PeerLink, origin: Origin): boolean {
+    if (this.#replica.isOwn(origin)) return true;
+    if (origin.nodeId === link.peer.nodeId) return origin.generation !== link.peer.generation;
+    return this.#replica.nodeId > link.peer.nodeId;
+  }
+}
+
+function sizeOf(record: RegistryRecord): number {
+  return record.body.length + record.id.length + RECORD_OVERHEAD_BYTES;
+}
+
+export interface DigestOptions {
+  readonly hears: readonly string[];
+  readonly isReady: boolean;
+  readonly repair: RepairRequest;
+}

@@ -1,0 +1,234 @@
+/**
+ * Who watches what, and what each must be told at the end of the turn.
+ *
+ * A change of a service becomes one message for all its watchers: encoded once, cost one write per
+ * interested party (P3). A watcher whose queue is full is skipped and its services are noted; when
+ * it can read again it gets one snapshot of each, never a backlog: latest wins (P10).
+ */
+import { DELTA_MAX_BYTES } from "../limits.js";
+import type {
+  ChangeMessage,
+  OriginVersion,
+  RecordGroup,
+  SnapshotKind,
+  SnapshotMessage,
+} from "../messages.js";
+import type { SessionKey } from "../node/events.js";
+import { InstanceState, originText, type RegistryRecord } from "../record.js";
+import type { Replica } from "../replica/replica.js";
+import type { ServiceIndex, Slot } from "../table/record-table.js";
+import { type ContentDigest, EMPTY_DIGEST, isSameDigest } from "../hash.js";
+
+/** Bytes that a record costs on the wire beside its id and body; an estimate for cutting parts. */
+const RECORD_OVERHEAD_BYTES = 48;
+
+/** What changed in one service during a turn. */
+interface ServiceNews {
+  readonly slots: Set<Slot>;
+  readonly collected: RegistryRecord[];
+}
+
+export interface ServiceChange {
+  readonly service: ServiceIndex;
+  readonly sessions: readonly SessionKey[];
+  readonly message: ChangeMessage;
+}
+
+export class WatchTable {
+  readonly #replica: Replica;
+  readonly #watchers = new Map<ServiceIndex, Set<SessionKey>>();
+  readonly #news = new Map<ServiceIndex, ServiceNews>();
+  /** Sessions that cannot read now, with the services whose changes they missed. */
+  readonly #congested = new Map<SessionKey, Set<ServiceIndex>>();
+  #dropCount = 0;
+
+  constructor(replica: Replica) {
+    this.#replica = replica;
+  }
+
+  /** Changes that were not queued because the reader was slow. */
+  get dropCount(): number {
+    return this.#dropCount;
+  }
+
+  watch(session: SessionKey, service: ServiceIndex): void {
+    const watchers = this.#watchers.get(service);
+    if (watchers === undefined) this.#watchers.set(service, new Set([session]));
+    else watchers.add(session);
+  }
+
+  unwatch(session: SessionKey, service: ServiceIndex): void {
+    const watchers = this.#watchers.get(service);
+    if (watchers === undefined) return;
+    watchers.delete(session);
+    if (watchers.size === 0) this.#watchers.delete(service);
+    this.#congested.get(session)?.delete(service);
+  }
+
+  watchersOf(service: ServiceIndex): ReadonlySet<SessionKey> {
+    return this.#watchers.get(service) ?? NO_SESSIONS;
+  }
+
+  get watchedServiceCount(): number {
+    return this.#watchers.size;
+  }
+
+  /** A slot of a service changed in this turn. */
+  changed(service: ServiceIndex, slot: Slot): void {
+    if (this.#watchers.has(service)) this.#newsOf(service).slots.add(slot);
+  }
+
+  /** A record of a service is gone without a tombstone in the table. */
+  collected(service: ServiceIndex, tombstone: RegistryRecord): void {
+    if (this.#watchers.has(service)) this.#newsOf(service).collected.push(tombstone);
+  }
+
+  get hasNews(): boolean {
+    return this.#news.size > 0;
+  }
+
+  /** What the turn changed, one message per service, and forgets it. */
+  takeChanges(): ServiceChange[] {
+    const changes: ServiceChange[] = [];
+    for (const [service, news] of this.#news) {
+      const sessions: SessionKey[] = [];
+      for (const session of this.watchersOf(service)) {
+        const missed = this.#congested.get(session);
+        if (missed === undefined) {
+          sessions.push(session);
+        } else {
+          missed.add(service);
+          this.#dropCount += 1;
+        }
+      }
+      if (sessions.length === 0) continue;
+      changes.push({ service, sessions, message: this.#changeMessage(service, news) });
+    }
+    this.#news.clear();
+    return changes;
+  }
+
+  congested(session: SessionKey): void {
+    if (!this.#congested.has(session)) this.#congested.set(session, new Set());
+  }
+
+  /** The session reads again; returns the services of which it needs a snapshot. */
+  writable(session: SessionKey): ServiceIndex[] {
+    const missed = this.#congested.get(session);
+    this.#congested.delete(session);
+    return missed === undefined ? [] : [...missed];
+  }
+
+  dropSession(session: SessionKey, services: Iterable<ServiceIndex>): void {
+    for (const service of services) this.unwatch(session, service);
+    this.#congested.delete(session);
+  }
+
+  /**
+   * The answer to a watch or query in parts of bounded size.
+   *
+   * `unchanged` when the holder's digest equals; `delta` when its position is above every
+   * watermark; else `full`. With a position the answer names tombstones too.
+   */
+  answer(
+    request: {
+      requestId: number;
+      namespace: string;
+      service: string;
+      position: readonly OriginVersion[];
+      digest: ContentDigest;
+    },
+  ): SnapshotMessage[] {
+    const index = this.#replica.table.findService(request.namespace, request.service);
+    const digest = index < 0 ? EMPTY_DIGEST : this.#replica.table.digestOf(index);
+    const position = this.#replica.position();
+    const held = new Map(request.position.map((entry) => [originText(entry.origin), entry.version]));
+    const kind = this.#kindOf(held, isSameDigest(request.digest, digest));
+    const slots = index < 0 || kind === "unchanged" ? [] : this.#slotsFor(index, kind, held);
+    return this.#parts(slots, { requestId: request.requestId, service: request.service, kind }, {
+      position,
+      digest,
+    });
+  }
+
+  #kindOf(held: ReadonlyMap<string, number>, isSame: boolean): SnapshotKind {
+    if (held.size === 0) return "full";
+    if (isSame) return "unchanged";
+    for (const index of this.#replica.origins(true)) {
+      const version = held.get(originText(this.#replica.table.origin(index))) ?? 0;
+      if (version < this.#replica.watermark(index)) return "full";
+    }
+    return this.#replica.floors.length > 0 ? "full" : "delta";
+  }
+
+  #slotsFor(index: ServiceIndex, kind: SnapshotKind, held: ReadonlyMap<string, number>): Slot[] {
+    const table = this.#replica.table;
+    const slots: Slot[] = [];
+    const versions: number[] = [];
+    for (const slot of table.slotsOf(index)) {
+      if (kind === "full") {
+        if (held.size > 0 || table.state(slot) !== InstanceState.removed) slots.push(slot);
+        continue;
+      }
+      const origin = table.originOf(slot);
+      versions[origin] ??= held.get(originText(table.origin(origin))) ?? 0;
+      if (table.version(slot) > (versions[origin] ?? 0)) slots.push(slot);
+    }
+    return slots;
+  }
+
+  #parts(
+    slots: readonly Slot[],
+    head: { requestId: number; service: string; kind: SnapshotKind },
+    tail: { position: readonly OriginVersion[]; digest: ContentDigest },
+  ): SnapshotMessage[] {
+    const parts: SnapshotMessage[] = [];
+    let batch: Slot[] = [];
+    let bytes = 0;
+    for (const slot of slots) {
+      const record = this.#replica.table.read(slot);
+      const size = record.body.length + record.id.length + RECORD_OVERHEAD_BYTES;
+      if (batch.length > 0 && bytes + size > DELTA_MAX_BYTES) {
+        parts.push({ type: "snapshot", ...head, isFinal: false, ...this.#partOf(batch), ...OPEN });
+        batch = [];
+        bytes = 0;
+      }
+      batch.push(slot);
+      bytes += size;
+    }
+    parts.push({ type: "snapshot", ...head, isFinal: true, ...this.#partOf(batch), ...tail });
+    return parts;
+  }
+
+  #partOf(slots: readonly Slot[]): { groups: RecordGroup[] } {
+    return { groups: this.#replica.groupsOf(slots) };
+  }
+
+  #changeMessage(service: ServiceIndex, news: ServiceNews): ChangeMessage {
+    const table = this.#replica.table;
+    const slots = [...news.slots].filter((slot) => table.isUsed(slot));
+    const groups = this.#replica.groupsOf(slots.filter((slot) => table.serviceOf(slot) === service));
+    const collected = news.collected.map((record) => ({
+      origin: record.origin,
+      records: [record],
+    }));
+    return {
+      type: "change",
+      service: table.serviceName(service).service,
+      groups: [...collected, ...groups],
+      digest: table.digestOf(service),
+    };
+  }
+
+  #newsOf(service: ServiceIndex): ServiceNews {
+    const known = this.#news.get(service);
+    if (known !== undefined) return known;
+    const news: ServiceNews = { slots: new Set(), collected: [] };
+    this.#news.set(service, news);
+    return news;
+  }
+}
+
+const NO_SESSIONS: ReadonlySet<SessionKey> = new Set();
+/** What the final part alone carries. */
+const OPEN = { position: [], digest: EMPTY_DIGEST } as const;
