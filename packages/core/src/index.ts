@@ -7,6 +7,7 @@ export * from "./lease/deadline-wheel.js";
 export * from "./limits.js";
 export * from "./messages.js";
 export * from "./node/events.js";
+export * from "./pick/create-picker.js";
 export * from "./pick/picker.js";
 export * from "./random.js";
 export * from "./record.js";

@@ -1,0 +1,86 @@
+/**
+ * Makes the picker of one view: who may be picked, in which order of groups, by which policy.
+ *
+ * Four steps, each a module of its own: eligibility (state, weight 0), health (suspects, panic),
+ * locality (near before far), policy (within the first group that has an instance left). The first
+ * three run here, once per view; a pick runs only the last.
+ */
+import { assert } from "../assert.js";
+import { eligibleInstances } from "./eligibility.js";
+import type { GroupPolicy } from "./group-policy.js";
+import { LeastRequestPolicy } from "./least-request-policy.js";
+import { OldestPolicy } from "./oldest-policy.js";
+import {
+  type PickContext,
+  type Picker,
+  type PickerOptions,
+  PolicyName,
+  type ViewInstance,
+} from "./picker.js";
+import { RandomPolicy } from "./random-policy.js";
+import { RendezvousPolicy } from "./rendezvous-policy.js";
+import { RoundRobinPolicy } from "./round-robin-policy.js";
+import { arrangeTiers } from "./tiers.js";
+import { WeightedPolicy } from "./weighted-policy.js";
+
+/** One group and its policy, which is made when first needed: most groups never are. */
+interface Tier {
+  readonly instances: readonly ViewInstance[];
+  policy: GroupPolicy | undefined;
+}
+
+type PolicyFactory = (instances: readonly ViewInstance[], options: PickerOptions) => GroupPolicy;
+
+const POLICIES: Readonly<Record<PolicyName, PolicyFactory>> = {
+  random: (instances, options) => new RandomPolicy(instances, options.random),
+  "round-robin": (instances, options) => new RoundRobinPolicy(instances, options.random),
+  weighted: (instances, options) => new WeightedPolicy(instances, options.random),
+  "least-request": (instances, options) => new LeastRequestPolicy(instances, options.random),
+  rendezvous: (instances) => new RendezvousPolicy(instances),
+  oldest: (instances) => new OldestPolicy(instances),
+};
+
+/**
+ * A picker over the instances of one view, which must not change while it is used.
+ *
+ * `oldest` ignores locality and weight: a leader must be the same one for every caller, wherever
+ * it is; only state and health count.
+ *
+ * @param instances - In any order; ids differ.
+ */
+export function createPicker(instances: readonly ViewInstance[], options: PickerOptions): Picker {
+  assert(
+    options.panicRatio >= 0 && options.panicRatio <= 1,
+    `panicRatio ${options.panicRatio} must be from 0 to 1`,
+  );
+  const isLeaderChoice = options.policy === PolicyName.oldest;
+  const eligible = eligibleInstances(instances, !isLeaderChoice);
+  const tierOptions = isLeaderChoice ? { ...options, prefersNear: false } : options;
+  return new TieredPicker(arrangeTiers(eligible, tierOptions), options);
+}
+
+class TieredPicker implements Picker {
+  readonly #tiers: readonly Tier[];
+  readonly #options: PickerOptions;
+
+  constructor(groups: readonly ViewInstance[][], options: PickerOptions) {
+    this.#tiers = groups.map((instances) => ({ instances, policy: undefined }));
+    this.#options = options;
+  }
+
+  pick(context?: PickContext): ViewInstance | undefined {
+    const key = context?.key ?? "";
+    const excluded = context?.excluded?.size ? context.excluded : undefined;
+    for (const tier of this.#tiers) {
+      const picked = this.#policyOf(tier).pick(key, excluded);
+      if (picked !== undefined) return picked;
+    }
+    const nearest = this.#tiers[0];
+    return nearest && this.#policyOf(nearest).pick(key, undefined);
+  }
+
+  #policyOf(tier: Tier): GroupPolicy {
+    tier.policy ??= POLICIES[this.#options.policy](tier.instances, this.#options);
+    return tier.policy;
+  }
+}

@@ -1,0 +1,78 @@
+import { hashNumber, hashText } from "../hash.js";
+import type { GroupPolicy } from "./group-policy.js";
+import type { ViewInstance } from "./picker.js";
+
+const HASH_SPAN = 4294967296;
+
+/**
+ * Picks the instance that a key belongs to, the same for every caller with the same view.
+ *
+ * Each instance has a score for the key that depends on nothing else, and the highest wins: so an
+ * instance that leaves moves only its own keys, and an excluded one gives its keys to the next in
+ * the key's own order. The score `-weight / ln(u)`, u the hash in (0, 1), gives shares in
+ * proportion to weights, and a changed weight moves only what it must.
+ *
+ * @see Thaler & Ravishankar, "A Name-Based Mapping Scheme for Rendezvous" (1996); Schindelhauer &
+ * Schomaker, "Weighted Distributed Hash Tables" (2005), logarithmic method. CARP (Valloppillil &
+ * Ross, 1998) is the same idea for web caches.
+ */
+export class RendezvousPolicy implements GroupPolicy {
+  readonly #instances: readonly ViewInstance[];
+  readonly #idHashes: Uint32Array;
+  readonly #hasEqualWeights: boolean;
+
+  constructor(instances: readonly ViewInstance[]) {
+    this.#instances = instances;
+    this.#idHashes = Uint32Array.from(instances, (instance) => hashText(instance.id));
+    const weight = instances[0]?.weight;
+    this.#hasEqualWeights = instances.every((instance) => instance.weight === weight);
+  }
+
+  pick(key: string, excluded: ReadonlySet<string> | undefined): ViewInstance | undefined {
+    const keyHash = hashText(key);
+    return this.#hasEqualWeights
+      ? this.#pickByHash(keyHash, excluded)
+      : this.#pickByScore(keyHash, excluded);
+  }
+
+  /** The highest hash: the same order as by score when weights are equal, without logarithms. */
+  #pickByHash(
+    keyHash: number,
+    excluded: ReadonlySet<string> | undefined,
+  ): ViewInstance | undefined {
+    let best: ViewInstance | undefined;
+    let bestHash = -1;
+    for (let index = 0; index < this.#idHashes.length; index += 1) {
+      const hash = hashNumber(this.#idHashes[index] ?? 0, keyHash);
+      if (hash < bestHash) continue;
+      const instance = this.#instances[index];
+      if (instance === undefined || excluded?.has(instance.id) === true) continue;
+      if (hash === bestHash && best !== undefined && best.id < instance.id) continue;
+      best = instance;
+      bestHash = hash;
+    }
+    return best;
+  }
+
+  #pickByScore(
+    keyHash: number,
+    excluded: ReadonlySet<string> | undefined,
+  ): ViewInstance | undefined {
+    let best: ViewInstance | undefined;
+    // Compared is ln(u) / weight, negative and highest where -weight / ln(u) is.
+    let bestScore = Number.NEGATIVE_INFINITY;
+    for (let index = 0; index < this.#idHashes.length; index += 1) {
+      const instance = this.#instances[index];
+      if (instance === undefined || instance.weight <= 0) continue;
+      const unit = (hashNumber(this.#idHashes[index] ?? 0, keyHash) + 0.5) / HASH_SPAN;
+      // ln(u) <= u - 1: most instances are ruled out without a logarithm.
+      if ((unit - 1) / instance.weight < bestScore) continue;
+      const score = Math.log(unit) / instance.weight;
+      if (score < bestScore || excluded?.has(instance.id) === true) continue;
+      if (score === bestScore && best !== undefined && best.id < instance.id) continue;
+      best = instance;
+      bestScore = score;
+    }
+    return best;
+  }
+}
