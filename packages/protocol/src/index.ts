@@ -1,1 +1,20 @@
-export {};
+export {
+  type DecodedDescription,
+  decodeInstanceDescription,
+  encodeInstanceDescription,
+} from "./instance-description.js";
+export { checkName, NAME_RULES, type NameKind } from "./names.js";
+export { decodeNodeDescription, encodeNodeDescription } from "./node-description.js";
+export { decodeOverrideDescription, encodeOverrideDescription } from "./override-description.js";
+export {
+  ENDPOINT_PROTOCOL_DEFAULT,
+  type InstanceDefaults,
+  type ParsedDescription,
+  type Problem,
+  parseInstanceDescription,
+  problemText,
+} from "./parse-instance.js";
+export { decodePeerMessage, encodePeerMessage } from "./peer-message.js";
+export { decodeSessionMessage, encodeSessionMessage } from "./session-message.js";
+export { type Decoded, decodeSessionRequest, encodeSessionRequest } from "./session-request.js";
+export * from "./wire-limits.js";

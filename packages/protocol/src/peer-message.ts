@@ -1,0 +1,277 @@
+/** What nodes say to each other after the handshake: encoding and total decoding. */
+import {
+  type DeltaGroup,
+  NODE_COUNT_MAX,
+  ORIGIN_COUNT_MAX,
+  PEER_FRAME_MAX_BYTES,
+  type PeerMessage,
+  type RoutedCommand,
+  type RoutePayload,
+} from "@fpzk/core";
+import {
+  readBoolean,
+  readDuration,
+  readEnum,
+  readFields,
+  readInteger,
+  readList,
+  readMaybeErrorCode,
+  readMaybeStamp,
+  readName,
+  readProse,
+  readStamp,
+  writeDuration,
+  writeMaybeErrorCode,
+  writeMaybeStamp,
+  writeProse,
+  writeStamp,
+} from "./fields.js";
+import { packFrame, unpackFrame } from "./frame.js";
+import {
+  newRecordBudget,
+  type RecordBudget,
+  readEntries,
+  readGroup,
+  readGroups,
+  readOrigin,
+  readReason,
+  readState,
+  writeEntries,
+  writeGroup,
+  writeOrigin,
+} from "./record-codec.js";
+import { readUnconfirmed } from "./session-message.js";
+import { type Decoded, unknownType } from "./session-request.js";
+import { toRefusal, WireFault } from "./wire-fault.js";
+import { ROUTE_HOPS_MAX } from "./wire-limits.js";
+import { COMMAND_KINDS, namesByNumber, PAYLOAD_KINDS, PEER_TYPES } from "./wire-types.js";
+
+const messageNames = namesByNumber(PEER_TYPES);
+const payloadKinds = namesByNumber(PAYLOAD_KINDS);
+const commandKinds = namesByNumber(COMMAND_KINDS);
+
+type Floors = readonly { readonly nodeId: string; readonly generation: number }[];
+
+/** The frame of a peer's message. */
+export function encodePeerMessage(message: PeerMessage): Uint8Array {
+  return packFrame([PEER_TYPES[message.type], ...writeMessage(message)]);
+}
+
+/** The message in a frame; never throws. Bodies in it are views into `bytes`. */
+export function decodePeerMessage(
+  bytes: Uint8Array,
+  maxBytes = PEER_FRAME_MAX_BYTES,
+): Decoded<PeerMessage> {
+  try {
+    const fields = unpackFrame(bytes, maxBytes);
+    const type = messageNames.get(fields[0] as number);
+    if (type === undefined) return { ok: false, refusal: unknownType("peer message", fields) };
+    try {
+      return { ok: true, message: READERS[type](fields) };
+    } catch (fault) {
+      return { ok: false, refusal: toRefusal(fault, `peer message ${type}`) };
+    }
+  } catch (fault) {
+    return { ok: false, refusal: toRefusal(fault, "peer message") };
+  }
+}
+
+function writeMessage(message: PeerMessage): unknown[] {
+  switch (message.type) {
+    case "digest":
+      return [
+        writeEntries(message.entries),
+        writeFloors(message.floors),
+        message.hears,
+        message.isReady,
+      ];
+    case "delta":
+      return [message.groups.map((group) => [...writeGroup(group), group.from, group.to])];
+    case "reset":
+      return [
+        message.origins.map(writeOrigin),
+        message.groups.map(writeGroup),
+        message.isFinal,
+        writeEntries(message.entries),
+        writeFloors(message.floors),
+      ];
+    case "route":
+      return [message.to, message.from, message.hops, writePayload(message.payload)];
+  }
+}
+
+function writeFloors(floors: Floors): unknown[] {
+  return floors.map((floor) => [floor.nodeId, floor.generation]);
+}
+
+function readFloors(value: unknown): Floors {
+  return readList(value ?? [], "floors", ORIGIN_COUNT_MAX, (item) => {
+    const fields = readFields(item, "", 2);
+    return {
+      nodeId: readName(fields[0], "nodeId"),
+      generation: readInteger(fields[1], "generation"),
+    };
+  });
+}
+
+function readDeltaGroup(value: unknown, budget: RecordBudget): DeltaGroup {
+  const fields = readFields(value, "", 4);
+  const { origin, records } = readGroup(fields, budget);
+  const from = readInteger(fields[2], "from");
+  const to = readInteger(fields[3], "to", from);
+  const first = records[0];
+  const last = records[records.length - 1];
+  if (first !== undefined && first.version <= from) {
+    throw new WireFault("records[0].version", `${first.version} must be > ${from} (from)`);
+  }
+  if (last !== undefined && last.version > to) {
+    throw new WireFault("records", `last version ${last.version} must be <= ${to} (to)`);
+  }
+  return { origin, records, from, to };
+}
+
+function writePayload(payload: RoutePayload): unknown[] {
+  const kind = PAYLOAD_KINDS[payload.kind];
+  switch (payload.kind) {
+    case "drain-confirm":
+      return [
+        kind,
+        payload.namespace,
+        payload.service,
+        payload.id,
+        writeStamp(payload.stamp),
+        payload.confirmedCount,
+        payload.unconfirmed,
+      ];
+    case "canary-echo":
+      return [kind, payload.counter, payload.region];
+    case "command":
+      return [kind, payload.commandId, writeCommand(payload.command)];
+    case "command-result":
+      return [
+        kind,
+        payload.commandId,
+        writeMaybeErrorCode(payload.code),
+        writeProse(payload.message),
+        writeMaybeStamp(payload.stamp),
+        payload.confirmedCount,
+        payload.unconfirmed,
+      ];
+  }
+}
+
+function readPayload(value: unknown): RoutePayload {
+  const fields = readFields(value, "payload", 1);
+  const kind = readEnum(fields[0], "payload.kind", payloadKinds);
+  switch (kind) {
+    case "drain-confirm":
+      return {
+        kind,
+        namespace: readName(fields[1], "namespace"),
+        service: readName(fields[2], "service"),
+        id: readName(fields[3], "id"),
+        stamp: readStamp(fields[4], "stamp"),
+        confirmedCount: readInteger(fields[5] ?? 0, "confirmedCount"),
+        unconfirmed: readUnconfirmed(fields[6]),
+      };
+    case "canary-echo":
+      return {
+        kind,
+        counter: readInteger(fields[1], "counter"),
+        region: readName(fields[2], "region"),
+      };
+    case "command":
+      return {
+        kind,
+        commandId: readInteger(fields[1], "commandId"),
+        command: readCommand(fields[2]),
+      };
+    case "command-result":
+      return {
+        kind,
+        commandId: readInteger(fields[1], "commandId"),
+        code: readMaybeErrorCode(fields[2] ?? 0, "code"),
+        message: readProse(fields[3] ?? "", "message"),
+        stamp: readMaybeStamp(fields[4], "stamp"),
+        confirmedCount: readInteger(fields[5] ?? 0, "confirmedCount"),
+        unconfirmed: readUnconfirmed(fields[6]),
+      };
+  }
+}
+
+function writeCommand(command: RoutedCommand): unknown[] {
+  const { namespace, service, id } = command;
+  const head = [COMMAND_KINDS[command.kind], namespace, service, id];
+  switch (command.kind) {
+    case "renew":
+      return head;
+    case "deregister":
+      return [...head, command.reason];
+    case "set-state":
+      return [...head, command.state, writeDuration(command.timeoutMs)];
+  }
+}
+
+function readCommand(value: unknown): RoutedCommand {
+  const fields = readFields(value, "command", 4);
+  const kind = readEnum(fields[0], "command.kind", commandKinds);
+  const address = {
+    namespace: readName(fields[1], "namespace"),
+    service: readName(fields[2], "service"),
+    id: readName(fields[3], "id"),
+  };
+  switch (kind) {
+    case "renew":
+      return { kind, ...address };
+    case "deregister":
+      return { kind, ...address, reason: readReason(fields[4]) };
+    case "set-state":
+      return {
+        kind,
+        ...address,
+        state: readState(fields[4]),
+        timeoutMs: readDuration(fields[5] ?? 0, "timeoutMs"),
+      };
+  }
+}
+
+type Readers = {
+  readonly [Type in PeerMessage["type"]]: (
+    fields: readonly unknown[],
+  ) => Extract<PeerMessage, { type: Type }>;
+};
+
+/** Field 0 is the type number. */
+const READERS: Readers = {
+  digest: (fields) => ({
+    type: "digest",
+    entries: readEntries(fields[1]),
+    floors: readFloors(fields[2]),
+    hears: readList(fields[3] ?? [], "hears", NODE_COUNT_MAX, (item) => readName(item, "nodeId")),
+    isReady: readBoolean(fields[4] ?? true, "isReady"),
+  }),
+  delta: (fields) => {
+    const budget = newRecordBudget();
+    return {
+      type: "delta",
+      groups: readList(fields[1], "groups", ORIGIN_COUNT_MAX, (item) =>
+        readDeltaGroup(item, budget),
+      ),
+    };
+  },
+  reset: (fields) => ({
+    type: "reset",
+    origins: readList(fields[1], "origins", ORIGIN_COUNT_MAX, readOrigin),
+    groups: readGroups(fields[2]),
+    isFinal: readBoolean(fields[3], "isFinal"),
+    entries: readEntries(fields[4]),
+    floors: readFloors(fields[5]),
+  }),
+  route: (fields) => ({
+    type: "route",
+    to: readName(fields[1], "nodeId", "to"),
+    from: readName(fields[2], "nodeId", "from"),
+    hops: readInteger(fields[3], "hops", 0, ROUTE_HOPS_MAX),
+    payload: readPayload(fields[4]),
+  }),
+};
