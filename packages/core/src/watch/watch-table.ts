@@ -143,7 +143,10 @@ export class WatchTable {
     const digest = index < 0 ? EMPTY_DIGEST : this.#replica.table.digestOf(index);
     const position = this.#replica.position();
     const held = new Map(request.position.map((entry) => [originText(entry.origin), entry.version]));
-    const kind = this.#kindOf(held, isSameDigest(request.digest, digest));
+    const kind = this.#kindOf(held, {
+      isSame: isSameDigest(request.digest, digest),
+      isCollected: request.position.some((entry) => this.#replica.isCollected(entry.origin)),
+    });
     const slots = index < 0 || kind === "unchanged" ? [] : this.#slotsFor(index, kind, held);
     return this.#parts(slots, { requestId: request.requestId, service: request.service, kind }, {
       position,
@@ -151,14 +154,17 @@ export class WatchTable {
     });
   }
 
-  #kindOf(held: ReadonlyMap<string, number>, isSame: boolean): SnapshotKind {
+  #kindOf(
+    held: ReadonlyMap<string, number>,
+    { isSame, isCollected }: { isSame: boolean; isCollected: boolean },
+  ): SnapshotKind {
     if (held.size === 0) return "full";
     if (isSame) return "unchanged";
     for (const index of this.#replica.origins(true)) {
       const version = held.get(originText(this.#replica.table.origin(index))) ?? 0;
       if (version < this.#replica.watermark(index)) return "full";
     }
-    return this.#replica.floors.length > 0 ? "full" : "delta";
+    return isCollected ? "full" : "delta";
   }
 
   #slotsFor(index: ServiceIndex, kind: SnapshotKind, held: ReadonlyMap<string, number>): Slot[] {

@@ -1,0 +1,245 @@
+/**
+ * Requests that came without a session: carried out here, or by the instance's owner.
+ *
+ * A lease belongs to the node that wrote it. What reaches another node is routed to the owner
+ * while it lives; once it is gone, the node that was asked takes the record over, so that any
+ * reachable node serves every request (P1).
+ */
+import { ErrorCode, type Refusal } from "../errors.js";
+import type { HybridClock } from "../hlc.js";
+import type { DrainTable } from "../drain/drain-table.js";
+import type { LeaseTable } from "../lease/lease-table.js";
+import { ROUTE_PENDING_COUNT_MAX } from "../limits.js";
+import type { RoutedCommand, RoutePayload } from "../messages.js";
+import {
+  InstanceState,
+  RecordKind,
+  RemovalReason,
+  Scope,
+  type Stamp,
+} from "../record.js";
+import type { Replica } from "../replica/replica.js";
+import { NO_SLOT, type Slot } from "../table/record-table.js";
+import { after, type Instant, NEVER } from "../time.js";
+import type { Command, CommandResult } from "./events.js";
+import type { InstanceWriter } from "./instance-writer.js";
+
+/** How long an owner may take to answer, beside what the request itself may take. */
+const ROUTE_TIMEOUT_MS = 5_000;
+
+type Reply = (result: CommandResult) => void;
+
+export interface CommandDeskOptions {
+  readonly replica: Replica;
+  readonly writer: InstanceWriter;
+  readonly leases: LeaseTable;
+  readonly drains: DrainTable;
+  readonly clock: HybridClock;
+  /** Ttl of a lease taken over from an owner that is gone, whose own is not known here. */
+  readonly takeoverTtlMs: number;
+  /** The owner's node id when it lives and is another node; undefined when this node must act. */
+  readonly livingOwner: (slot: Slot) => string | undefined;
+  readonly route: (to: string, payload: RoutePayload) => boolean;
+}
+
+export class CommandDesk {
+  readonly #options: CommandDeskOptions;
+  readonly #pending = new Map<number, { reply: Reply; deadline: Instant }>();
+  #nextId = 1;
+
+  constructor(options: CommandDeskOptions) {
+    this.#options = options;
+  }
+
+  run(command: Command, reply: Reply, now: Instant): void {
+    switch (command.kind) {
+      case "register": {
+        const result = this.#options.writer.registerLease(command, command.ttlMs, now);
+        if ("code" in result) return reply(refusal(result));
+        return reply({ ...DONE, stamp: result.stamp });
+      }
+      case "override":
+        return this.#override(command, reply, now);
+      case "renew":
+      case "deregister":
+      case "set-state":
+        return this.#owned(command, reply, now);
+    }
+  }
+
+  /** Another node asks for something on a record of this one. */
+  routed(from: string, commandId: number, command: RoutedCommand, now: Instant): void {
+    const reply: Reply = (result) => {
+      this.#options.route(from, {
+        kind: "command-result",
+        commandId,
+        code: result.refusal?.code,
+        message: result.refusal?.message ?? "",
+        stamp: result.stamp,
+        confirmedCount: result.confirmedCount,
+        unconfirmed: result.unconfirmed,
+      });
+    };
+    const slot = this.#liveSlot(command);
+    if (slot === undefined) return reply(refusal(unknownInstance(command)));
+    this.#act(command, slot, reply, now);
+  }
+
+  routedResult(payload: Extract<RoutePayload, { kind: "command-result" }>): void {
+    const pending = this.#pending.get(payload.commandId);
+    if (pending === undefined) return;
+    this.#pending.delete(payload.commandId);
+    const { code, message, stamp, confirmedCount, unconfirmed } = payload;
+    const failed = code === undefined ? undefined : { code, message };
+    pending.reply({ refusal: failed, stamp, confirmedCount, unconfirmed });
+  }
+
+  /** Gives up on owners that did not answer in time. */
+  expire(now: Instant): void {
+    for (const [id, pending] of this.#pending) {
+      if (now < pending.deadline) continue;
+      this.#pending.delete(id);
+      pending.reply(
+        refusal({
+          code: ErrorCode.deadlineExceeded,
+          message: "the instance's owner node did not answer in time: try again",
+        }),
+      );
+    }
+  }
+
+  next(): Instant {
+    let next = NEVER;
+    for (const pending of this.#pending.values()) {
+      if (pending.deadline < next) next = pending.deadline;
+    }
+    return next;
+  }
+
+  #owned(command: RoutedCommand, reply: Reply, now: Instant): void {
+    const slot = this.#liveSlot(command);
+    if (slot === undefined) return reply(refusal(unknownInstance(command)));
+    const owner = this.#options.livingOwner(slot);
+    if (owner === undefined) return this.#act(command, slot, reply, now);
+    if (this.#pending.size >= ROUTE_PENDING_COUNT_MAX) {
+      return reply(
+        refusal({
+          code: ErrorCode.resourceExhausted,
+          message: `more than ${ROUTE_PENDING_COUNT_MAX} requests wait for other nodes: try again`,
+        }),
+      );
+    }
+    const commandId = this.#nextId++;
+    const timeoutMs = command.kind === "set-state" ? command.timeoutMs : 0;
+    this.#pending.set(commandId, { reply, deadline: after(now, ROUTE_TIMEOUT_MS + timeoutMs) });
+    if (this.#options.route(owner, { kind: "command", commandId, command })) return;
+    this.#pending.delete(commandId);
+    reply(
+      refusal({
+        code: ErrorCode.unavailable,
+        message: `owner node ${owner} of ${command.service}/${command.id} cannot be reached from here now: try again`,
+      }),
+    );
+  }
+
+  /** Acts on a live record that this node owns, or whose owner is gone. */
+  #act(command: RoutedCommand, slot: Slot, reply: Reply, now: Instant): void {
+    const { writer, replica } = this.#options;
+    switch (command.kind) {
+      case "renew":
+        return this.#renew(slot, reply, now);
+      case "deregister": {
+        const stamp = replica.table.stamp(slot);
+        writer.remove(slot, command.reason, now);
+        return reply({ ...DONE, stamp });
+      }
+      case "set-state": {
+        const stamp = writer.rewrite(slot, { state: command.state }, now);
+        if (command.state !== InstanceState.draining) return reply({ ...DONE, stamp });
+        return this.#drain(slot, { stamp, timeoutMs: command.timeoutMs }, reply, now);
+      }
+    }
+  }
+
+  #renew(slot: Slot, reply: Reply, now: Instant): void {
+    const { writer, leases, replica, takeoverTtlMs } = this.#options;
+    const table = replica.table;
+    const lease = leases.get(table.tag(slot));
+    if (lease !== undefined && lease.session === undefined && lease.phase !== "adopted") {
+      const lapse = leases.apply(lease, "heard", now);
+      if (lapse !== undefined) writer.carryOut(lapse, now);
+      return reply({ ...DONE, stamp: table.stamp(slot) });
+    }
+    if (lease?.session !== undefined) {
+      return reply(
+        refusal({
+          code: ErrorCode.failedPrecondition,
+          message: "this instance is kept by a session: it needs no renewal",
+        }),
+      );
+    }
+    const stamp = writer.rewrite(slot, { session: table.stamp(slot).session + 1 }, now);
+    writer.attach(slot, leases.open({ ttlMs: takeoverTtlMs, session: undefined }, now));
+    reply({ ...DONE, stamp });
+  }
+
+  #override(command: Extract<Command, { kind: "override" }>, reply: Reply, now: Instant): void {
+    const { replica, clock } = this.#options;
+    if (this.#liveSlot(command) === undefined) return reply(refusal(unknownInstance(command)));
+    const isLift = command.state === undefined;
+    const stamp = { incarnation: clock.next(), session: 0, claim: 0 };
+    const slot = replica.write(
+      {
+        kind: RecordKind.override,
+        scope: Scope.global,
+        namespace: command.namespace,
+        service: command.service,
+        id: command.id,
+        stamp,
+        state: command.state ?? InstanceState.removed,
+        isSuspect: false,
+        reason: isLift ? RemovalReason.operator : RemovalReason.none,
+        since: 0,
+        body: isLift ? EMPTY_BODY : command.body,
+      },
+      now,
+    );
+    if (command.state !== InstanceState.draining) return reply({ ...DONE, stamp });
+    this.#drain(slot, { stamp, timeoutMs: command.timeoutMs }, reply, now);
+  }
+
+  #drain(
+    slot: Slot,
+    { stamp, timeoutMs }: { stamp: Stamp; timeoutMs: number },
+    reply: Reply,
+    now: Instant,
+  ): void {
+    const finish = (outcome: { confirmedCount: number; unconfirmed: readonly string[] }) => {
+      reply({ refusal: undefined, stamp, ...outcome });
+    };
+    if (this.#options.drains.wait(slot, { stamp, timeoutMs, finish }, now)) return;
+    reply(
+      refusal({ code: ErrorCode.resourceExhausted, message: "too many drains run on this node" }),
+    );
+  }
+
+  #liveSlot(name: { namespace: string; service: string; id: string }): Slot | undefined {
+    const slot = this.#options.writer.find(name);
+    if (slot === NO_SLOT) return undefined;
+    return this.#options.replica.table.state(slot) === InstanceState.removed ? undefined : slot;
+  }
+}
+
+const EMPTY_BODY = new Uint8Array(0);
+const DONE = { refusal: undefined, stamp: undefined, confirmedCount: 0, unconfirmed: [] } as const;
+
+function refusal(why: Refusal): CommandResult {
+  return { ...DONE, refusal: why };
+}
+
+function unknownInstance(name: { namespace: string; service: string; id: string }): Refusal {
+  return {
+    code: ErrorCode.notFound,
+    message: `instance ${name.service}/${name.id} in namespace ${name.namespace} is not registered: register it first`,
+  };
+}

@@ -1,0 +1,266 @@
+/**
+ * The writes of one node on instances that it owns, or takes over.
+ *
+ * Every write goes through the replica as this node's own; a key that another node's higher stamp
+ * has taken is never written again under the old stamp (P5).
+ */
+import { ErrorCode, type Refusal } from "../errors.js";
+import type { HybridClock } from "../hlc.js";
+import { type Lease, type LeaseLapse, LeaseTable } from "../lease/lease-table.js";
+import {
+  RECORD_COUNT_MAX,
+  SERVICE_COUNT_MAX,
+  SESSION_INSTANCE_COUNT_MAX,
+} from "../limits.js";
+import type { RegisteredItem, RegisterItem } from "../messages.js";
+import {
+  compareStamps,
+  InstanceState,
+  RecordKind,
+  type RegistryRecord,
+  RemovalReason,
+  Scope,
+  type Stamp,
+} from "../record.js";
+import type { Replica } from "../replica/replica.js";
+import { NO_SLOT, type Slot } from "../table/record-table.js";
+import type { Instant } from "../time.js";
+import type { Session } from "./session-table.js";
+
+export interface InstanceName {
+  readonly namespace: string;
+  readonly service: string;
+  readonly id: string;
+}
+
+const EMPTY_BODY = new Uint8Array(0);
+
+export class InstanceWriter {
+  readonly #replica: Replica;
+  readonly #leases: LeaseTable;
+  readonly #clock: HybridClock;
+
+  constructor(options: { replica: Replica; leases: LeaseTable; clock: HybridClock }) {
+    this.#replica = options.replica;
+    this.#leases = options.leases;
+    this.#clock = options.clock;
+  }
+
+  /** The slot of an instance's live record or tombstone, whichever scope it has. */
+  find(name: InstanceName): Slot {
+    const key = { ...name, kind: RecordKind.instance };
+    const slot = this.#replica.find({ ...key, scope: Scope.global });
+    if (slot !== NO_SLOT && this.#replica.table.state(slot) !== InstanceState.removed) return slot;
+    const regional = this.#replica.find({ ...key, scope: Scope.region });
+    return regional === NO_SLOT ? slot : regional;
+  }
+
+  /** Registers or replaces an instance of a session. */
+  register(
+    session: Session,
+    lease: Lease,
+    item: RegisterItem,
+    now: Instant,
+  ): RegisteredItem & { superseding?: RegistryRecord } {
+    const refusal = this.#roomFor(session.namespace, item.service, lease);
+    if (refusal !== undefined) return refused(item, refusal);
+    const key = {
+      kind: RecordKind.instance,
+      scope: item.scope,
+      namespace: session.namespace,
+      service: item.service,
+      id: item.id,
+    };
+    const slot = this.#replica.find(key);
+    const held = slot === NO_SLOT ? undefined : this.#replica.table.read(slot);
+    const incarnation = item.incarnation || (held?.stamp.incarnation ?? 0) + 1;
+    const stamp = this.#stampOver(held, { incarnation, session: session.sessionNumber });
+    if (stamp === undefined) {
+      const message = `instance ${item.service}/${item.id} is held with a later stamp than (${incarnation}, ${session.sessionNumber}): register again above it, or stop`;
+      return {
+        ...refused(item, { code: ErrorCode.aborted, message }),
+        ...(held === undefined ? {} : { superseding: held }),
+      };
+    }
+    const isSameLife = held !== undefined && held.stamp.incarnation === incarnation;
+    const since = item.since || (isSameLife && held.since !== 0 ? held.since : this.#clock.next());
+    const stored = this.#replica.write(
+      {
+        ...key,
+        stamp,
+        state: item.state,
+        isSuspect: false,
+        reason: RemovalReason.none,
+        since,
+        body: item.body,
+      },
+      now,
+    );
+    this.attach(stored, lease);
+    return { service: item.service, id: item.id, stamp, since, code: undefined, message: "" };
+  }
+
+  /** Writes an instance that hangs on a lease without a session (REST). */
+  registerLease(
+    name: InstanceName & { scope: Scope; state: InstanceState; body: Uint8Array },
+    ttlMs: number,
+    now: Instant,
+  ): { slot: Slot; stamp: Stamp } | Refusal {
+    const key = {
+      kind: RecordKind.instance,
+      scope: name.scope,
+      namespace: name.namespace,
+      service: name.service,
+      id: name.id,
+    };
+    const slot = this.#replica.find(key);
+    const known = slot === NO_SLOT ? undefined : this.#leases.get(this.#replica.table.tag(slot));
+    const held = slot === NO_SLOT ? undefined : this.#replica.table.read(slot);
+    const isOwn = known !== undefined && held !== undefined && this.#replica.isOwn(held.origin);
+    const isUpdate = isOwn && held.state !== InstanceState.removed && known.session === undefined;
+    if (!isUpdate) {
+      const refusal = this.#roomFor(name.namespace, name.service, undefined);
+      if (refusal !== undefined) return refusal;
+    }
+    const stamp = isUpdate
+      ? held.stamp
+      : { incarnation: (held?.stamp.incarnation ?? 0) + 1, session: 0, claim: 0 };
+    const stored = this.#replica.write(
+      {
+        ...key,
+        stamp,
+        state: name.state,
+        isSuspect: false,
+        reason: RemovalReason.none,
+        since: isUpdate ? held.since : this.#clock.next(),
+        body: name.body,
+      },
+      now,
+    );
+    if (isUpdate && known.ttlMs === ttlMs) this.#leases.apply(known, "heard", now);
+    else this.attach(stored, this.#leases.open({ ttlMs, session: undefined }, now));
+    return { slot: stored, stamp };
+  }
+
+  /** Changes state or suspicion of a record; takes it over when another origin wrote it. */
+  rewrite(
+    slot: Slot,
+    change: { state?: InstanceState; isSuspect?: boolean; session?: number },
+    now: Instant,
+  ): Stamp {
+    const held = this.#replica.table.read(slot);
+    const isOwn = this.#replica.isOwn(held.origin);
+    const stamp =
+      change.session !== undefined
+        ? { incarnation: held.stamp.incarnation, session: change.session, claim: 0 }
+        : { ...held.stamp, claim: isOwn ? held.stamp.claim : held.stamp.claim + 1 };
+    this.#replica.write(
+      {
+        ...held,
+        stamp,
+        state: change.state ?? held.state,
+        isSuspect: change.isSuspect ?? false,
+      },
+      now,
+    );
+    return stamp;
+  }
+
+  /** Writes a tombstone over a live record and takes it off its lease. */
+  remove(slot: Slot, reason: RemovalReason, now: Instant): void {
+    const held = this.#replica.table.read(slot);
+    if (held.state === InstanceState.removed) return;
+    const isOwn = this.#replica.isOwn(held.origin);
+    this.#replica.write(
+      {
+        ...held,
+        stamp: { ...held.stamp, claim: isOwn ? held.stamp.claim : held.stamp.claim + 1 },
+        state: InstanceState.removed,
+        isSuspect: false,
+        reason,
+        body: EMPTY_BODY,
+      },
+      now,
+    );
+    this.detach(slot);
+  }
+
+  /** Carries out a lease's lapse on its records. */
+  carryOut(lapse: LeaseLapse, now: Instant): void {
+    const { lease, step } = lapse;
+    for (const slot of [...lease.slots]) {
+      if (step.write === "tombstone") this.remove(slot, step.reason, now);
+      else if (step.write === "suspect") this.#mark(slot, true, now);
+      else if (step.write === "alive") this.#mark(slot, false, now);
+    }
+    if (step.phase === "ended") this.#leases.end(lease);
+  }
+
+  attach(slot: Slot, lease: Lease): void {
+    if (this.#replica.table.tag(slot) !== lease.id) this.detach(slot);
+    this.#replica.table.setTag(slot, lease.id);
+    lease.slots.add(slot);
+  }
+
+  /** Takes a slot off its lease; a REST lease without a record ends. */
+  detach(slot: Slot): Lease | undefined {
+    const lease = this.#leases.get(this.#replica.table.tag(slot));
+    this.#replica.table.setTag(slot, 0);
+    return this.dropFrom(lease, slot);
+  }
+
+  /** Like {@link detach} for a slot whose tag was read before. */
+  dropFrom(lease: Lease | undefined, slot: Slot): Lease | undefined {
+    if (lease === undefined) return undefined;
+    lease.slots.delete(slot);
+    if (lease.slots.size === 0 && lease.session === undefined) this.#leases.end(lease);
+    return lease;
+  }
+
+  #mark(slot: Slot, isSuspect: boolean, now: Instant): void {
+    const table = this.#replica.table;
+    if (table.state(slot) === InstanceState.removed || table.isSuspect(slot) === isSuspect) return;
+    this.rewrite(slot, { isSuspect }, now);
+  }
+
+  /** The stamp with which a registration beats what is held, or undefined when it cannot. */
+  #stampOver(
+    held: RegistryRecord | undefined,
+    claim: { incarnation: number; session: number },
+  ): Stamp | undefined {
+    const stamp = { ...claim, claim: 0 };
+    if (held === undefined) return stamp;
+    const isSame =
+      held.stamp.incarnation === claim.incarnation && held.stamp.session === claim.session;
+    if (isSame && held.state !== InstanceState.removed && this.#replica.isOwn(held.origin)) {
+      return held.stamp;
+    }
+    return compareStamps(stamp, held.stamp) > 0 ? stamp : undefined;
+  }
+
+  #roomFor(namespace: string, service: string, lease: Lease | undefined): Refusal | undefined {
+    const table = this.#replica.table;
+    if (lease !== undefined && lease.slots.size >= SESSION_INSTANCE_COUNT_MAX) {
+      return exhausted("instances of one session", SESSION_INSTANCE_COUNT_MAX);
+    }
+    if (table.liveCount + table.tombstoneCount >= RECORD_COUNT_MAX) {
+      return exhausted("records of this node", RECORD_COUNT_MAX);
+    }
+    const isNew = table.findService(namespace, service) < 0;
+    if (isNew && table.serviceCount >= SERVICE_COUNT_MAX) {
+      return exhausted("services of this node", SERVICE_COUNT_MAX);
+    }
+    return undefined;
+  }
+}
+
+function exhausted(what: string, bound: number): Refusal {
+  return {
+    code: ErrorCode.resourceExhausted,
+    message: `cannot register: ${what} are limited to ${bound}; deregister some first`,
+  };
+}
+
+function refused(item: RegisterItem, refusal: Refusal): RegisteredItem {
+  return { service: item.service, id: item.id, stamp: undefined, since: 0, ...refusal };
+}

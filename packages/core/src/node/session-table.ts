@@ -1,0 +1,59 @@
+/** The sessions of one node: who they are, what they watch, which lease keeps their instances. */
+import type { LeaseId } from "../lease/lease-table.js";
+import type { WatchMessage } from "../messages.js";
+import type { ServiceIndex } from "../table/record-table.js";
+import type { Grants, SessionKey, SessionKind } from "./events.js";
+
+export interface Session {
+  readonly key: SessionKey;
+  readonly kind: SessionKind;
+  readonly namespace: string;
+  readonly grants: Grants;
+  readonly clientId: string;
+  readonly sessionNumber: number;
+  /** 0 for a stream: nothing hangs on it. */
+  readonly lease: LeaseId;
+  readonly watches: Set<ServiceIndex>;
+  /** Watches that came while the node was warming up; answered when it is ready. */
+  readonly waiting: Map<string, WatchMessage>;
+}
+
+export class SessionTable {
+  readonly #sessions = new Map<SessionKey, Session>();
+  readonly #byClient = new Map<string, SessionKey>();
+
+  get count(): number {
+    return this.#sessions.size;
+  }
+
+  get all(): Iterable<Session> {
+    return this.#sessions.values();
+  }
+
+  get(key: SessionKey): Session | undefined {
+    return this.#sessions.get(key);
+  }
+
+  /** The session of a client in a namespace, if it has one here. */
+  ofClient(namespace: string, clientId: string): Session | undefined {
+    const key = this.#byClient.get(clientName(namespace, clientId));
+    return key === undefined ? undefined : this.#sessions.get(key);
+  }
+
+  add(session: Session): void {
+    this.#sessions.set(session.key, session);
+    if (session.kind === "native") {
+      this.#byClient.set(clientName(session.namespace, session.clientId), session.key);
+    }
+  }
+
+  remove(session: Session): void {
+    this.#sessions.delete(session.key);
+    const name = clientName(session.namespace, session.clientId);
+    if (this.#byClient.get(name) === session.key) this.#byClient.delete(name);
+  }
+}
+
+function clientName(namespace: string, clientId: string): string {
+  return `${namespace}\u0001${clientId}`;
+}
