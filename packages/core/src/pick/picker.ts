@@ -26,7 +26,10 @@ export interface ViewInstance {
   /** The instance's word and the operator's over it. */
   readonly state: InstanceState;
   readonly liveness: Liveness;
-  /** The description's weight, or the operator's. */
+  /**
+   * The description's weight, or the operator's. 0: not picked unless all are 0, under every policy
+   * but `oldest`, which heeds no weights.
+   */
   readonly weight: number;
   readonly description: InstanceDescription;
   /** Node id of the record's owner. */
@@ -35,7 +38,7 @@ export interface ViewInstance {
 }
 
 export interface PickContext {
-  /** For `hash` policies: equal keys go to the same instance. Absent: an empty key. */
+  /** For `rendezvous`: equal keys go to the same instance. Absent: an empty key. */
   readonly key?: string;
   /** Ids not to pick, for a retry elsewhere; ignored when nothing else is left. */
   readonly excluded?: ReadonlySet<string>;
@@ -72,11 +75,15 @@ export interface PickerOptions {
    */
   readonly regionOrder: readonly string[];
   /**
-   * Below this share of usable instances (0 to 1) of all that are neither offline nor draining,
-   * health is ignored and all are picked: better some failures than a herd on the rest.
-   * Default 0.5 (Envoy's panic threshold).
+   * Below this share of usable instances (0 to 1) among all that are up and reachable, suspicion
+   * is ignored and all of them are picked: better some failures than a herd on the rest. Those of
+   * an unreachable region do not count and still come last. 0 never panics. Default 0.5 (Envoy's
+   * panic threshold).
    */
   readonly panicRatio: number;
-  /** Whether same zone, then same region come first. Default true. */
+  /**
+   * Whether same zone, then same region, then `regionOrder` come first; false: all places are
+   * equal. Default true. `oldest` ignores it: a leader is the same for every caller.
+   */
   readonly prefersNear: boolean;
 }
