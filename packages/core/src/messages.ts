@@ -12,6 +12,7 @@ import type { NodeStatus } from "./instance.js";
 import type {
   InstanceState,
   Origin,
+  RecordKind,
   RegistryRecord,
   RemovalReason,
   Scope,
@@ -367,6 +368,8 @@ export type RoutePayload =
   /** All subscribers of `from` no longer pick the draining record, or these did not confirm. */
   | {
       readonly kind: "drain-confirm";
+      /** The draining record is the instance's own or an operator's override. */
+      readonly recordKind: RecordKind;
       readonly namespace: string;
       readonly service: string;
       readonly id: string;

@@ -9,11 +9,11 @@
  */
 import { NodeStatus } from "../instance.js";
 import { DRAIN_COUNT_MAX } from "../limits.js";
+import type { Member } from "../membership/membership.js";
 import type { SessionKey } from "../node/events.js";
 import { compareStamps, type Stamp } from "../record.js";
 import type { Slot } from "../table/record-table.js";
 import { after, type Instant, NEVER } from "../time.js";
-import type { Member } from "../membership/membership.js";
 
 /** Names given of those that did not confirm. */
 const UNCONFIRMED_COUNT_MAX = 100;

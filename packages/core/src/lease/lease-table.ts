@@ -5,8 +5,8 @@
  * lease is O(1) and writes one number (P9).
  */
 import { assert } from "../assert.js";
-import { RemovalReason } from "../record.js";
 import type { SessionKey } from "../node/events.js";
+import { RemovalReason } from "../record.js";
 import type { Slot } from "../table/record-table.js";
 import { after, type Instant } from "../time.js";
 import { DeadlineWheel } from "./deadline-wheel.js";
@@ -91,7 +91,11 @@ export class LeaseTable {
   }
 
   /** The lease was heard, or its connection closed. Undefined when nothing is to be written. */
-  apply(lease: Lease, event: Exclude<LeaseEvent, "deadline">, now: Instant): LeaseLapse | undefined {
+  apply(
+    lease: Lease,
+    event: Exclude<LeaseEvent, "deadline">,
+    now: Instant,
+  ): LeaseLapse | undefined {
     return this.#take(lease, LEASE_RULES[lease.phase][event], now);
   }
 

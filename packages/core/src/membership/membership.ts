@@ -14,7 +14,7 @@
  *
  * @see Das, Gupta, Motivala, "SWIM" (2002), section 4; Dadgar et al., "Lifeguard" (2018).
  */
-import { NodeStatus, type NodeDescription } from "../instance.js";
+import { type NodeDescription, NodeStatus } from "../instance.js";
 import { after, type Instant } from "../time.js";
 
 /** Between two canaries of one node. */

@@ -5,19 +5,14 @@
  * while it lives; once it is gone, the node that was asked takes the record over, so that any
  * reachable node serves every request (P1).
  */
+
+import type { DrainTable } from "../drain/drain-table.js";
 import { ErrorCode, type Refusal } from "../errors.js";
 import type { HybridClock } from "../hlc.js";
-import type { DrainTable } from "../drain/drain-table.js";
 import type { LeaseTable } from "../lease/lease-table.js";
 import { ROUTE_PENDING_COUNT_MAX } from "../limits.js";
 import type { RoutedCommand, RoutePayload } from "../messages.js";
-import {
-  InstanceState,
-  RecordKind,
-  RemovalReason,
-  Scope,
-  type Stamp,
-} from "../record.js";
+import { InstanceState, RecordKind, RemovalReason, Scope, type Stamp } from "../record.js";
 import type { Replica } from "../replica/replica.js";
 import { NO_SLOT, type Slot } from "../table/record-table.js";
 import { after, type Instant, NEVER } from "../time.js";

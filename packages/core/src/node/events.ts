@@ -91,6 +91,8 @@ export type NodeEvent =
       readonly peer: PeerIdentity;
       /** True when this node dialed. */
       readonly isOutbound: boolean;
+      /** The address of the dial effect; undefined for a link that came in. */
+      readonly address: string | undefined;
     }
   | { readonly type: "link-message"; readonly link: LinkKey; readonly message: PeerMessage }
   | { readonly type: "link-close"; readonly link: LinkKey }

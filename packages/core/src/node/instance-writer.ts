@@ -6,12 +6,8 @@
  */
 import { ErrorCode, type Refusal } from "../errors.js";
 import type { HybridClock } from "../hlc.js";
-import { type Lease, type LeaseLapse, LeaseTable } from "../lease/lease-table.js";
-import {
-  RECORD_COUNT_MAX,
-  SERVICE_COUNT_MAX,
-  SESSION_INSTANCE_COUNT_MAX,
-} from "../limits.js";
+import type { Lease, LeaseLapse, LeaseTable } from "../lease/lease-table.js";
+import { RECORD_COUNT_MAX, SERVICE_COUNT_MAX, SESSION_INSTANCE_COUNT_MAX } from "../limits.js";
 import type { RegisteredItem, RegisterItem } from "../messages.js";
 import {
   compareStamps,

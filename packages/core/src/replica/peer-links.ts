@@ -12,7 +12,7 @@
  */
 import { isSameDigest } from "../hash.js";
 import { DELTA_MAX_BYTES, ORIGIN_COUNT_MAX } from "../limits.js";
-import { PhiAccrual } from "../membership/phi-accrual.js";
+import { PhiAccrualDetector } from "../membership/phi-accrual.js";
 import type {
   DeltaGroup,
   DeltaMessage,
@@ -29,6 +29,8 @@ import type { Instant } from "../time.js";
 import type { Replica } from "./replica.js";
 import { SlotSet } from "./slot-set.js";
 
+/** Digests are exchanged this often on every link, with jitter. */
+export const DIGEST_INTERVAL_MS = 1_000;
 /** Bytes that a record costs on the wire beside its id and body; an estimate for cutting parts. */
 const RECORD_OVERHEAD_BYTES = 64;
 /** News that spans more versions than this goes out as a transfer, not in one turn. */
@@ -42,7 +44,7 @@ export interface PeerLink {
   readonly peer: PeerIdentity;
   readonly isOutbound: boolean;
   readonly isSameRegion: boolean;
-  readonly detector: PhiAccrual;
+  readonly detector: PhiAccrualDetector;
   /** By origin index: the highest version sent, or said to be held, over this link. */
   readonly sent: number[];
   /** By origin index: what this node had seen when the previous digest of the peer came. */
@@ -50,8 +52,10 @@ export interface PeerLink {
   isCongested: boolean;
   isPeerReady: boolean;
   hasDigest: boolean;
-  /** The peer holds all that its digest and ours name. */
-  isInSync: boolean;
+  /** The peer's last digest. */
+  entries: readonly DigestEntry[];
+  /** Nothing was heard for so long that the link counts as lost. */
+  isSilent: boolean;
   hears: ReadonlySet<string>;
   transfer: Transfer | undefined;
   incoming: IncomingReset | undefined;
@@ -144,13 +148,14 @@ export class PeerLinks {
       peer,
       isOutbound,
       isSameRegion: peer.region === this.#region,
-      detector: new PhiAccrual(now),
+      detector: new PhiAccrualDetector(now, { expectedIntervalMs: DIGEST_INTERVAL_MS }),
       sent: [],
       seenAtDigest: [],
       isCongested: false,
       isPeerReady: false,
       hasDigest: false,
-      isInSync: false,
+      entries: [],
+      isSilent: false,
       hears: new Set(),
       transfer: undefined,
       incoming: undefined,
@@ -171,9 +176,8 @@ export class PeerLinks {
     this.#dirtyForRemote.add(index);
   }
 
-  /** Whether anything waits that {@link pushNews} or {@link pump} could send now. */
-  get hasWork(): boolean {
-    if (this.#dirtyForMesh.size > 0 || this.#dirtyForRemote.size > 0) return true;
+  /** Whether {@link pump} could send more now. */
+  get hasTransfers(): boolean {
     for (const link of this.#links.values()) {
       if (link.transfer !== undefined && !link.isCongested) return true;
     }
@@ -212,7 +216,7 @@ export class PeerLinks {
     link.hears = new Set(message.hears);
     for (const floor of message.floors) this.#replica.raiseFloor(floor.nodeId, floor.generation);
     const held = this.#heldByPeer(message.entries);
-    link.isInSync = this.#isInSync(link, message.entries);
+    link.entries = message.entries;
     const lacking: { index: OriginIndex; from: number }[] = [];
     let isBelowWatermark = false;
     for (const index of this.#replica.origins(link.isSameRegion)) {
@@ -230,7 +234,8 @@ export class PeerLinks {
     if (message.repair === "none" || link.transfer !== undefined) return;
     if (isBelowWatermark && options.isReady) this.#startTransfer(link, "reset", [], []);
     else if (lacking.length > 0) this.#startTransfer(link, "delta", lacking, []);
-    else if (message.isReady && options.isReady && link.isInSync) this.#healDivergence(link, held);
+    else if (message.isReady && options.isReady && this.isCaughtUp(link))
+      this.#healDivergence(link, held);
     this.pump();
   }
 
@@ -288,6 +293,25 @@ export class PeerLinks {
         if (link.transfer === undefined || link.isCongested) break;
         this.#sendPart(link, link.transfer);
       }
+    }
+  }
+
+  /** Whether this copy has seen all that the peer's last digest names. */
+  isCaughtUp(link: PeerLink): boolean {
+    for (const entry of link.entries) {
+      if (!link.isSameRegion && entry.origin.scope === Scope.region) continue;
+      if (this.#replica.isOwn(entry.origin) || this.#replica.isCollected(entry.origin)) continue;
+      if (!this.#replica.isKnown(entry.origin)) return false;
+      const index = this.#replica.table.originIndex(entry.origin);
+      if (entry.version > this.#replica.seenVersion(index)) return false;
+    }
+    return link.incoming === undefined;
+  }
+
+  /** A link can take more again: this node's own writes that it missed are news again. */
+  catchUp(): void {
+    for (const index of this.#replica.origins(true)) {
+      if (this.#replica.isOwn(this.#replica.table.origin(index))) this.wroteOwn(index);
     }
   }
 
@@ -500,17 +524,6 @@ export class PeerLinks {
       }
     }
     return held;
-  }
-
-  /** Whether this copy has seen all that the peer's digest names. */
-  #isInSync(link: PeerLink, entries: readonly DigestEntry[]): boolean {
-    for (const entry of entries) {
-      if (this.#replica.isOwn(entry.origin) || this.#replica.isCollected(entry.origin)) continue;
-      if (!this.#replica.isKnown(entry.origin)) return false;
-      const index = this.#replica.table.originIndex(entry.origin);
-      if (entry.version > this.#replica.seenVersion(index)) return false;
-    }
-    return link.incoming === undefined;
   }
 
   /**

@@ -45,7 +45,7 @@ export interface ReplicaListener {
    */
   recordChanged(slot: Slot, tag: number): void;
   /** A record is gone without a tombstone of its own: a complete answer proved its removal. */
-  recordCollected(tombstone: RegistryRecord, tag: number): void;
+  recordCollected(tombstone: RegistryRecord): void;
 }
 
 /** A record as its writer gives it; the replica adds origin and version. */
@@ -198,7 +198,6 @@ export class Replica {
   collect(slot: Slot): void {
     const record = this.table.read(slot);
     if (this.isOwn(record.origin)) return;
-    const tag = this.table.tag(slot);
     const tombstone: RegistryRecord = {
       ...record,
       state: InstanceState.removed,
@@ -206,7 +205,7 @@ export class Replica {
       body: EMPTY_BODY,
     };
     this.table.remove(slot);
-    if (record.state !== InstanceState.removed) this.#listener.recordCollected(tombstone, tag);
+    if (record.state !== InstanceState.removed) this.#listener.recordCollected(tombstone);
   }
 
   watermark(index: OriginIndex): number {

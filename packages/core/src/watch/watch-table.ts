@@ -5,6 +5,8 @@
  * interested party (P3). A watcher whose queue is full is skipped and its services are noted; when
  * it can read again it gets one snapshot of each, never a backlog: latest wins (P10).
  */
+
+import { type ContentDigest, EMPTY_DIGEST, isSameDigest } from "../hash.js";
 import { DELTA_MAX_BYTES } from "../limits.js";
 import type {
   ChangeMessage,
@@ -17,7 +19,6 @@ import type { SessionKey } from "../node/events.js";
 import { InstanceState, originText, type RegistryRecord } from "../record.js";
 import type { Replica } from "../replica/replica.js";
 import type { ServiceIndex, Slot } from "../table/record-table.js";
-import { type ContentDigest, EMPTY_DIGEST, isSameDigest } from "../hash.js";
 
 /** Bytes that a record costs on the wire beside its id and body; an estimate for cutting parts. */
 const RECORD_OVERHEAD_BYTES = 48;
@@ -130,28 +131,32 @@ export class WatchTable {
    * `unchanged` when the holder's digest equals; `delta` when its position is above every
    * watermark; else `full`. With a position the answer names tombstones too.
    */
-  answer(
-    request: {
-      requestId: number;
-      namespace: string;
-      service: string;
-      position: readonly OriginVersion[];
-      digest: ContentDigest;
-    },
-  ): SnapshotMessage[] {
+  answer(request: {
+    requestId: number;
+    namespace: string;
+    service: string;
+    position: readonly OriginVersion[];
+    digest: ContentDigest;
+  }): SnapshotMessage[] {
     const index = this.#replica.table.findService(request.namespace, request.service);
     const digest = index < 0 ? EMPTY_DIGEST : this.#replica.table.digestOf(index);
     const position = this.#replica.position();
-    const held = new Map(request.position.map((entry) => [originText(entry.origin), entry.version]));
+    const held = new Map(
+      request.position.map((entry) => [originText(entry.origin), entry.version]),
+    );
     const kind = this.#kindOf(held, {
       isSame: isSameDigest(request.digest, digest),
       isCollected: request.position.some((entry) => this.#replica.isCollected(entry.origin)),
     });
     const slots = index < 0 || kind === "unchanged" ? [] : this.#slotsFor(index, kind, held);
-    return this.#parts(slots, { requestId: request.requestId, service: request.service, kind }, {
-      position,
-      digest,
-    });
+    return this.#parts(
+      slots,
+      { requestId: request.requestId, service: request.service, kind },
+      {
+        position,
+        digest,
+      },
+    );
   }
 
   #kindOf(
@@ -213,7 +218,9 @@ export class WatchTable {
   #changeMessage(service: ServiceIndex, news: ServiceNews): ChangeMessage {
     const table = this.#replica.table;
     const slots = [...news.slots].filter((slot) => table.isUsed(slot));
-    const groups = this.#replica.groupsOf(slots.filter((slot) => table.serviceOf(slot) === service));
+    const groups = this.#replica.groupsOf(
+      slots.filter((slot) => table.serviceOf(slot) === service),
+    );
     const collected = news.collected.map((record) => ({
       origin: record.origin,
       records: [record],

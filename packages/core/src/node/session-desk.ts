@@ -1,0 +1,395 @@
+/**
+ * What sessions ask for, and what becomes of them: hello to goodbye.
+ *
+ * A session holds one lease; every message renews it. All its instances hang on that lease. The
+ * rules of what happens when it lapses stand in lease-rules.ts.
+ */
+import type { DrainReport, DrainTable } from "../drain/drain-table.js";
+import { ErrorCode } from "../errors.js";
+import { EMPTY_DIGEST } from "../hash.js";
+import type { Lease, LeaseTable } from "../lease/lease-table.js";
+import { SESSION_COUNT_MAX, SESSION_WATCH_COUNT_MAX } from "../limits.js";
+import type {
+  DeregisterMessage,
+  MemberView,
+  RegisteredItem,
+  RegisterMessage,
+  SessionRequest,
+  SetStateMessage,
+  WatchMessage,
+} from "../messages.js";
+import { type Random, randomBelow } from "../random.js";
+import { InstanceState, RecordKind, type RegistryRecord, RemovalReason, Scope } from "../record.js";
+import type { Replica } from "../replica/replica.js";
+import { NO_SLOT, type Slot } from "../table/record-table.js";
+import type { Instant } from "../time.js";
+import type { WatchTable } from "../watch/watch-table.js";
+import type { NodeEvent, SessionKey } from "./events.js";
+import type { InstanceWriter } from "./instance-writer.js";
+import type { NodeConfig } from "./node-config.js";
+import type { Outbox } from "./outbox.js";
+import type { Session, SessionTable } from "./session-table.js";
+
+/** Sessions that may reconnect in one second after a loss: slots are spread to keep to it. */
+const RECONNECT_PER_SECOND = 2_000;
+const RECONNECT_SPREAD_MAX_MS = 10_000;
+/** Sessions up to which the heartbeat keeps its configured rhythm; more stretch it. */
+const UNSTRETCHED_SESSION_COUNT = 10_000;
+
+export interface SessionDeskOptions {
+  readonly nodeId: string;
+  readonly region: string;
+  readonly generation: () => number;
+  readonly config: NodeConfig;
+  readonly random: Random;
+  readonly outbox: Outbox;
+  readonly replica: Replica;
+  readonly sessions: SessionTable;
+  readonly leases: LeaseTable;
+  readonly writer: InstanceWriter;
+  readonly watches: WatchTable;
+  readonly drains: DrainTable;
+  readonly isReady: () => boolean;
+  readonly isLeaving: () => boolean;
+  readonly members: () => readonly MemberView[];
+  readonly drainReport: (slot: Slot, report: DrainReport) => void;
+  readonly counters: { sessionsOpened: number; superseded: number };
+}
+
+type Request = Exclude<SessionRequest, { type: "hello" }>;
+
+export class SessionDesk {
+  readonly #options: SessionDeskOptions;
+
+  constructor(options: SessionDeskOptions) {
+    this.#options = options;
+  }
+
+  open(event: Extract<NodeEvent, { type: "session-open" }>, now: Instant): void {
+    const { sessions, outbox, leases, config, counters } = this.#options;
+    if (sessions.count >= SESSION_COUNT_MAX) {
+      const message = `this node holds ${SESSION_COUNT_MAX} sessions already: use another node`;
+      return outbox.closeSession(event.session, ErrorCode.resourceExhausted, message);
+    }
+    const older = sessions.ofClient(event.namespace, event.clientId);
+    if (event.kind === "native" && older !== undefined) {
+      if (older.sessionNumber >= event.sessionNumber) {
+        const message = `client ${event.clientId} has session ${older.sessionNumber} here, not below ${event.sessionNumber}: raise the session number`;
+        return outbox.closeSession(event.session, ErrorCode.aborted, message);
+      }
+      outbox.closeSession(older.key, ErrorCode.aborted, "replaced by a newer session");
+      this.close(older.key, now);
+    }
+    const stretch = Math.max(1, sessions.count / UNSTRETCHED_SESSION_COUNT);
+    const ttlMs = Math.round(config.sessionTtlMs * stretch);
+    const lease =
+      event.kind === "native" ? leases.open({ ttlMs, session: event.session }, now).id : 0;
+    counters.sessionsOpened += 1;
+    sessions.add({
+      key: event.session,
+      kind: event.kind,
+      namespace: event.namespace,
+      grants: event.grants,
+      clientId: event.clientId,
+      sessionNumber: event.sessionNumber,
+      lease,
+      watches: new Set(),
+      waiting: new Map(),
+    });
+    outbox.toSession(event.session, {
+      type: "welcome",
+      nodeId: this.#options.nodeId,
+      generation: this.#options.generation(),
+      region: this.#options.region,
+      heartbeatIntervalMs: Math.round(config.heartbeatIntervalMs * stretch),
+      ttlMs,
+      reconnectDelayMs: this.#reconnectDelayMs(),
+      isReady: this.#options.isReady(),
+    });
+    outbox.toSession(event.session, { type: "members", members: this.#options.members() });
+  }
+
+  message(key: SessionKey, message: Request, now: Instant): void {
+    const session = this.#options.sessions.get(key);
+    if (session === undefined) return;
+    const lease = this.#options.leases.get(session.lease);
+    if (lease !== undefined) {
+      const lapse = this.#options.leases.apply(lease, "heard", now);
+      if (lapse !== undefined) this.#options.writer.carryOut(lapse, now);
+    }
+    switch (message.type) {
+      case "heartbeat":
+        return this.#heartbeat(session, message);
+      case "register":
+        return this.#register(session, lease, message, now);
+      case "deregister":
+        return this.#deregister(session, message, now);
+      case "set-state":
+        return this.#setState(session, message, now);
+      case "watch":
+        return this.#watch(session, message);
+      case "unwatch":
+        return this.#unwatch(session, message.service);
+      case "query":
+        return this.#query(session, message);
+      case "confirm":
+        return this.#confirm(session, message);
+      case "goodbye":
+        return this.#goodbye(session, lease, now);
+    }
+  }
+
+  /** The connection ended without goodbye. While leaving, sessions move: nothing is suspect. */
+  close(key: SessionKey, now: Instant): void {
+    const session = this.#options.sessions.get(key);
+    if (session === undefined) return;
+    this.#drop(session);
+    const lease = this.#options.leases.get(session.lease);
+    if (lease === undefined) return;
+    if (lease.slots.size === 0) return this.#options.leases.end(lease);
+    if (this.#options.isLeaving()) return;
+    const lapse = this.#options.leases.apply(lease, "closed", now);
+    if (lapse !== undefined) this.#options.writer.carryOut(lapse, now);
+  }
+
+  /** The session's lease has ended: it was silent for too long. */
+  lapsed(key: SessionKey): void {
+    const session = this.#options.sessions.get(key);
+    if (session === undefined) return;
+    this.#drop(session);
+    const message = "nothing was heard for the ttl and the confirmation period: connect again";
+    this.#options.outbox.closeSession(key, ErrorCode.deadlineExceeded, message);
+  }
+
+  /** Another node's record took an instance of a session. */
+  superseded(key: SessionKey, winner: RegistryRecord): void {
+    if (this.#options.sessions.get(key) === undefined) return;
+    this.#options.counters.superseded += 1;
+    this.#options.outbox.toSession(key, {
+      type: "superseded",
+      service: winner.service,
+      id: winner.id,
+      stamp: winner.stamp,
+      isAlive: winner.state !== InstanceState.removed && !winner.isSuspect,
+    });
+  }
+
+  /** The session reads again: one snapshot of each service whose changes it missed. */
+  writable(key: SessionKey): void {
+    const session = this.#options.sessions.get(key);
+    for (const service of this.#options.watches.writable(key)) {
+      if (session === undefined) return;
+      const { service: name } = this.#options.replica.table.serviceName(service);
+      this.#answer(session, { requestId: 0, service: name, position: [], digest: EMPTY_DIGEST });
+    }
+  }
+
+  /** Answers the watches that came while the node was warming up. */
+  answerWaiting(): void {
+    for (const session of this.#options.sessions.all) {
+      for (const message of session.waiting.values()) this.#answer(session, message);
+      session.waiting.clear();
+    }
+  }
+
+  /** Asks every session to move to another node, each at its own time. */
+  moveAll(): void {
+    for (const session of this.#options.sessions.all) {
+      this.#options.outbox.toSession(session.key, {
+        type: "move",
+        delayMs: this.#reconnectDelayMs(),
+        reason: "this node is shutting down",
+      });
+    }
+  }
+
+  /** Writes all that hangs on leases again, in this node's new generation. */
+  rewriteAll(now: Instant): void {
+    const table = this.#options.replica.table;
+    for (const slot of [...table.slots()]) {
+      if (table.tag(slot) === 0 || table.state(slot) === InstanceState.removed) continue;
+      const lease = this.#options.leases.get(table.tag(slot));
+      const isSuspect = table.isSuspect(slot);
+      this.#options.writer.rewrite(slot, { isSuspect }, now);
+      if (lease !== undefined) this.#options.writer.attach(slot, lease);
+    }
+  }
+
+  #heartbeat(session: Session, message: Extract<Request, { type: "heartbeat" }>): void {
+    const table = this.#options.replica.table;
+    const digests = message.wantsDigests
+      ? [...session.watches].map((service) => ({
+          service: table.serviceName(service).service,
+          digest: table.digestOf(service),
+        }))
+      : [];
+    const { sequence } = message;
+    this.#options.outbox.toSession(session.key, { type: "pong", sequence, digests });
+  }
+
+  #register(
+    session: Session,
+    lease: Lease | undefined,
+    message: RegisterMessage,
+    now: Instant,
+  ): void {
+    if (!session.grants.mayRegister || lease === undefined) {
+      return this.#denied(session, message.requestId, "register");
+    }
+    const items: RegisteredItem[] = [];
+    for (const item of message.items) {
+      const result = this.#options.writer.register(session, lease, item, now);
+      items.push(result);
+      if (result.superseding !== undefined) this.superseded(session.key, result.superseding);
+    }
+    this.#options.outbox.toSession(session.key, {
+      type: "registered",
+      requestId: message.requestId,
+      items,
+    });
+  }
+
+  #deregister(session: Session, message: DeregisterMessage, now: Instant): void {
+    const slot = this.#ownSlot(session, message);
+    if (slot === undefined) return this.#notOwned(session, message);
+    this.#options.writer.remove(slot, message.reason, now);
+    this.#options.outbox.toSession(session.key, { type: "done", requestId: message.requestId });
+  }
+
+  #setState(session: Session, message: SetStateMessage, now: Instant): void {
+    const { outbox, drains, writer } = this.#options;
+    const { requestId } = message;
+    const slot = this.#ownSlot(session, message);
+    if (slot === undefined) return this.#notOwned(session, message);
+    const stamp = writer.rewrite(slot, { state: message.state }, now);
+    if (message.state !== InstanceState.draining) {
+      return outbox.toSession(session.key, { type: "done", requestId });
+    }
+    const finish = (outcome: DrainReport) => {
+      outbox.toSession(session.key, { type: "drained", requestId, ...outcome });
+    };
+    if (drains.wait(slot, { stamp, timeoutMs: message.timeoutMs, finish }, now)) return;
+    outbox.toSession(session.key, {
+      type: "refused",
+      requestId,
+      code: ErrorCode.resourceExhausted,
+      message: "too many drains run on this node: try again",
+    });
+  }
+
+  #watch(session: Session, message: WatchMessage): void {
+    const { replica, watches } = this.#options;
+    if (!session.grants.mayRead) return this.#denied(session, message.requestId, "watch");
+    if (session.watches.size + session.waiting.size >= SESSION_WATCH_COUNT_MAX) {
+      return this.#options.outbox.toSession(session.key, {
+        type: "refused",
+        requestId: message.requestId,
+        code: ErrorCode.resourceExhausted,
+        message: `watch of ${message.service}: a session watches at most ${SESSION_WATCH_COUNT_MAX} services`,
+      });
+    }
+    const index = replica.table.serviceIndex(session.namespace, message.service);
+    session.watches.add(index);
+    watches.watch(session.key, index);
+    if (this.#options.isReady()) this.#answer(session, message);
+    else session.waiting.set(message.service, message);
+  }
+
+  #unwatch(session: Session, service: string): void {
+    const index = this.#options.replica.table.findService(session.namespace, service);
+    session.waiting.delete(service);
+    if (index < 0 || !session.watches.delete(index)) return;
+    this.#options.watches.unwatch(session.key, index);
+    this.#reportForgotten(session, this.#options.replica.table.slotsOf(index));
+  }
+
+  #query(session: Session, message: Extract<Request, { type: "query" }>): void {
+    if (!session.grants.mayRead) return this.#denied(session, message.requestId, "query");
+    if (this.#options.isReady()) {
+      return this.#answer(session, { ...message, position: [], digest: EMPTY_DIGEST });
+    }
+    this.#options.outbox.toSession(session.key, {
+      type: "refused",
+      requestId: message.requestId,
+      code: ErrorCode.unavailable,
+      message: "this node is warming up and knows nothing yet: ask another node or try again",
+    });
+  }
+
+  #answer(session: Session, message: Omit<WatchMessage, "type">): void {
+    const request = { ...message, namespace: session.namespace };
+    for (const part of this.#options.watches.answer(request)) {
+      this.#options.outbox.toSession(session.key, part);
+    }
+  }
+
+  #confirm(session: Session, message: Extract<Request, { type: "confirm" }>): void {
+    const { replica, drains, drainReport } = this.#options;
+    for (const kind of [RecordKind.instance, RecordKind.override]) {
+      for (const scope of [Scope.global, Scope.region]) {
+        const key = { ...message, kind, scope, namespace: session.namespace };
+        const slot = replica.find(key);
+        if (slot === NO_SLOT) continue;
+        const report = drains.confirm(slot, session.key, message.stamp);
+        if (report !== undefined) drainReport(slot, report);
+      }
+    }
+  }
+
+  #goodbye(session: Session, lease: Lease | undefined, now: Instant): void {
+    this.#drop(session);
+    if (lease === undefined) return;
+    for (const slot of [...lease.slots]) {
+      this.#options.writer.remove(slot, RemovalReason.deregistered, now);
+    }
+    this.#options.leases.end(lease);
+  }
+
+  #drop(session: Session): void {
+    this.#options.sessions.remove(session);
+    this.#options.watches.dropSession(session.key, session.watches);
+    this.#reportForgotten(session);
+  }
+
+  #reportForgotten(session: Session, slots?: Iterable<Slot>): void {
+    for (const done of this.#options.drains.forget(session.key, slots)) {
+      this.#options.drainReport(done.slot, done.report);
+    }
+  }
+
+  /** The slot of a live instance that hangs on this session's lease. */
+  #ownSlot(session: Session, name: { service: string; id: string }): Slot | undefined {
+    const { writer, replica } = this.#options;
+    const slot = writer.find({ namespace: session.namespace, ...pick(name) });
+    if (slot === NO_SLOT || session.lease === 0) return undefined;
+    return replica.table.tag(slot) === session.lease ? slot : undefined;
+  }
+
+  #notOwned(session: Session, message: { requestId: number; service: string; id: string }): void {
+    this.#options.outbox.toSession(session.key, {
+      type: "refused",
+      requestId: message.requestId,
+      code: ErrorCode.notFound,
+      message: `instance ${message.service}/${message.id} is not registered by this session: register it first`,
+    });
+  }
+
+  #denied(session: Session, requestId: number, what: string): void {
+    this.#options.outbox.toSession(session.key, {
+      type: "refused",
+      requestId,
+      code: ErrorCode.permissionDenied,
+      message: `cannot ${what} in namespace ${session.namespace}: the token does not carry that right`,
+    });
+  }
+
+  #reconnectDelayMs(): number {
+    const spreadMs = (this.#options.sessions.count / RECONNECT_PER_SECOND) * 1_000;
+    const bound = Math.ceil(Math.min(RECONNECT_SPREAD_MAX_MS, spreadMs));
+    return bound === 0 ? 0 : randomBelow(this.#options.random, bound);
+  }
+}
+
+function pick(name: { service: string; id: string }): { service: string; id: string } {
+  return { service: name.service, id: name.id };
+}
