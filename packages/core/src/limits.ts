@@ -62,3 +62,11 @@ assert(
   "a snapshot part and one more record must fit a session frame",
 );
 assert(SESSION_QUEUE_MAX_BYTES > DELTA_MAX_BYTES, "a session's queue must hold one snapshot part");
+/** Tombstones that a client keeps of one service; older ones are guarded by the view's position. */
+export const VIEW_TOMBSTONE_COUNT_MAX = 4_096;
+/** Records of one service that a client takes in; more are refused and noted. */
+export const VIEW_RECORD_COUNT_MAX = 1_000_000;
+/** Queries of one client that are not yet answered. */
+export const CLIENT_QUERY_COUNT_MAX = 1_000;
+/** Changes that one reader of a view may lag behind before it gets an error. */
+export const CLIENT_CHANGE_QUEUE_COUNT_MAX = 10_000;

@@ -1,0 +1,463 @@
+/**
+ * The client of the registry as a state machine: `step(event, now) → effects`, no I/O.
+ *
+ * One session at a time. On each connection it says hello and, without waiting for the answer,
+ * registers and watches everything again. The node is lost when nothing was heard for its ttl, or
+ * when the socket ends; in the first case the next server is tried at once, in the second after the
+ * time slot that the node had handed out, so that a thousand clients do not come at once. Views
+ * stay in the meantime (P8).
+ *
+ * States and events: `client-transitions.ts`. What is registered: `client-registrations.ts`. What
+ * is watched: `client-watches.ts`. Which server is next: `server-list.ts`.
+ */
+import { assert, assertNever } from "../assert.js";
+import { ErrorCode } from "../errors.js";
+import {
+  PROTOCOL_VERSION,
+  type RefusedMessage,
+  type SessionMessage,
+  type WelcomeMessage,
+} from "../messages.js";
+import type { Random } from "../random.js";
+import { after, type Instant, instant, NEVER } from "../time.js";
+import type {
+  ClientCommand,
+  ClientEffect,
+  ClientEvent,
+  ClientOutbox,
+  ServerAddress,
+} from "./client-events.js";
+import { ClientRegistrations } from "./client-registrations.js";
+import { CLIENT_TRANSITIONS, type ClientState } from "./client-transitions.js";
+import { ClientWatches } from "./client-watches.js";
+import { ServerList } from "./server-list.js";
+import type { BodyDecoder, ServiceView } from "./service-view.js";
+
+/** Opening a socket, and being welcomed on it, may each take this long. */
+export const CONNECT_TIMEOUT_MS = 3_000;
+/** A node that asked its clients to move is not tried again before, where there are others. */
+const MOVE_AVOID_MS = 3_000;
+/** Every so many heartbeats the views are verified. */
+const DIGEST_PERIOD_COUNT = 10;
+/** Names are looked up again at most this often while no server answers. */
+const RESOLVE_INTERVAL_MS = 2_000;
+
+export interface ClientMachineOptions {
+  readonly namespace: string;
+  readonly token: string;
+  /** Stable for this process. */
+  readonly clientId: string;
+  readonly region: string;
+  readonly zone: string;
+  readonly agent: string;
+  readonly tls: boolean;
+  readonly seeds: readonly ServerAddress[];
+  readonly random: Random;
+  readonly decoder: BodyDecoder;
+  /** How long changes of a view gather before `save-views`; undefined never saves. */
+  readonly saveDelayMs: number | undefined;
+}
+
+/** One attempt to have a session, from the first packet to the end of the socket. */
+interface Attempt {
+  readonly number: number;
+  readonly server: ServerAddress;
+  /** While connecting and greeting: when it has taken too long. */
+  deadline: Instant;
+  /** Why the node refused it, once it did. */
+  refusal: { readonly code: ErrorCode; readonly message: string } | undefined;
+}
+
+/** What the node said about this session, and the heartbeats on it. */
+interface Session {
+  readonly welcome: WelcomeMessage;
+  heardAt: Instant;
+  heartbeatAt: Instant;
+  sequence: number;
+  /** The node asked to move: connect elsewhere then. */
+  moveAt: Instant;
+}
+
+export class ClientMachine {
+  readonly #options: ClientMachineOptions;
+  readonly #servers: ServerList;
+  readonly #registrations: ClientRegistrations;
+  readonly #watches: ClientWatches;
+  #state: ClientState = "idle";
+  #attempt: Attempt | undefined;
+  #attemptCount = 0;
+  #sessionNumber = 0;
+  #requestCount = 0;
+  #session: Session | undefined;
+  /** In `waiting`: when to try; NEVER for not before new seeds or a deadline of resolving. */
+  #connectAt: Instant = NEVER;
+  #resolveAt: Instant = instant(0);
+  #effects: ClientEffect[] = [];
+
+  constructor(options: ClientMachineOptions) {
+    this.#options = options;
+    this.#servers = new ServerList(options);
+    this.#servers.setSeeds(options.seeds);
+    const outbox: ClientOutbox = {
+      emit: (effect) => this.#effects.push(effect),
+      nextRequestId: () => {
+        this.#requestCount += 1;
+        return this.#requestCount;
+      },
+    };
+    this.#registrations = new ClientRegistrations(outbox);
+    this.#watches = new ClientWatches(options, outbox);
+  }
+
+  get state(): ClientState {
+    return this.#state;
+  }
+
+  /** The node of the session; undefined without one. */
+  get connectedNodeId(): string | undefined {
+    return this.#session?.welcome.nodeId;
+  }
+
+  /** The live view of a watched service. */
+  view(service: string): ServiceView | undefined {
+    return this.#watches.view(service);
+  }
+
+  step(event: ClientEvent, now: Instant): readonly ClientEffect[] {
+    assert(this.#effects.length === 0, "steps do not nest");
+    this.#take(event, now);
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+
+  /** When `tick` is needed; {@link NEVER} for not at all. */
+  nextDeadline(): Instant {
+    if (this.#state === "closed") return NEVER;
+    const isOnSession = this.#isOnSession;
+    let deadline = Math.min(
+      this.#registrations.nextDeadline(isOnSession),
+      this.#watches.nextDeadline(isOnSession),
+    );
+    if (this.#state === "waiting") deadline = Math.min(deadline, this.#connectAt);
+    if (this.#session !== undefined) {
+      const { heardAt, heartbeatAt, moveAt, welcome } = this.#session;
+      deadline = Math.min(deadline, heartbeatAt, moveAt, after(heardAt, welcome.ttlMs));
+    } else if (this.#attempt !== undefined) {
+      deadline = Math.min(deadline, this.#attempt.deadline);
+    }
+    return instant(deadline);
+  }
+
+  get #isOnSession(): boolean {
+    return this.#state === "greeting" || this.#state === "online";
+  }
+
+  #take(event: ClientEvent, now: Instant): void {
+    if ("attempt" in event && event.attempt !== this.#attempt?.number) {
+      if (event.type === "connected") this.#emit({ type: "disconnect", attempt: event.attempt });
+      return;
+    }
+    const action = CLIENT_TRANSITIONS[this.#state][event.type];
+    switch (action) {
+      case "ignore":
+        return;
+      case "start":
+        this.#emit({ type: "resolve-seeds" });
+        this.#resolveAt = after(now, RESOLVE_INTERVAL_MS);
+        this.#wait(NEVER);
+        return;
+      case "learn":
+        assert(event.type === "seeds", "only seeds are learnt");
+        this.#servers.setSeeds(event.servers);
+        if (this.#state === "waiting" && this.#connectAt === NEVER) this.#connect(now);
+        return;
+      case "greet":
+        this.#greet(now);
+        return;
+      case "drop":
+        assert(event.type === "connected", "only a new socket is dropped");
+        this.#emit({ type: "disconnect", attempt: event.attempt });
+        return;
+      case "retry":
+        assert("cause" in event, "a failed attempt has a cause");
+        this.#retry(event.cause, now);
+        return;
+      case "read":
+        assert(event.type === "message", "only messages are read");
+        this.#read(event.message, now);
+        return;
+      case "lose":
+        assert("cause" in event, "a lost session has a cause");
+        this.#lose(event.cause, this.#session?.welcome.reconnectDelayMs ?? 0, now);
+        return;
+      case "elapse":
+        this.#elapse(now);
+        return;
+      case "flush":
+        this.#registrations.flush(now);
+        return;
+      case "want":
+        this.#want(event, now);
+        return;
+      case "refuse":
+        assert("commandId" in event, "only commands are refused");
+        this.#emit({
+          type: "command-failed",
+          commandId: event.commandId,
+          code: ErrorCode.failedPrecondition,
+          message: `${event.type} ${event.service}: the client is closed`,
+        });
+        return;
+      case "close":
+        this.#close();
+        return;
+      default:
+        assertNever(action, "client action");
+    }
+  }
+
+  #want(event: ClientEvent, now: Instant): void {
+    switch (event.type) {
+      case "watch":
+        this.#watches.watch(event.service, event.saved, this.#isOnSession);
+        return;
+      case "unwatch":
+        this.#watches.unwatch(event.service, this.#isOnSession);
+        return;
+      case "query":
+        this.#watches.query(event, now, this.#isOnSession);
+        return;
+      case "register":
+      case "update":
+      case "set-state":
+      case "drain":
+      case "deregister":
+        this.#registrations.command(event satisfies ClientCommand, now);
+        return;
+      default:
+        assert(false, `event ${event.type} is not a wish`);
+    }
+  }
+
+  /** Tries the best server, or waits for the first that may be tried. */
+  #connect(now: Instant): void {
+    const next = this.#servers.next(now);
+    if (next === undefined || "waitUntil" in next) {
+      // Nothing left to try at this moment: the names may mean other addresses by now.
+      if (now >= this.#resolveAt) {
+        this.#resolveAt = after(now, RESOLVE_INTERVAL_MS);
+        this.#emit({ type: "resolve-seeds" });
+      }
+      this.#wait(next?.waitUntil ?? this.#resolveAt);
+      return;
+    }
+    this.#attemptCount += 1;
+    const number = this.#attemptCount;
+    const deadline = after(now, CONNECT_TIMEOUT_MS);
+    this.#attempt = { number, server: next.server, deadline, refusal: undefined };
+    this.#state = "connecting";
+    this.#emit({ type: "connect", attempt: number, server: next.server, tls: next.tls });
+  }
+
+  #wait(until: Instant): void {
+    this.#state = "waiting";
+    this.#connectAt = until;
+    this.#attempt = undefined;
+  }
+
+  #greet(now: Instant): void {
+    assert(this.#attempt !== undefined, "a greeting belongs to an attempt");
+    const { namespace, token, clientId, region, zone, agent } = this.#options;
+    this.#state = "greeting";
+    this.#attempt.deadline = after(now, CONNECT_TIMEOUT_MS);
+    this.#sessionNumber += 1;
+    this.#emit({
+      type: "send",
+      message: {
+        type: "hello",
+        protocolVersion: PROTOCOL_VERSION,
+        sessionNumber: this.#sessionNumber,
+        ...{ namespace, token, clientId, region, zone, agent },
+      },
+    });
+    this.#registrations.reconnect();
+    this.#registrations.flush(now);
+    this.#watches.reconnect();
+  }
+
+  /** The attempt came to nothing: the next server at once. */
+  #retry(cause: string, now: Instant): void {
+    assert(this.#attempt !== undefined, "only an attempt fails");
+    const { number, server, refusal } = this.#attempt;
+    const code = refusal?.code ?? ErrorCode.unavailable;
+    const message = refusal?.message ?? cause;
+    this.#emit({ type: "disconnect", attempt: number });
+    const { address } = server;
+    this.#emit({ type: "server-failed", address, code, message });
+    this.#note("info", "client.connect-failed", { address, code, message });
+    this.#servers.failed(address, now);
+    this.#watches.disconnect(now);
+    this.#connect(now);
+  }
+
+  /** The session is over: another server after `delayMs`. */
+  #lose(cause: string, delayMs: number, now: Instant): void {
+    assert(this.#attempt !== undefined, "a session belongs to an attempt");
+    const { number, server } = this.#attempt;
+    const hasToMove = this.#session !== undefined && this.#session.moveAt !== NEVER;
+    const moveAt = this.#session?.moveAt ?? NEVER;
+    this.#session = undefined;
+    this.#emit({ type: "disconnect", attempt: number });
+    const hasOthers = this.#servers.count > 1;
+    if (!hasToMove) this.#servers.failed(server.address, now);
+    else if (hasOthers) this.#servers.avoid(server.address, after(moveAt, MOVE_AVOID_MS));
+    this.#watches.disconnect(now);
+    this.#emit({ type: "offline", cause });
+    this.#note("warn", "client.offline", { address: server.address, cause });
+    const connectAt = hasToMove ? moveAt : after(now, delayMs);
+    if (connectAt <= now) this.#connect(now);
+    else this.#wait(connectAt);
+  }
+
+  #elapse(now: Instant): void {
+    this.#registrations.expire(now);
+    this.#watches.elapse(now, this.#isOnSession);
+    if (this.#isOnSession) this.#registrations.flush(now);
+    if (this.#state === "waiting" && this.#connectAt <= now) {
+      this.#connect(now);
+    } else if (this.#session !== undefined) {
+      this.#keepAlive(this.#session, now);
+    } else if (this.#attempt !== undefined && this.#attempt.deadline <= now) {
+      const step = this.#state === "connecting" ? "the connection" : "the welcome";
+      this.#retry(`${step} took longer than ${CONNECT_TIMEOUT_MS} ms`, now);
+    }
+  }
+
+  #keepAlive(session: Session, now: Instant): void {
+    const { heartbeatIntervalMs, ttlMs } = session.welcome;
+    if (session.moveAt <= now) {
+      this.#lose("the node asked to move", 0, now);
+      return;
+    }
+    const lateMs = now - session.heartbeatAt;
+    if (lateMs > heartbeatIntervalMs) {
+      // This process stood still: what the node sent meanwhile is still in the socket.
+      this.#note("info", "client.stalled", { lateMs: Math.round(lateMs) });
+      const allowedAt = after(now, heartbeatIntervalMs - ttlMs);
+      if (session.heardAt < allowedAt) session.heardAt = allowedAt;
+    }
+    if (now - session.heardAt >= ttlMs) {
+      this.#lose(`nothing heard for ${ttlMs} ms`, 0, now);
+      return;
+    }
+    if (session.heartbeatAt > now) return;
+    session.heartbeatAt = after(now, heartbeatIntervalMs);
+    session.sequence += 1;
+    const { sequence } = session;
+    const wantsDigests = sequence % DIGEST_PERIOD_COUNT === 0 || this.#watches.wantsDigests;
+    this.#emit({ type: "send", message: { type: "heartbeat", sequence, wantsDigests } });
+  }
+
+  #read(message: SessionMessage, now: Instant): void {
+    if (this.#session !== undefined) this.#session.heardAt = now;
+    switch (message.type) {
+      case "welcome":
+        this.#welcome(message, now);
+        return;
+      case "members":
+        this.#servers.setMembers(message.members);
+        this.#watches.setMembers(message.members);
+        return;
+      case "registered":
+        this.#registrations.registered(message, now);
+        return;
+      case "done":
+        this.#registrations.done(message.requestId);
+        return;
+      case "drained":
+        this.#registrations.drained(message);
+        return;
+      case "refused":
+        this.#refused(message, now);
+        return;
+      case "snapshot":
+        this.#watches.snapshot(message, now);
+        return;
+      case "change":
+        this.#watches.change(message, now);
+        return;
+      case "pong":
+        this.#watches.pong(message, now);
+        return;
+      case "superseded":
+        this.#registrations.superseded(message, now);
+        this.#registrations.flush(now);
+        return;
+      case "move":
+        this.#move(message.delayMs, message.reason, now);
+        return;
+      default:
+        assertNever(message, "session message");
+    }
+  }
+
+  #welcome(welcome: WelcomeMessage, now: Instant): void {
+    if (this.#state !== "greeting" || this.#attempt === undefined) return;
+    const { address } = this.#attempt.server;
+    this.#state = "online";
+    this.#attempt.deadline = NEVER;
+    const heartbeatAt = after(now, welcome.heartbeatIntervalMs);
+    this.#session = { welcome, heardAt: now, heartbeatAt, sequence: 0, moveAt: NEVER };
+    this.#servers.succeeded(address);
+    const { nodeId, isReady } = welcome;
+    this.#emit({ type: "online", nodeId, address });
+    this.#note("info", "client.online", { nodeId, address, isReady });
+  }
+
+  #refused(message: RefusedMessage, now: Instant): void {
+    const { requestId, code } = message;
+    if (requestId === 0) {
+      if (this.#attempt !== undefined) this.#attempt.refusal = { code, message: message.message };
+      if (this.#state === "greeting") this.#retry(message.message, now);
+      return;
+    }
+    const isKnown =
+      this.#registrations.refused(requestId, code, message.message, now) ||
+      this.#watches.refused(requestId, code, message.message, now);
+    if (!isKnown) this.#note("debug", "client.refusal-unknown", { requestId, code });
+  }
+
+  #move(delayMs: number, reason: string, now: Instant): void {
+    if (this.#session === undefined) return;
+    this.#session.moveAt = after(now, delayMs);
+    this.#note("info", "client.move", { delayMs, reason });
+  }
+
+  #close(): void {
+    if (this.#isOnSession) {
+      this.#emit({ type: "send", message: { type: "goodbye" } });
+    }
+    this.#registrations.close();
+    this.#watches.close();
+    if (this.#attempt !== undefined) {
+      this.#emit({ type: "disconnect", attempt: this.#attempt.number });
+    }
+    this.#state = "closed";
+    this.#attempt = undefined;
+    this.#session = undefined;
+    this.#emit({ type: "closed" });
+  }
+
+  #emit(effect: ClientEffect): void {
+    this.#effects.push(effect);
+  }
+
+  #note(
+    level: "debug" | "info" | "warn",
+    event: string,
+    fields: Readonly<Record<string, string | number | boolean>>,
+  ): void {
+    this.#emit({ type: "note", level, event, fields });
+  }
+}

@@ -1,0 +1,143 @@
+/**
+ * Which server to try next.
+ *
+ * Known are the seeds and the members that a node told. Order: nodes that are alive, the caller's
+ * zone first, then its region, then other regions; then seeds that no node has told of; then nodes
+ * that were suspect, and last those believed gone, because the belief may be old. Equals are
+ * shuffled, so that a herd spreads. A server that failed waits out a backoff with jitter, from
+ * {@link BACKOFF_MIN_MS} doubling to {@link BACKOFF_MAX_MS}.
+ */
+import { assertNever } from "../assert.js";
+import type { MemberView } from "../messages.js";
+import type { Random } from "../random.js";
+import { after, type Instant, instant } from "../time.js";
+import type { ServerAddress } from "./client-events.js";
+
+export const BACKOFF_MIN_MS = 100;
+export const BACKOFF_MAX_MS = 5_000;
+
+export interface Candidate {
+  readonly server: ServerAddress;
+  readonly tls: boolean;
+}
+
+export interface ServerListOptions {
+  readonly random: Random;
+  readonly region: string;
+  readonly zone: string;
+  /** The caller demands TLS: members that say otherwise are spoken to over TLS all the same. */
+  readonly tls: boolean;
+}
+
+interface Failure {
+  count: number;
+  retryAt: Instant;
+}
+
+export class ServerList {
+  readonly #options: ServerListOptions;
+  #seeds: readonly ServerAddress[] = [];
+  #members: readonly MemberView[] = [];
+  readonly #failures = new Map<string, Failure>();
+
+  constructor(options: ServerListOptions) {
+    this.#options = options;
+  }
+
+  get count(): number {
+    return this.#ranked().length;
+  }
+
+  setSeeds(seeds: readonly ServerAddress[]): void {
+    this.#seeds = seeds;
+    this.#forgetFailures();
+  }
+
+  setMembers(members: readonly MemberView[]): void {
+    this.#members = members;
+    this.#forgetFailures();
+  }
+
+  /** The best server that may be tried now, or when the first one may; undefined for no servers. */
+  next(now: Instant): Candidate | { readonly waitUntil: Instant } | undefined {
+    const ranked = this.#ranked();
+    let waitUntil: Instant | undefined;
+    let best: { candidate: Candidate; rank: number; draw: number } | undefined;
+    for (const { candidate, rank } of ranked) {
+      const retryAt = this.#failures.get(candidate.server.address)?.retryAt ?? now;
+      if (retryAt > now) {
+        if (waitUntil === undefined || retryAt < waitUntil) waitUntil = retryAt;
+        continue;
+      }
+      const draw = this.#options.random.next();
+      const isBetter = best === undefined || rank < best.rank;
+      if (isBetter || (rank === best?.rank && draw < best.draw)) best = { candidate, rank, draw };
+    }
+    if (best !== undefined) return best.candidate;
+    return waitUntil === undefined ? undefined : { waitUntil };
+  }
+
+  /** The server could not be reached, refused, or was lost: not again before its backoff. */
+  failed(address: string, now: Instant): void {
+    const failure = this.#failures.get(address) ?? { count: 0, retryAt: instant(0) };
+    const ceilingMs = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** Math.min(failure.count, 16));
+    const backoffMs = ceilingMs * (0.5 + this.#options.random.next() / 2);
+    this.#failures.set(address, { count: failure.count + 1, retryAt: after(now, backoffMs) });
+  }
+
+  /** Not to be tried for a while although nothing failed: it asked its clients to move. */
+  avoid(address: string, until: Instant): void {
+    this.#failures.set(address, { count: 0, retryAt: until });
+  }
+
+  succeeded(address: string): void {
+    this.#failures.delete(address);
+  }
+
+  #ranked(): { candidate: Candidate; rank: number }[] {
+    const { tls } = this.#options;
+    const byAddress = new Map<string, { candidate: Candidate; rank: number }>();
+    for (const member of this.#members) {
+      const held = byAddress.get(member.address);
+      const rank = this.#rankOf(member);
+      // Workers of one machine share an address: the best of them speaks for it.
+      if (held !== undefined && held.rank <= rank) continue;
+      const server = { address: member.address, serverName: undefined };
+      byAddress.set(member.address, { candidate: { server, tls: tls || member.tls }, rank });
+    }
+    for (const seed of this.#seeds) {
+      if (byAddress.has(seed.address)) continue;
+      byAddress.set(seed.address, { candidate: { server: seed, tls }, rank: SEED_RANK });
+    }
+    return [...byAddress.values()];
+  }
+
+  #rankOf(member: MemberView): number {
+    const isSameRegion = member.region === this.#options.region && member.region !== "";
+    const isSameZone = isSameRegion && member.zone === this.#options.zone && member.zone !== "";
+    switch (member.status) {
+      case "alive":
+        return isSameZone ? 0 : isSameRegion ? 1 : 2;
+      case "suspect":
+        return SEED_RANK + 1;
+      case "unreachable":
+        return SEED_RANK + 2;
+      case "dead":
+      case "left":
+        return SEED_RANK + 3;
+      default:
+        return assertNever(member.status, "node status");
+    }
+  }
+
+  /** Failures of servers that are no longer known go: the map is bounded by what is known. */
+  #forgetFailures(): void {
+    const known = new Set(this.#ranked().map(({ candidate }) => candidate.server.address));
+    for (const address of this.#failures.keys()) {
+      if (!known.has(address)) this.#failures.delete(address);
+    }
+  }
+}
+
+/** Below every node that is alive, above every node that may be gone. */
+const SEED_RANK = 3;
