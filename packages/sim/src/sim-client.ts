@@ -1,0 +1,158 @@
+/** One simulated program with FPZKClient: the real client machine and codecs, sockets replaced. */
+import {
+  type ClientCommand,
+  type ClientEffect,
+  ClientMachine,
+  type CommandOutcome,
+  instant,
+  type Random,
+  type SessionMessage,
+  type SessionRequest,
+  type ViewInstance,
+} from "@fpzk/core";
+import {
+  decodeInstanceDescription,
+  decodeOverrideDescription,
+  decodeSessionMessage,
+  encodeSessionRequest,
+} from "@fpzk/protocol";
+
+export interface ClientWorld {
+  readonly random: Random;
+  now(): number;
+  connect(from: SimClient, attempt: number, address: string): void;
+  disconnect(from: SimClient, attempt: number): void;
+  send(from: SimClient, bytes: Uint8Array): void;
+  schedule(at: number, run: () => void): void;
+  viewChanged(from: SimClient, effect: Extract<ClientEffect, { type: "view-changed" }>): void;
+}
+
+export interface SimClientOptions {
+  readonly clientId: string;
+  readonly region: string;
+  readonly seeds: readonly string[];
+}
+
+export class SimClient {
+  readonly id: string;
+  readonly region: string;
+  readonly machine: ClientMachine;
+  readonly #world: ClientWorld;
+  isUp = true;
+  frozenUntil = 0;
+  /** Settled commands by id. */
+  readonly outcomes = new Map<number, CommandOutcome | { kind: "failed"; message: string }>();
+  #commandId = 0;
+  #timerAt = Number.POSITIVE_INFINITY;
+  #isTurnPending = false;
+
+  constructor(world: ClientWorld, options: SimClientOptions) {
+    this.#world = world;
+    this.id = options.clientId;
+    this.region = options.region;
+    this.machine = new ClientMachine({
+      namespace: "default",
+      token: "",
+      clientId: options.clientId,
+      region: options.region,
+      zone: "",
+      agent: "sim",
+      tls: false,
+      seeds: options.seeds.map((address) => ({ address, serverName: undefined })),
+      random: world.random,
+      decoder: {
+        decodeInstance: (body) => {
+          const decoded = decodeInstanceDescription(body);
+          return decoded.ok ? decoded.description : undefined;
+        },
+        decodeOverride: (body) => {
+          const decoded = decodeOverrideDescription(body);
+          return decoded.ok ? decoded.description : undefined;
+        },
+      },
+      saveDelayMs: undefined,
+    });
+    this.feed({ type: "start" });
+  }
+
+  /** Asks the machine for something; its outcome appears in {@link outcomes}. */
+  command(command: DistributiveOmit<ClientCommand, "commandId">): number {
+    this.#commandId += 1;
+    this.feed({ ...command, commandId: this.#commandId } as ClientCommand);
+    return this.#commandId;
+  }
+
+  watch(service: string): void {
+    this.feed({ type: "watch", service });
+  }
+
+  instances(service: string): readonly ViewInstance[] {
+    return this.machine.view(service)?.instances ?? [];
+  }
+
+  feed(event: Parameters<ClientMachine["step"]>[0]): void {
+    if (!this.isUp) return;
+    const now = this.#world.now();
+    if (now < this.frozenUntil) {
+      this.#world.schedule(this.frozenUntil, () => this.feed(event));
+      return;
+    }
+    this.#perform(this.machine.step(event, instant(now)));
+    if (event.type !== "turn-end" && !this.#isTurnPending) {
+      this.#isTurnPending = true;
+      this.#world.schedule(now, () => {
+        this.#isTurnPending = false;
+        this.feed({ type: "turn-end" });
+      });
+    }
+    this.#arm();
+  }
+
+  receive(attempt: number, bytes: Uint8Array): void {
+    const decoded = decodeSessionMessage(bytes);
+    if (!decoded.ok) throw new Error(`session message refused: ${decoded.refusal.message}`);
+    this.feed({ type: "message", attempt, message: decoded.message as SessionMessage });
+  }
+
+  #arm(): void {
+    const at = Math.max(this.#world.now(), this.machine.nextDeadline());
+    if (!Number.isFinite(at) || at >= this.#timerAt) return;
+    this.#timerAt = at;
+    this.#world.schedule(at, () => {
+      if (this.#timerAt !== at) return;
+      this.#timerAt = Number.POSITIVE_INFINITY;
+      this.feed({ type: "tick" });
+    });
+  }
+
+  #perform(effects: readonly ClientEffect[]): void {
+    for (const effect of effects) {
+      switch (effect.type) {
+        case "connect":
+          this.#world.connect(this, effect.attempt, effect.server.address);
+          break;
+        case "disconnect":
+          this.#world.disconnect(this, effect.attempt);
+          break;
+        case "send":
+          this.#world.send(this, encodeSessionRequest(effect.message as SessionRequest).slice());
+          break;
+        case "view-changed":
+          this.#world.viewChanged(this, effect);
+          break;
+        case "command-done":
+          this.outcomes.set(effect.commandId, effect.outcome);
+          break;
+        case "command-failed":
+          this.outcomes.set(effect.commandId, { kind: "failed", message: effect.message });
+          break;
+        default:
+          break;
+      }
+    }
+  }
+}
+
+type DistributiveOmit<Union, Key extends PropertyKey> = Union extends unknown
+  ? Omit<Union, Key>
+  : never;

@@ -1,0 +1,362 @@
+/**
+ * A simulated world: nodes and clients of regions on one clock, one seed and one network.
+ *
+ * Runs the production core and codecs; contains no rule of its own. Equal seeds give equal runs.
+ */
+import {
+  type ClientEffect,
+  type CommandResult,
+  type Effect,
+  type NodeConfig,
+  SeededRandom,
+  type SessionMessage,
+  type WallTime,
+} from "@fpzk/core";
+import { decodeSessionRequest, encodeSessionMessage } from "@fpzk/protocol";
+import { EventQueue } from "./event-queue.js";
+import { Network } from "./network.js";
+import { type ClientWorld, SimClient, type SimClientOptions } from "./sim-client.js";
+import { type NodeWorld, SimNode, type SimNodeOptions, type Wire } from "./sim-node.js";
+
+const DIAL_TIMEOUT_MS = 3_000;
+/** Delay inside a region and between regions, one way. */
+const LOCAL_DELAY_MS = 1;
+const REMOTE_DELAY_MS = 60;
+
+/** A session's connection between a client and a node. */
+interface SessionWire {
+  readonly key: number;
+  readonly client: SimClient;
+  readonly attempt: number;
+  readonly node: SimNode;
+  isHelloDone: boolean;
+  toNodeArrival: number;
+  toClientArrival: number;
+}
+
+export interface WorldOptions {
+  readonly seed: number;
+  readonly config?: Partial<NodeConfig>;
+}
+
+export class World implements NodeWorld, ClientWorld {
+  readonly random: SeededRandom;
+  readonly network: Network;
+  readonly nodes = new Map<string, SimNode>();
+  readonly clients = new Map<string, SimClient>();
+  /** What happened, for people: `time who event fields`. */
+  readonly log: string[] = [];
+  /** Called at each change of a client's view. */
+  onViewChanged: (
+    client: SimClient,
+    effect: Extract<ClientEffect, { type: "view-changed" }>,
+  ) => void = () => {};
+  readonly #queue = new EventQueue();
+  readonly #config: Partial<NodeConfig>;
+  readonly #regions = new Map<string, string>();
+  readonly #sessions = new Map<number, SessionWire>();
+  readonly #results = new Map<string, (result: CommandResult) => void>();
+  #now = 1_000;
+  #nextKey = 1;
+
+  constructor(options: WorldOptions) {
+    const random = new SeededRandom(options.seed);
+    this.random = random.fork();
+    this.#config = options.config ?? {};
+    this.network = new Network({
+      queue: this.#queue,
+      random: random.fork(),
+      now: () => this.#now,
+      delayMs: (from, to) =>
+        this.#regions.get(from) === this.#regions.get(to) ? LOCAL_DELAY_MS : REMOTE_DELAY_MS,
+    });
+  }
+
+  // -- building and breaking ----------------------------------------------------------------
+
+  addNode(options: Omit<SimNodeOptions, "generation" | "config">): SimNode {
+    this.#regions.set(options.nodeId, options.region);
+    const node = new SimNode(this, {
+      ...options,
+      generation: Math.floor(this.#now) + 1_000_000,
+      config: this.#config,
+    });
+    this.nodes.set(options.nodeId, node);
+    return node;
+  }
+
+  addClient(options: SimClientOptions): SimClient {
+    this.#regions.set(options.clientId, options.region);
+    const client = new SimClient(this, options);
+    this.clients.set(options.clientId, client);
+    return client;
+  }
+
+  /** Kills a node: its connections close where the network lets the others know. */
+  crash(nodeId: string): void {
+    const node = this.node(nodeId);
+    node.isUp = false;
+    for (const wire of [...node.wires.values()]) this.closeWire(node, wire);
+    for (const wire of [...this.#sessions.values()]) {
+      if (wire.node === node) this.#endSession(wire, "node");
+    }
+    this.nodes.delete(nodeId);
+  }
+
+  /** Kills a program: its connection closes where the network lets the node know. */
+  crashClient(clientId: string): void {
+    const client = this.client(clientId);
+    client.isUp = false;
+    for (const wire of [...this.#sessions.values()]) {
+      if (wire.client === client) this.#endSession(wire, "client");
+    }
+    this.clients.delete(clientId);
+  }
+
+  node(nodeId: string): SimNode {
+    const node = this.nodes.get(nodeId);
+    if (node === undefined) throw new Error(`no node ${nodeId} in this world`);
+    return node;
+  }
+
+  client(clientId: string): SimClient {
+    const client = this.clients.get(clientId);
+    if (client === undefined) throw new Error(`no client ${clientId} in this world`);
+    return client;
+  }
+
+  hostsOf(region: string): string[] {
+    return [...this.#regions].filter(([, at]) => at === region).map(([host]) => host);
+  }
+
+  get hosts(): string[] {
+    return [...this.#regions.keys()];
+  }
+
+  // -- time ---------------------------------------------------------------------------------
+
+  now(): number {
+    return this.#now;
+  }
+
+  wallNow(): WallTime {
+    return (1_700_000_000_000 + this.#now) as WallTime;
+  }
+
+  schedule(at: number, run: () => void): void {
+    this.#queue.add(Math.max(at, this.#now), run);
+  }
+
+  /** Lets time pass; `each` runs after every event. */
+  run(durationMs: number, each?: () => void): void {
+    const end = this.#now + durationMs;
+    for (;;) {
+      const next = this.#queue.peek();
+      if (next === undefined || next.at > end) break;
+      this.#queue.take();
+      this.#now = Math.max(this.#now, next.at);
+      next.run();
+      each?.();
+    }
+    this.#now = end;
+  }
+
+  /** Lets time pass until a condition holds; false when it did not within the time. */
+  runUntil(condition: () => boolean, timeoutMs: number): boolean {
+    const end = this.#now + timeoutMs;
+    while (!condition()) {
+      const next = this.#queue.peek();
+      if (next === undefined || next.at > end) return false;
+      this.#queue.take();
+      this.#now = Math.max(this.#now, next.at);
+      next.run();
+    }
+    return true;
+  }
+
+  // -- peers --------------------------------------------------------------------------------
+
+  dial(from: SimNode, address: string): void {
+    const started = this.#now;
+    const fail = (cause: "refused" | "timeout" | "self", afterMs: number) => {
+      this.schedule(started + afterMs, () =>
+        from.feed({ type: "dial-failed", address, cause, detail: "" }),
+      );
+    };
+    if (address === from.id) return fail("self", 1);
+    const roundTripMs = 2 * this.network.delayMs(from.id, address);
+    if (!this.network.isReachable(from.id, address)) return fail("timeout", DIAL_TIMEOUT_MS);
+    this.schedule(started + roundTripMs, () => {
+      const target = this.nodes.get(address);
+      if (target === undefined || !target.isUp) return fail("refused", roundTripMs + 1);
+      if (!this.network.isReachable(from.id, address)) return fail("timeout", DIAL_TIMEOUT_MS);
+      if (from.isUp) this.#link(from, target, address);
+    });
+  }
+
+  #link(from: SimNode, to: SimNode, address: string): void {
+    const keys = { from: this.#nextKey++, to: this.#nextKey++ };
+    from.wires.set(keys.from, { key: keys.from, peer: to, peerKey: keys.to, lastArrival: 0 });
+    to.wires.set(keys.to, { key: keys.to, peer: from, peerKey: keys.from, lastArrival: 0 });
+    to.feed({
+      type: "link-open",
+      link: keys.to,
+      peer: identityOf(from),
+      isOutbound: false,
+      address: undefined,
+    });
+    from.feed({
+      type: "link-open",
+      link: keys.from,
+      peer: identityOf(to),
+      isOutbound: true,
+      address,
+    });
+  }
+
+  sendPeer(from: SimNode, wire: Wire, bytes: Uint8Array): void {
+    const path = { from: from.id, to: wire.peer.id, notBefore: wire.lastArrival };
+    wire.lastArrival = this.network.send(path, () => wire.peer.receive(wire.peerKey, bytes));
+  }
+
+  closeWire(from: SimNode, wire: Wire): void {
+    from.wires.delete(wire.key);
+    this.schedule(this.#now, () => from.feed({ type: "link-close", link: wire.key }));
+    const path = { from: from.id, to: wire.peer.id, notBefore: wire.lastArrival };
+    this.network.send(path, () => {
+      if (!wire.peer.wires.delete(wire.peerKey)) return;
+      wire.peer.feed({ type: "link-close", link: wire.peerKey });
+    });
+  }
+
+  // -- sessions -----------------------------------------------------------------------------
+
+  connect(client: SimClient, attempt: number, address: string): void {
+    const roundTripMs = 2 * this.network.delayMs(client.id, address);
+    this.schedule(this.#now + roundTripMs, () => {
+      const node = this.nodes.get(address);
+      if (!client.isUp || !this.network.isReachable(client.id, address)) return;
+      if (node === undefined || !node.isUp || node.hasLeft) {
+        client.feed({ type: "connect-failed", attempt, cause: "refused" });
+        return;
+      }
+      const key = this.#nextKey++;
+      this.#sessions.set(key, {
+        key,
+        client,
+        attempt,
+        node,
+        isHelloDone: false,
+        toNodeArrival: 0,
+        toClientArrival: 0,
+      });
+      client.feed({ type: "connected", attempt });
+    });
+  }
+
+  disconnect(client: SimClient, attempt: number): void {
+    for (const wire of [...this.#sessions.values()]) {
+      if (wire.client === client && wire.attempt === attempt) this.#endSession(wire, "client");
+    }
+  }
+
+  send(client: SimClient, bytes: Uint8Array): void {
+    const wire = [...this.#sessions.values()].findLast((each) => each.client === client);
+    if (wire === undefined) return;
+    const path = { from: client.id, to: wire.node.id, notBefore: wire.toNodeArrival };
+    wire.toNodeArrival = this.network.send(path, () => this.#atNode(wire, bytes));
+  }
+
+  toSession(node: SimNode, session: number, message: SessionMessage): void {
+    const wire = this.#sessions.get(session);
+    if (wire === undefined || wire.node !== node) return;
+    const bytes = encodeSessionMessage(message).slice();
+    const path = { from: node.id, to: wire.client.id, notBefore: wire.toClientArrival };
+    wire.toClientArrival = this.network.send(path, () => {
+      if (this.#sessions.has(session)) wire.client.receive(wire.attempt, bytes);
+    });
+  }
+
+  closeSession(node: SimNode, session: number, _reason: string): void {
+    const wire = this.#sessions.get(session);
+    if (wire !== undefined && wire.node === node) this.#endSession(wire, "node");
+  }
+
+  #atNode(wire: SessionWire, bytes: Uint8Array): void {
+    if (!this.#sessions.has(wire.key)) return;
+    const decoded = decodeSessionRequest(bytes);
+    if (!decoded.ok) throw new Error(`session request refused: ${decoded.refusal.message}`);
+    const { message } = decoded;
+    if (message.type !== "hello") {
+      if (wire.isHelloDone) {
+        wire.node.feed({ type: "session-message", session: wire.key, message });
+      }
+      return;
+    }
+    wire.isHelloDone = true;
+    wire.node.feed({
+      type: "session-open",
+      session: wire.key,
+      kind: "native",
+      namespace: message.namespace,
+      grants: { mayRead: true, mayRegister: true, mayOperate: true },
+      clientId: message.clientId,
+      sessionNumber: message.sessionNumber,
+    });
+  }
+
+  #endSession(wire: SessionWire, by: "client" | "node"): void {
+    this.#sessions.delete(wire.key);
+    const tellNode = () => wire.node.feed({ type: "session-close", session: wire.key });
+    const tellClient = () =>
+      wire.client.feed({ type: "disconnected", attempt: wire.attempt, cause: "closed" });
+    const { client, node } = wire;
+    if (by === "client") {
+      this.network.send({ from: client.id, to: node.id, notBefore: wire.toNodeArrival }, tellNode);
+      return;
+    }
+    this.schedule(this.#now, tellNode);
+    this.network.send({ from: node.id, to: client.id, notBefore: wire.toClientArrival }, tellClient);
+  }
+
+  // -- what is told -------------------------------------------------------------------------
+
+  /** Sends a command to a node; the callback gets its result. */
+  request(
+    nodeId: string,
+    command: Extract<Parameters<SimNode["feed"]>[0], { type: "command" }>["command"],
+    then: (result: CommandResult) => void,
+  ): void {
+    const commandId = this.#nextKey++;
+    this.#results.set(`${nodeId}/${commandId}`, then);
+    this.node(nodeId).feed({ type: "command", commandId, command });
+  }
+
+  commandResult(node: SimNode, effect: Extract<Effect, { type: "command-result" }>): void {
+    const name = `${node.id}/${effect.commandId}`;
+    this.#results.get(name)?.(effect.result);
+    this.#results.delete(name);
+  }
+
+  note(node: SimNode, effect: Extract<Effect, { type: "note" }>): void {
+    this.log.push(
+      `${this.#now.toFixed(0)} ${node.id} ${effect.event} ${JSON.stringify(effect.fields)}`,
+    );
+  }
+
+  viewChanged(
+    client: SimClient,
+    effect: Extract<ClientEffect, { type: "view-changed" }>,
+  ): void {
+    this.onViewChanged(client, effect);
+  }
+}
+
+function identityOf(node: SimNode) {
+  return {
+    nodeId: node.id,
+    generation: node.node.generation,
+    region: node.region,
+    zone: "",
+  };
+}
