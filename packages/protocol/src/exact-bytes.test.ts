@@ -146,8 +146,9 @@ test("peers", () => {
       floors: [{ nodeId: "n1", generation: 4 }],
       hears: ["n2"],
       isReady: true,
+      repair: "lagging",
     }),
-    "95 40 91 97 a26e31 05 00 09 01 02 03 91 92 a26e31 04 91 a26e32 c3",
+    "96 40 91 97 a26e31 05 00 09 01 02 03 91 92 a26e31 04 91 a26e32 c3 01",
   );
   check(
     encodePeerMessage({

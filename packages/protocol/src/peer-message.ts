@@ -44,10 +44,17 @@ import { readUnconfirmed } from "./session-message.js";
 import { type Decoded, unknownType } from "./session-request.js";
 import { toRefusal, WireFault } from "./wire-fault.js";
 import { ROUTE_HOPS_MAX } from "./wire-limits.js";
-import { COMMAND_KINDS, namesByNumber, PAYLOAD_KINDS, PEER_TYPES } from "./wire-types.js";
+import {
+  COMMAND_KINDS,
+  namesByNumber,
+  PAYLOAD_KINDS,
+  PEER_TYPES,
+  REPAIR_REQUESTS,
+} from "./wire-types.js";
 
 const messageNames = namesByNumber(PEER_TYPES);
 const payloadKinds = namesByNumber(PAYLOAD_KINDS);
+const repairRequests = namesByNumber(REPAIR_REQUESTS);
 const commandKinds = namesByNumber(COMMAND_KINDS);
 
 type Floors = readonly { readonly nodeId: string; readonly generation: number }[];
@@ -84,6 +91,7 @@ function writeMessage(message: PeerMessage): unknown[] {
         writeFloors(message.floors),
         message.hears,
         message.isReady,
+        REPAIR_REQUESTS[message.repair],
       ];
     case "delta":
       return [message.groups.map((group) => [...writeGroup(group), group.from, group.to])];
@@ -249,6 +257,7 @@ const READERS: Readers = {
     floors: readFloors(fields[2]),
     hears: readList(fields[3] ?? [], "hears", NODE_COUNT_MAX, (item) => readName(item, "nodeId")),
     isReady: readBoolean(fields[4] ?? true, "isReady"),
+    repair: readEnum(fields[5] ?? REPAIR_REQUESTS.now, "repair", repairRequests),
   }),
   delta: (fields) => {
     const budget = newRecordBudget();

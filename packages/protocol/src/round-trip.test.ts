@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
-import * as arbitraries from "./arbitraries.test.support.js";
+import * as arbitraries from "./arbitraries.fixture.js";
 import {
   decodeInstanceDescription,
   decodeNodeDescription,

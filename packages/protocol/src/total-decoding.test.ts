@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
 import { Packr } from "msgpackr";
-import * as arbitraries from "./arbitraries.test.support.js";
+import * as arbitraries from "./arbitraries.fixture.js";
 import { findFrameFault } from "./frame.js";
 import {
   decodeInstanceDescription,

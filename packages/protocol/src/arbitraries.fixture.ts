@@ -287,6 +287,7 @@ export const peerMessage: fc.Arbitrary<PeerMessage> = fc.oneof(
     floors,
     hears: fc.array(id, { maxLength: 3 }),
     isReady: fc.boolean(),
+    repair: fc.constantFrom("none" as const, "lagging" as const, "now" as const),
   }),
   fc.record({ type: fc.constant("delta" as const), groups: fc.array(group, { maxLength: 3 }) }),
   fc.record({
