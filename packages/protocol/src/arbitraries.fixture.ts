@@ -256,6 +256,7 @@ const command: fc.Arbitrary<RoutedCommand> = fc.oneof(
 const payload: fc.Arbitrary<RoutePayload> = fc.oneof(
   fc.record({
     kind: fc.constant("drain-confirm" as const),
+    recordKind: fc.constantFrom(...Object.values(RecordKind)),
     ...address,
     stamp,
     confirmedCount: counter,

@@ -35,6 +35,7 @@ import {
   readGroups,
   readOrigin,
   readReason,
+  readRecordKind,
   readState,
   writeEntries,
   writeGroup,
@@ -43,7 +44,7 @@ import {
 import { readUnconfirmed } from "./session-message.js";
 import { type Decoded, unknownType } from "./session-request.js";
 import { toRefusal, WireFault } from "./wire-fault.js";
-import { ROUTE_HOPS_MAX } from "./wire-limits.js";
+import { MESSAGE_RECORD_COUNT_MAX, ROUTE_HOPS_MAX } from "./wire-limits.js";
 import {
   COMMAND_KINDS,
   namesByNumber,
@@ -144,6 +145,7 @@ function writePayload(payload: RoutePayload): unknown[] {
     case "drain-confirm":
       return [
         kind,
+        payload.recordKind,
         payload.namespace,
         payload.service,
         payload.id,
@@ -175,12 +177,13 @@ function readPayload(value: unknown): RoutePayload {
     case "drain-confirm":
       return {
         kind,
-        namespace: readName(fields[1], "namespace"),
-        service: readName(fields[2], "service"),
-        id: readName(fields[3], "id"),
-        stamp: readStamp(fields[4], "stamp"),
-        confirmedCount: readInteger(fields[5] ?? 0, "confirmedCount"),
-        unconfirmed: readUnconfirmed(fields[6]),
+        recordKind: readRecordKind(fields[1], "recordKind"),
+        namespace: readName(fields[2], "namespace"),
+        service: readName(fields[3], "service"),
+        id: readName(fields[4], "id"),
+        stamp: readStamp(fields[5], "stamp"),
+        confirmedCount: readInteger(fields[6] ?? 0, "confirmedCount"),
+        unconfirmed: readUnconfirmed(fields[7]),
       };
     case "canary-echo":
       return {
@@ -263,7 +266,7 @@ const READERS: Readers = {
     const budget = newRecordBudget();
     return {
       type: "delta",
-      groups: readList(fields[1], "groups", ORIGIN_COUNT_MAX, (item) =>
+      groups: readList(fields[1], "groups", MESSAGE_RECORD_COUNT_MAX, (item) =>
         readDeltaGroup(item, budget),
       ),
     };
