@@ -14,6 +14,13 @@ export {
   parseInstanceDescription,
   problemText,
 } from "./parse-instance.js";
+export {
+  type ClusterProof,
+  type HandshakeOutcome,
+  type HandshakeStep,
+  PeerHandshake,
+  type PeerHandshakeOptions,
+} from "./peer-handshake.js";
 export { decodePeerMessage, encodePeerMessage } from "./peer-message.js";
 export { decodeSessionMessage, encodeSessionMessage } from "./session-message.js";
 export { type Decoded, decodeSessionRequest, encodeSessionRequest } from "./session-request.js";

@@ -35,6 +35,7 @@ import {
   readGroups,
   readOrigin,
   readReason,
+  readRecordKind,
   readState,
   writeEntries,
   writeGroup,
@@ -43,11 +44,18 @@ import {
 import { readUnconfirmed } from "./session-message.js";
 import { type Decoded, unknownType } from "./session-request.js";
 import { toRefusal, WireFault } from "./wire-fault.js";
-import { ROUTE_HOPS_MAX } from "./wire-limits.js";
-import { COMMAND_KINDS, namesByNumber, PAYLOAD_KINDS, PEER_TYPES } from "./wire-types.js";
+import { MESSAGE_RECORD_COUNT_MAX, ROUTE_HOPS_MAX } from "./wire-limits.js";
+import {
+  COMMAND_KINDS,
+  namesByNumber,
+  PAYLOAD_KINDS,
+  PEER_TYPES,
+  REPAIR_REQUESTS,
+} from "./wire-types.js";
 
 const messageNames = namesByNumber(PEER_TYPES);
 const payloadKinds = namesByNumber(PAYLOAD_KINDS);
+const repairRequests = namesByNumber(REPAIR_REQUESTS);
 const commandKinds = namesByNumber(COMMAND_KINDS);
 
 type Floors = readonly { readonly nodeId: string; readonly generation: number }[];
@@ -84,6 +92,7 @@ function writeMessage(message: PeerMessage): unknown[] {
         writeFloors(message.floors),
         message.hears,
         message.isReady,
+        REPAIR_REQUESTS[message.repair],
       ];
     case "delta":
       return [message.groups.map((group) => [...writeGroup(group), group.from, group.to])];
@@ -136,6 +145,7 @@ function writePayload(payload: RoutePayload): unknown[] {
     case "drain-confirm":
       return [
         kind,
+        payload.recordKind,
         payload.namespace,
         payload.service,
         payload.id,
@@ -167,12 +177,13 @@ function readPayload(value: unknown): RoutePayload {
     case "drain-confirm":
       return {
         kind,
-        namespace: readName(fields[1], "namespace"),
-        service: readName(fields[2], "service"),
-        id: readName(fields[3], "id"),
-        stamp: readStamp(fields[4], "stamp"),
-        confirmedCount: readInteger(fields[5] ?? 0, "confirmedCount"),
-        unconfirmed: readUnconfirmed(fields[6]),
+        recordKind: readRecordKind(fields[1], "recordKind"),
+        namespace: readName(fields[2], "namespace"),
+        service: readName(fields[3], "service"),
+        id: readName(fields[4], "id"),
+        stamp: readStamp(fields[5], "stamp"),
+        confirmedCount: readInteger(fields[6] ?? 0, "confirmedCount"),
+        unconfirmed: readUnconfirmed(fields[7]),
       };
     case "canary-echo":
       return {
@@ -249,12 +260,13 @@ const READERS: Readers = {
     floors: readFloors(fields[2]),
     hears: readList(fields[3] ?? [], "hears", NODE_COUNT_MAX, (item) => readName(item, "nodeId")),
     isReady: readBoolean(fields[4] ?? true, "isReady"),
+    repair: readEnum(fields[5] ?? REPAIR_REQUESTS.now, "repair", repairRequests),
   }),
   delta: (fields) => {
     const budget = newRecordBudget();
     return {
       type: "delta",
-      groups: readList(fields[1], "groups", ORIGIN_COUNT_MAX, (item) =>
+      groups: readList(fields[1], "groups", MESSAGE_RECORD_COUNT_MAX, (item) =>
         readDeltaGroup(item, budget),
       ),
     };

@@ -70,6 +70,10 @@ export function readReason(value: unknown): RemovalReason {
   return readInteger(value, "reason", 0, REASON_MAX) as RemovalReason;
 }
 
+export function readRecordKind(value: unknown, field: string): RecordKind {
+  return readInteger(value, field, RecordKind.instance, RecordKind.canary) as RecordKind;
+}
+
 export function writeDigest(digest: ContentDigest): unknown[] {
   return [digest.high, digest.low];
 }
@@ -183,10 +187,10 @@ export function readGroup(fields: readonly unknown[], budget: RecordBudget): Rec
   return { origin, records };
 }
 
-/** The groups of a session's message. */
+/** The groups of a message; one origin may have several, as many as there are records. */
 export function readGroups(value: unknown): RecordGroup[] {
   const budget = newRecordBudget();
-  return readList(value ?? [], "groups", ORIGIN_COUNT_MAX, (item) =>
+  return readList(value ?? [], "groups", MESSAGE_RECORD_COUNT_MAX, (item) =>
     readGroup(readFields(item, "", 2), budget),
   );
 }
@@ -201,7 +205,7 @@ function readRecord(
   if (previous !== undefined && version <= previous.version) {
     throw new WireFault("version", `${version} must be > ${previous.version}, that before it`);
   }
-  const kind = readInteger(fields[1], "kind", RecordKind.instance, RecordKind.canary) as RecordKind;
+  const kind = readRecordKind(fields[1], "kind");
   const flags = readInteger(fields[8], "flags", 0, FLAGS_MAX);
   return {
     kind,

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
-import * as arbitraries from "./arbitraries.test.support.js";
+import * as arbitraries from "./arbitraries.fixture.js";
 import {
   decodeInstanceDescription,
   decodeNodeDescription,
@@ -66,4 +66,15 @@ test("every description comes back as it was", () => {
   check(arbitraries.instanceDescription, encodeInstanceDescription, decodeInstanceDescription);
   check(arbitraries.nodeDescription, encodeNodeDescription, decodeNodeDescription);
   check(arbitraries.overrideDescription, encodeOverrideDescription, decodeOverrideDescription);
+});
+
+test("a frame stays as it is when others are encoded after it", () => {
+  const message = { type: "query", requestId: 1, service: "orders" } as const;
+  const frames = Array.from({ length: 5_000 }, (_, index) =>
+    encodeSessionRequest({ ...message, requestId: index }),
+  );
+  frames.forEach((frame, index) => {
+    const decoded = decodeSessionRequest(frame);
+    assert.deepEqual(decoded, { ok: true, message: { ...message, requestId: index } });
+  });
 });

@@ -8,6 +8,7 @@
  */
 import type {
   PeerMessage,
+  RepairRequest,
   RoutedCommand,
   RoutePayload,
   SessionMessage,
@@ -71,6 +72,13 @@ export const COMMAND_KINDS = {
 
 /** Wire form of a snapshot's kind. */
 export const SNAPSHOT_KINDS = { full: 0, delta: 1, unchanged: 2 } as const;
+
+/** Wire form of what a digest asks for. */
+export const REPAIR_REQUESTS = {
+  none: 0,
+  lagging: 1,
+  now: 2,
+} as const satisfies Record<RepairRequest, number>;
 
 /** Wire form of a node's status. */
 export const NODE_STATUSES = { alive: 0, suspect: 1, dead: 2, unreachable: 3, left: 4 } as const;

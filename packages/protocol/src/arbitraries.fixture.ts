@@ -256,6 +256,7 @@ const command: fc.Arbitrary<RoutedCommand> = fc.oneof(
 const payload: fc.Arbitrary<RoutePayload> = fc.oneof(
   fc.record({
     kind: fc.constant("drain-confirm" as const),
+    recordKind: fc.constantFrom(...Object.values(RecordKind)),
     ...address,
     stamp,
     confirmedCount: counter,
@@ -287,6 +288,7 @@ export const peerMessage: fc.Arbitrary<PeerMessage> = fc.oneof(
     floors,
     hears: fc.array(id, { maxLength: 3 }),
     isReady: fc.boolean(),
+    repair: fc.constantFrom("none" as const, "lagging" as const, "now" as const),
   }),
   fc.record({ type: fc.constant("delta" as const), groups: fc.array(group, { maxLength: 3 }) }),
   fc.record({
