@@ -45,8 +45,13 @@ export interface RecordTable {
    * that). Copies `body`. The record's version must exceed every version of its origin in the table.
    */
   put(record: RegistryRecord): Slot;
-  /** Forgets a key altogether. The slot may be used again. */
+  /** Forgets a key altogether, its tag too. The slot may be used again. */
   remove(slot: Slot): void;
+
+  /** Keeps a number of the caller's (0 to 2^32-1) beside a slot until `remove`; `put` leaves it. */
+  setTag(slot: Slot, tag: number): void;
+  /** The number kept beside a slot; 0 when none was set. */
+  tag(slot: Slot): number;
 
   /** The record at a slot. `body` is a view that is valid until the next `put` or `remove`. */
   read(slot: Slot): RegistryRecord;
@@ -58,9 +63,15 @@ export interface RecordTable {
   originOf(slot: Slot): OriginIndex;
   serviceOf(slot: Slot): ServiceIndex;
 
-  /** Slots of an origin with versions above `version`, ascending. */
+  // While iterating, the slot just given may be put again or removed; any other change of the
+  // table ends what the iteration promises.
+
+  /** Slots of an origin with versions above `version` at the time of the call, ascending. */
   slotsAfter(origin: OriginIndex, version: number): Iterable<Slot>;
-  /** Slots of a service: instances and overrides, tombstones included, in no stated order. */
+  /**
+   * Slots of a service: instances and overrides, tombstones included, in no stated order. The
+   * service with two empty names holds the `node` and `canary` records.
+   */
   slotsOf(service: ServiceIndex): Iterable<Slot>;
   /** All slots, in no stated order. */
   slots(): Iterable<Slot>;
