@@ -8,7 +8,7 @@
  *
  * Column-like stores beat objects here because the collector neither visits nor moves them.
  */
-import { assert } from "../assert.js";
+import { AssertionError } from "../assert.js";
 import { avalanche, type ContentDigest } from "../hash.js";
 import { NAME_MAX_BYTES } from "../limits.js";
 import {
@@ -352,6 +352,6 @@ export class ColumnRecordTable implements RecordTable {
   }
 
   #assertUsed(slot: Slot): void {
-    assert(this.#rows.isUsed(slot), `slot ${slot} must hold a record`);
+    if (!this.#rows.isUsed(slot)) throw new AssertionError(`slot ${slot} must hold a record`);
   }
 }

@@ -4,7 +4,7 @@
  * It is the model that the column table is tested against, and good enough for a client's
  * or a simulated node's few thousand records.
  */
-import { assert } from "../assert.js";
+import { AssertionError } from "../assert.js";
 import type { ContentDigest } from "../hash.js";
 import {
   InstanceState,
@@ -284,19 +284,21 @@ export class MapRecordTable implements RecordTable {
 
   #entryAt(slot: Slot): Entry {
     const entry = this.#entries[slot];
-    assert(entry !== undefined, `slot ${slot} must hold a record`);
+    if (entry === undefined) throw new AssertionError(`slot ${slot} must hold a record`);
     return entry;
   }
 
   #originAt(index: OriginIndex): OriginState {
     const state = this.#origins[index];
-    assert(state !== undefined, `origin index ${index} must be below ${this.#origins.length}`);
+    if (state === undefined)
+      throw new AssertionError(`origin index ${index} must be below ${this.#origins.length}`);
     return state;
   }
 
   #serviceAt(index: ServiceIndex): ServiceState {
     const state = this.#services[index];
-    assert(state !== undefined, `service index ${index} must be below ${this.#services.length}`);
+    if (state === undefined)
+      throw new AssertionError(`service index ${index} must be below ${this.#services.length}`);
     return state;
   }
 }

@@ -1,5 +1,5 @@
 /** Origins and services of a column table: their indexes, lists' ends, and running sums. */
-import { assert } from "../assert.js";
+import { AssertionError, assert } from "../assert.js";
 import type { ContentDigest } from "../hash.js";
 import { type Origin, originText } from "../record.js";
 import { NAME_INDEX_COUNT_MAX, NIL } from "./record-rows.js";
@@ -120,7 +120,9 @@ export class NameTable {
 
   origin(index: OriginIndex): OriginEntry {
     const entry = this.#origins[index];
-    assert(entry !== undefined, `origin index ${index} must be below ${this.#origins.length}`);
+    if (entry === undefined) {
+      throw new AssertionError(`origin index ${index} must be below ${this.#origins.length}`);
+    }
     return entry;
   }
 
@@ -143,7 +145,9 @@ export class NameTable {
 
   service(index: ServiceIndex): ServiceEntry {
     const entry = this.#services[index];
-    assert(entry !== undefined, `service index ${index} must be below ${this.#services.length}`);
+    if (entry === undefined) {
+      throw new AssertionError(`service index ${index} must be below ${this.#services.length}`);
+    }
     return entry;
   }
 }

@@ -120,7 +120,7 @@ export class RecordArena {
     const deadBytes = entryLength(chunk.bytes, offsetOf(at));
     chunk.deadBytes += deadBytes;
     this.#deadBytes += deadBytes;
-    assert(chunk.deadBytes <= ARENA_CHUNK_BYTES, `chunk ${number} has an entry freed twice`);
+    assert(chunk.deadBytes <= ARENA_CHUNK_BYTES, "an entry must be freed only once");
     this.#giveBackIfDead(number);
   }
 

@@ -94,7 +94,7 @@ export class RecordRows implements ReferenceHolder {
   allocate(): Slot {
     let slot = this.#firstFree;
     if (slot === NIL) {
-      assert(this.#slotCount < NIL, `record ${this.#slotCount + 1} must be at most ${NIL}`);
+      assert(this.#slotCount < NIL, "a table must be refused records before its slots run out");
       slot = this.#slotCount;
       if ((slot & SEGMENT_MASK) === 0) {
         this.#segments.push(new Uint32Array(SEGMENT_SLOTS * WORDS));

@@ -58,7 +58,7 @@ export function encodeUtf8(text: string, target: Uint8Array, offset: number): nu
       target[at++] = 0x80 | (unit & 0x3f);
     }
   }
-  assert(at <= target.length, `encoded text ends at ${at}, must fit ${target.length} bytes`);
+  assert(at <= target.length, "an encoded text must fit the room given");
   return at;
 }
 
