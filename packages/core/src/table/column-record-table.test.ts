@@ -3,7 +3,9 @@ import { test } from "node:test";
 import { SeededRandom } from "../random.js";
 import { RecordKind, type RegistryRecord } from "../record.js";
 import { ColumnRecordTable } from "./column-record-table.js";
+import { MapRecordTable } from "./map-record-table.js";
 import { ARENA_CHUNK_BYTES } from "./record-arena.js";
+import { measureTable } from "./record-table.bench.js";
 
 const ROW_SEGMENT_BYTES = 4096 * 52;
 const INDEX_SEGMENT_BYTES = 4096 * 4;
@@ -121,4 +123,10 @@ test("readers in parts see every record once, also while the list changes behind
     seen,
     [...seen].sort((a, b) => a - b),
   );
+});
+
+test("the benchmark runs, and both tables give the same result", () => {
+  const column = measureTable("column", () => new ColumnRecordTable(), 300);
+  const map = measureTable("map", () => new MapRecordTable(), 300);
+  assert.equal(column.resultHash, map.resultHash);
 });

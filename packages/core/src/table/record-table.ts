@@ -66,7 +66,10 @@ export interface RecordTable {
   // While iterating, the slot just given may be put again or removed; any other change of the
   // table ends what the iteration promises.
 
-  /** Slots of an origin with versions above `version` at the time of the call, ascending. */
+  /**
+   * Slots of an origin with versions above `version`, ascending, up to the newest there is as the
+   * iteration starts. Stop early and come back with the last version seen to read in parts.
+   */
   slotsAfter(origin: OriginIndex, version: number): Iterable<Slot>;
   /**
    * Slots of a service: instances and overrides, tombstones included, in no stated order. The
