@@ -22,6 +22,8 @@ export * from "./pick/filter.js";
 export * from "./pick/picker.js";
 export * from "./random.js";
 export * from "./record.js";
+export * from "./table/column-record-table.js";
+export * from "./table/map-record-table.js";
 export * from "./table/record-table.js";
 export * from "./time.js";
 export * from "./watch/watch-table.js";

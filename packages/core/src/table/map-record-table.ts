@@ -1,0 +1,304 @@
+/**
+ * The plain table: Maps of objects, and nothing clever.
+ *
+ * It is the model that the column table is tested against, and good enough for a client's
+ * or a simulated node's few thousand records.
+ */
+import { AssertionError } from "../assert.js";
+import type { ContentDigest } from "../hash.js";
+import {
+  InstanceState,
+  type Origin,
+  originText,
+  type RecordKey,
+  type RecordKind,
+  type RegistryRecord,
+  recordDigest,
+  recordKeyText,
+  type Stamp,
+} from "../record.js";
+import { assertIdBytes, assertNewest, assertStorable, assertTag } from "./record-checks.js";
+import {
+  NO_SLOT,
+  type OriginIndex,
+  type RecordTable,
+  type ServiceIndex,
+  type Slot,
+} from "./record-table.js";
+import { utf8ByteLength } from "./utf8.js";
+
+/** A rough cost of one record's objects, for {@link MapRecordTable.byteCount}. */
+const RECORD_OVERHEAD_BYTES = 500;
+
+interface Entry {
+  readonly record: RegistryRecord;
+  readonly origin: OriginIndex;
+  readonly service: ServiceIndex;
+  readonly tag: number;
+}
+
+interface Tally {
+  liveCount: number;
+  high: number;
+  low: number;
+}
+
+interface OriginState extends Tally {
+  readonly origin: Origin;
+  /** Slots in ascending version order: a Set keeps the order of insertion. */
+  readonly slots: Set<Slot>;
+  /** The highest version in the table, 0 for none. */
+  lastVersion: number;
+}
+
+interface ServiceState extends Tally {
+  readonly namespace: string;
+  readonly service: string;
+  readonly slots: Set<Slot>;
+}
+
+export class MapRecordTable implements RecordTable {
+  readonly #entries: (Entry | undefined)[] = [];
+  readonly #freeSlots: Slot[] = [];
+  readonly #slotByKey = new Map<string, Slot>();
+  readonly #origins: OriginState[] = [];
+  readonly #originByText = new Map<string, OriginIndex>();
+  readonly #services: ServiceState[] = [];
+  readonly #serviceByName = new Map<string, ServiceIndex>();
+  #liveCount = 0;
+  #contentBytes = 0;
+
+  get liveCount(): number {
+    return this.#liveCount;
+  }
+
+  get tombstoneCount(): number {
+    return this.#slotByKey.size - this.#liveCount;
+  }
+
+  get byteCount(): number {
+    return this.#slotByKey.size * RECORD_OVERHEAD_BYTES + this.#contentBytes;
+  }
+
+  get originCount(): number {
+    return this.#origins.length;
+  }
+
+  get serviceCount(): number {
+    return this.#services.length;
+  }
+
+  originIndex(origin: Origin): OriginIndex {
+    const text = originText(origin);
+    const known = this.#originByText.get(text);
+    if (known !== undefined) return known;
+    const { nodeId, generation, scope } = origin;
+    this.#origins.push({
+      origin: { nodeId, generation, scope },
+      slots: new Set(),
+      lastVersion: 0,
+      liveCount: 0,
+      high: 0,
+      low: 0,
+    });
+    this.#originByText.set(text, this.#origins.length - 1);
+    return this.#origins.length - 1;
+  }
+
+  origin(index: OriginIndex): Origin {
+    return this.#originAt(index).origin;
+  }
+
+  serviceIndex(namespace: string, service: string): ServiceIndex {
+    const known = this.findService(namespace, service);
+    if (known !== -1) return known;
+    this.#services.push({ namespace, service, slots: new Set(), liveCount: 0, high: 0, low: 0 });
+    this.#serviceByName.set(`${namespace}\u0001${service}`, this.#services.length - 1);
+    return this.#services.length - 1;
+  }
+
+  findService(namespace: string, service: string): ServiceIndex {
+    return this.#serviceByName.get(`${namespace}\u0001${service}`) ?? -1;
+  }
+
+  serviceName(index: ServiceIndex): { readonly namespace: string; readonly service: string } {
+    const { namespace, service } = this.#serviceAt(index);
+    return { namespace, service };
+  }
+
+  find(key: RecordKey): Slot {
+    return this.#slotByKey.get(recordKeyText(key)) ?? NO_SLOT;
+  }
+
+  put(record: RegistryRecord): Slot {
+    assertStorable(record);
+    assertIdBytes(utf8ByteLength(record.id));
+    const originIndex = this.originIndex(record.origin);
+    const origin = this.#originAt(originIndex);
+    assertNewest(record.version, origin.lastVersion);
+    const serviceIndex = this.serviceIndex(record.namespace, record.service);
+
+    const keyText = recordKeyText(record);
+    const known = this.#slotByKey.get(keyText);
+    const slot = known ?? this.#freeSlots.pop() ?? this.#entries.length;
+    const tag = known === undefined ? 0 : this.#entryAt(known).tag;
+    if (known !== undefined) this.#unlink(known, originIndex);
+
+    const copy: RegistryRecord = {
+      kind: record.kind,
+      scope: record.scope,
+      namespace: record.namespace,
+      service: record.service,
+      id: record.id,
+      origin: origin.origin,
+      version: record.version,
+      stamp: {
+        incarnation: record.stamp.incarnation,
+        session: record.stamp.session,
+        claim: record.stamp.claim,
+      },
+      state: record.state,
+      isSuspect: record.isSuspect,
+      reason: record.reason,
+      since: record.since,
+      body: record.body.slice(),
+    };
+    this.#entries[slot] = { record: copy, origin: originIndex, service: serviceIndex, tag };
+    this.#slotByKey.set(keyText, slot);
+    origin.slots.add(slot);
+    origin.lastVersion = record.version;
+    this.#serviceAt(serviceIndex).slots.add(slot);
+    this.#count(slot, 1);
+    return slot;
+  }
+
+  remove(slot: Slot): void {
+    const { record } = this.#entryAt(slot);
+    this.#unlink(slot, undefined);
+    this.#slotByKey.delete(recordKeyText(record));
+    this.#entries[slot] = undefined;
+    this.#freeSlots.push(slot);
+  }
+
+  setTag(slot: Slot, tag: number): void {
+    assertTag(tag);
+    this.#entries[slot] = { ...this.#entryAt(slot), tag };
+  }
+
+  tag(slot: Slot): number {
+    return this.#entryAt(slot).tag;
+  }
+
+  read(slot: Slot): RegistryRecord {
+    return this.#entryAt(slot).record;
+  }
+
+  kind(slot: Slot): RecordKind {
+    return this.#entryAt(slot).record.kind;
+  }
+
+  stamp(slot: Slot): Stamp {
+    return this.#entryAt(slot).record.stamp;
+  }
+
+  state(slot: Slot): number {
+    return this.#entryAt(slot).record.state;
+  }
+
+  isSuspect(slot: Slot): boolean {
+    return this.#entryAt(slot).record.isSuspect;
+  }
+
+  version(slot: Slot): number {
+    return this.#entryAt(slot).record.version;
+  }
+
+  originOf(slot: Slot): OriginIndex {
+    return this.#entryAt(slot).origin;
+  }
+
+  serviceOf(slot: Slot): ServiceIndex {
+    return this.#entryAt(slot).service;
+  }
+
+  slotsAfter(origin: OriginIndex, version: number): Iterable<Slot> {
+    return [...this.#originAt(origin).slots].filter((slot) => this.version(slot) > version);
+  }
+
+  slotsOf(service: ServiceIndex): Iterable<Slot> {
+    return [...this.#serviceAt(service).slots];
+  }
+
+  slots(): Iterable<Slot> {
+    return [...this.#slotByKey.values()];
+  }
+
+  liveCountOf(service: ServiceIndex): number {
+    return this.#serviceAt(service).liveCount;
+  }
+
+  liveCountOfOrigin(origin: OriginIndex): number {
+    return this.#originAt(origin).liveCount;
+  }
+
+  recordCountOfOrigin(origin: OriginIndex): number {
+    return this.#originAt(origin).slots.size;
+  }
+
+  digestOf(service: ServiceIndex): ContentDigest {
+    const { high, low } = this.#serviceAt(service);
+    return { high, low };
+  }
+
+  digestOfOrigin(origin: OriginIndex): ContentDigest {
+    const { high, low } = this.#originAt(origin);
+    return { high, low };
+  }
+
+  /** Takes a slot out of its lists; `nextOrigin` is where its key's next record will be. */
+  #unlink(slot: Slot, nextOrigin: OriginIndex | undefined): void {
+    this.#count(slot, -1);
+    const { record, origin, service } = this.#entryAt(slot);
+    this.#serviceAt(service).slots.delete(slot);
+    const state = this.#originAt(origin);
+    state.slots.delete(slot);
+    if (record.version === state.lastVersion && origin !== nextOrigin) {
+      const last = [...state.slots].at(-1);
+      state.lastVersion = last === undefined ? 0 : this.version(last);
+    }
+  }
+
+  /** Adds (1) or takes back (-1) what a slot's record contributes to counts and digests. */
+  #count(slot: Slot, sign: 1 | -1): void {
+    const { record, origin, service } = this.#entryAt(slot);
+    this.#contentBytes += sign * (record.body.length + record.id.length);
+    if (record.state === InstanceState.removed) return;
+    this.#liveCount += sign;
+    const digest = recordDigest(record);
+    for (const tally of [this.#originAt(origin), this.#serviceAt(service)]) {
+      tally.liveCount += sign;
+      tally.high = (tally.high + sign * digest.high) >>> 0;
+      tally.low = (tally.low + sign * digest.low) >>> 0;
+    }
+  }
+
+  #entryAt(slot: Slot): Entry {
+    const entry = this.#entries[slot];
+    if (entry === undefined) throw new AssertionError(`slot ${slot} must hold a record`);
+    return entry;
+  }
+
+  #originAt(index: OriginIndex): OriginState {
+    const state = this.#origins[index];
+    if (state === undefined)
+      throw new AssertionError(`origin index ${index} must be below ${this.#origins.length}`);
+    return state;
+  }
+
+  #serviceAt(index: ServiceIndex): ServiceState {
+    const state = this.#services[index];
+    if (state === undefined)
+      throw new AssertionError(`service index ${index} must be below ${this.#services.length}`);
+    return state;
+  }
+}

@@ -1,0 +1,157 @@
+/** Origins and services of a column table: their indexes, lists' ends, and running sums. */
+import { AssertionError, assert } from "../assert.js";
+import type { ContentDigest } from "../hash.js";
+import { type Origin, originText } from "../record.js";
+import { NAME_INDEX_COUNT_MAX, NIL } from "./record-rows.js";
+import type { OriginIndex, ServiceIndex, Slot } from "./record-table.js";
+
+/** Remembered places in an origin's list: as many readers may walk it in parts at once. */
+const BOOKMARK_COUNT_MAX = 4;
+/** A rough cost of one name's objects and of its entry in a map. */
+const NAME_OVERHEAD_BYTES = 250;
+
+/** What the live records of an origin or of a service add up to. */
+export class Tally {
+  recordCount = 0;
+  liveCount = 0;
+  #high = 0;
+  #low = 0;
+
+  get digest(): ContentDigest {
+    return { high: this.#high, low: this.#low };
+  }
+
+  add(digest: ContentDigest): void {
+    this.liveCount += 1;
+    this.#high = (this.#high + digest.high) >>> 0;
+    this.#low = (this.#low + digest.low) >>> 0;
+  }
+
+  subtract(digest: ContentDigest): void {
+    assert(this.liveCount > 0, "a tally without live records has none to take back");
+    this.liveCount -= 1;
+    this.#high = (this.#high - digest.high) >>> 0;
+    this.#low = (this.#low - digest.low) >>> 0;
+  }
+}
+
+export class OriginEntry extends Tally {
+  readonly origin: Origin;
+  /** Ends of the list of its records in version order. */
+  head: Slot = NIL;
+  tail: Slot = NIL;
+  /** Slots at which a reader stopped, the latest last. */
+  readonly bookmarks: Slot[] = [];
+
+  constructor(origin: Origin) {
+    super();
+    this.origin = origin;
+  }
+
+  addBookmark(slot: Slot): void {
+    if (this.bookmarks.includes(slot)) return;
+    if (this.bookmarks.length === BOOKMARK_COUNT_MAX) this.bookmarks.shift();
+    this.bookmarks.push(slot);
+  }
+
+  /** A slot leaves the list: a bookmark at it goes to its neighbour. */
+  moveBookmark(slot: Slot, neighbour: Slot): void {
+    const at = this.bookmarks.indexOf(slot);
+    if (at === -1) return;
+    this.bookmarks.splice(at, 1);
+    if (neighbour !== NIL) this.addBookmark(neighbour);
+  }
+}
+
+export class ServiceEntry extends Tally {
+  readonly namespace: string;
+  readonly service: string;
+  /** First of the list of its records. */
+  head: Slot = NIL;
+
+  constructor(namespace: string, service: string) {
+    super();
+    this.namespace = namespace;
+    this.service = service;
+  }
+}
+
+export class NameTable {
+  readonly #origins: OriginEntry[] = [];
+  readonly #originByText = new Map<string, OriginIndex>();
+  /** The origin asked for last: writes come in runs of one origin. */
+  #recentOrigin = -1;
+  readonly #services: ServiceEntry[] = [];
+  readonly #serviceByName = new Map<string, Map<string, ServiceIndex>>();
+  #textBytes = 0;
+
+  get byteCount(): number {
+    return (this.originCount + this.serviceCount) * NAME_OVERHEAD_BYTES + this.#textBytes;
+  }
+
+  get originCount(): number {
+    return this.#origins.length;
+  }
+
+  get serviceCount(): number {
+    return this.#services.length;
+  }
+
+  /** The index of an origin, or -1 when it was never used. */
+  findOrigin(origin: Origin): OriginIndex {
+    const recent = this.#origins[this.#recentOrigin]?.origin;
+    if (recent !== undefined && isSameOrigin(recent, origin)) return this.#recentOrigin;
+    const index = this.#originByText.get(originText(origin)) ?? -1;
+    this.#recentOrigin = index;
+    return index;
+  }
+
+  originIndex(origin: Origin): OriginIndex {
+    const known = this.findOrigin(origin);
+    if (known !== -1) return known;
+    const index = this.#origins.length;
+    assert(index < NAME_INDEX_COUNT_MAX, `origin ${index} must be below ${NAME_INDEX_COUNT_MAX}`);
+    const { nodeId, generation, scope } = origin;
+    this.#origins.push(new OriginEntry(Object.freeze({ nodeId, generation, scope })));
+    this.#originByText.set(originText(origin), index);
+    this.#textBytes += 2 * nodeId.length;
+    return index;
+  }
+
+  origin(index: OriginIndex): OriginEntry {
+    const entry = this.#origins[index];
+    if (entry === undefined) {
+      throw new AssertionError(`origin index ${index} must be below ${this.#origins.length}`);
+    }
+    return entry;
+  }
+
+  findService(namespace: string, service: string): ServiceIndex {
+    return this.#serviceByName.get(namespace)?.get(service) ?? -1;
+  }
+
+  serviceIndex(namespace: string, service: string): ServiceIndex {
+    const known = this.findService(namespace, service);
+    if (known !== -1) return known;
+    const index = this.#services.length;
+    assert(index < NAME_INDEX_COUNT_MAX, `service ${index} must be below ${NAME_INDEX_COUNT_MAX}`);
+    this.#services.push(new ServiceEntry(namespace, service));
+    const named = this.#serviceByName.get(namespace) ?? new Map<string, ServiceIndex>();
+    if (named.size === 0) this.#serviceByName.set(namespace, named);
+    named.set(service, index);
+    this.#textBytes += 2 * (namespace.length + service.length);
+    return index;
+  }
+
+  service(index: ServiceIndex): ServiceEntry {
+    const entry = this.#services[index];
+    if (entry === undefined) {
+      throw new AssertionError(`service index ${index} must be below ${this.#services.length}`);
+    }
+    return entry;
+  }
+}
+
+function isSameOrigin(a: Origin, b: Origin): boolean {
+  return a.generation === b.generation && a.scope === b.scope && a.nodeId === b.nodeId;
+}
