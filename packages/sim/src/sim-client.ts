@@ -61,11 +61,11 @@ export class SimClient {
       seeds: options.seeds.map((address) => ({ address, serverName: undefined })),
       random: world.random,
       decoder: {
-        decodeInstance: (body) => {
+        instance: (body) => {
           const decoded = decodeInstanceDescription(body);
           return decoded.ok ? decoded.description : undefined;
         },
-        decodeOverride: (body) => {
+        override: (body) => {
           const decoded = decodeOverrideDescription(body);
           return decoded.ok ? decoded.description : undefined;
         },

@@ -25,8 +25,8 @@ import { hashByteRange } from "./byte-hash.js";
 import { KeyIndex } from "./key-index.js";
 import { NameTable, type ServiceEntry } from "./name-table.js";
 import { RecordArena } from "./record-arena.js";
-import { assertIdBytes, assertNewest, assertStorable, assertTag } from "./record-checks.js";
-import { NIL, RecordRows, SERVICE_NEXT, SERVICE_PREVIOUS } from "./record-rows.js";
+import { assertIdBytes, assertStorable, assertTag } from "./record-checks.js";
+import { NIL, ORIGIN_NEXT, RecordRows, SERVICE_NEXT, SERVICE_PREVIOUS } from "./record-rows.js";
 import {
   NO_SLOT,
   type OriginIndex,
@@ -35,7 +35,7 @@ import {
   type Slot,
 } from "./record-table.js";
 import { encodeUtf8, UTF8_UNIT_MAX_BYTES, utf8ByteLength } from "./utf8.js";
-import { appendVersion, lastVersion, unlinkVersion, versionsAfter } from "./version-list.js";
+import { insertVersion, unlinkVersion, versionsAfter } from "./version-list.js";
 
 /** What a column table may be told at its making. */
 export interface ColumnRecordTableOptions {
@@ -91,6 +91,10 @@ export class ColumnRecordTable implements RecordTable {
     return this.#names.originIndex(origin);
   }
 
+  findOrigin(origin: Origin): OriginIndex {
+    return this.#names.findOrigin(origin);
+  }
+
   origin(index: OriginIndex): Origin {
     return this.#names.origin(index).origin;
   }
@@ -122,12 +126,15 @@ export class ColumnRecordTable implements RecordTable {
     return this.#lookup(key, service, idBytes, hash);
   }
 
+  isUsed(slot: Slot): boolean {
+    return this.#rows.isUsed(slot);
+  }
+
   put(record: RegistryRecord): Slot {
     assertStorable(record);
     const idBytes = this.#encodeId(record.id);
     if (idBytes === -1) assertIdBytes(utf8ByteLength(record.id));
     const origin = this.#names.originIndex(record.origin);
-    assertNewest(record.version, lastVersion(this.#rows, this.#names.origin(origin)));
     const service = this.#names.serviceIndex(record.namespace, record.service);
 
     const hash = hashByteRange(
@@ -149,7 +156,7 @@ export class ColumnRecordTable implements RecordTable {
       this.#replaceBody(slot, idBytes, record.body);
       this.#rows.write(slot, record, origin, service);
     }
-    appendVersion(this.#rows, this.#names.origin(origin), slot);
+    insertVersion(this.#rows, this.#names.origin(origin), slot);
     this.#count(slot, record);
     this.#arena.clean(this.#rows);
     return slot;
@@ -236,6 +243,15 @@ export class ColumnRecordTable implements RecordTable {
   serviceOf(slot: Slot): ServiceIndex {
     this.#assertUsed(slot);
     return this.#rows.service(slot);
+  }
+
+  firstOf(origin: OriginIndex): Slot {
+    return slotOrNone(this.#names.origin(origin).head);
+  }
+
+  nextOf(slot: Slot): Slot {
+    this.#assertUsed(slot);
+    return slotOrNone(this.#rows.link(slot, ORIGIN_NEXT));
   }
 
   slotsAfter(origin: OriginIndex, version: number): Iterable<Slot> {
@@ -354,4 +370,8 @@ export class ColumnRecordTable implements RecordTable {
   #assertUsed(slot: Slot): void {
     if (!this.#rows.isUsed(slot)) throw new AssertionError(`slot ${slot} must hold a record`);
   }
+}
+
+function slotOrNone(link: Slot): Slot {
+  return link === NIL ? NO_SLOT : link;
 }

@@ -17,7 +17,7 @@ import {
   recordKeyText,
   type Stamp,
 } from "../record.js";
-import { assertIdBytes, assertNewest, assertStorable, assertTag } from "./record-checks.js";
+import { assertIdBytes, assertStorable, assertTag } from "./record-checks.js";
 import {
   NO_SLOT,
   type OriginIndex,
@@ -45,10 +45,7 @@ interface Tally {
 
 interface OriginState extends Tally {
   readonly origin: Origin;
-  /** Slots in ascending version order: a Set keeps the order of insertion. */
   readonly slots: Set<Slot>;
-  /** The highest version in the table, 0 for none. */
-  lastVersion: number;
 }
 
 interface ServiceState extends Tally {
@@ -96,13 +93,16 @@ export class MapRecordTable implements RecordTable {
     this.#origins.push({
       origin: { nodeId, generation, scope },
       slots: new Set(),
-      lastVersion: 0,
       liveCount: 0,
       high: 0,
       low: 0,
     });
     this.#originByText.set(text, this.#origins.length - 1);
     return this.#origins.length - 1;
+  }
+
+  findOrigin(origin: Origin): OriginIndex {
+    return this.#originByText.get(originText(origin)) ?? -1;
   }
 
   origin(index: OriginIndex): Origin {
@@ -130,19 +130,22 @@ export class MapRecordTable implements RecordTable {
     return this.#slotByKey.get(recordKeyText(key)) ?? NO_SLOT;
   }
 
+  isUsed(slot: Slot): boolean {
+    return this.#entries[slot] !== undefined;
+  }
+
   put(record: RegistryRecord): Slot {
     assertStorable(record);
     assertIdBytes(utf8ByteLength(record.id));
     const originIndex = this.originIndex(record.origin);
     const origin = this.#originAt(originIndex);
-    assertNewest(record.version, origin.lastVersion);
     const serviceIndex = this.serviceIndex(record.namespace, record.service);
 
     const keyText = recordKeyText(record);
     const known = this.#slotByKey.get(keyText);
     const slot = known ?? this.#freeSlots.pop() ?? this.#entries.length;
     const tag = known === undefined ? 0 : this.#entryAt(known).tag;
-    if (known !== undefined) this.#unlink(known, originIndex);
+    if (known !== undefined) this.#unlink(known);
 
     const copy: RegistryRecord = {
       kind: record.kind,
@@ -166,7 +169,6 @@ export class MapRecordTable implements RecordTable {
     this.#entries[slot] = { record: copy, origin: originIndex, service: serviceIndex, tag };
     this.#slotByKey.set(keyText, slot);
     origin.slots.add(slot);
-    origin.lastVersion = record.version;
     this.#serviceAt(serviceIndex).slots.add(slot);
     this.#count(slot, 1);
     return slot;
@@ -174,7 +176,7 @@ export class MapRecordTable implements RecordTable {
 
   remove(slot: Slot): void {
     const { record } = this.#entryAt(slot);
-    this.#unlink(slot, undefined);
+    this.#unlink(slot);
     this.#slotByKey.delete(recordKeyText(record));
     this.#entries[slot] = undefined;
     this.#freeSlots.push(slot);
@@ -221,8 +223,21 @@ export class MapRecordTable implements RecordTable {
     return this.#entryAt(slot).service;
   }
 
+  firstOf(origin: OriginIndex): Slot {
+    for (const slot of this.slotsAfter(origin, 0)) return slot;
+    return NO_SLOT;
+  }
+
+  nextOf(slot: Slot): Slot {
+    const { origin, record } = this.#entryAt(slot);
+    for (const next of this.slotsAfter(origin, record.version)) return next;
+    return NO_SLOT;
+  }
+
   slotsAfter(origin: OriginIndex, version: number): Iterable<Slot> {
-    return [...this.#originAt(origin).slots].filter((slot) => this.version(slot) > version);
+    return [...this.#originAt(origin).slots]
+      .filter((slot) => this.version(slot) > version)
+      .sort((a, b) => this.version(a) - this.version(b));
   }
 
   slotsOf(service: ServiceIndex): Iterable<Slot> {
@@ -255,17 +270,12 @@ export class MapRecordTable implements RecordTable {
     return { high, low };
   }
 
-  /** Takes a slot out of its lists; `nextOrigin` is where its key's next record will be. */
-  #unlink(slot: Slot, nextOrigin: OriginIndex | undefined): void {
+  /** Takes a slot out of its lists. */
+  #unlink(slot: Slot): void {
     this.#count(slot, -1);
-    const { record, origin, service } = this.#entryAt(slot);
+    const { origin, service } = this.#entryAt(slot);
     this.#serviceAt(service).slots.delete(slot);
-    const state = this.#originAt(origin);
-    state.slots.delete(slot);
-    if (record.version === state.lastVersion && origin !== nextOrigin) {
-      const last = [...state.slots].at(-1);
-      state.lastVersion = last === undefined ? 0 : this.version(last);
-    }
+    this.#originAt(origin).slots.delete(slot);
   }
 
   /** Adds (1) or takes back (-1) what a slot's record contributes to counts and digests. */

@@ -5,8 +5,6 @@ import { type Origin, originText } from "../record.js";
 import { NAME_INDEX_COUNT_MAX, NIL } from "./record-rows.js";
 import type { OriginIndex, ServiceIndex, Slot } from "./record-table.js";
 
-/** Remembered places in an origin's list: as many readers may walk it in parts at once. */
-const BOOKMARK_COUNT_MAX = 4;
 /** A rough cost of one name's objects and of its entry in a map. */
 const NAME_OVERHEAD_BYTES = 250;
 
@@ -40,26 +38,10 @@ export class OriginEntry extends Tally {
   /** Ends of the list of its records in version order. */
   head: Slot = NIL;
   tail: Slot = NIL;
-  /** Slots at which a reader stopped, the latest last. */
-  readonly bookmarks: Slot[] = [];
 
   constructor(origin: Origin) {
     super();
     this.origin = origin;
-  }
-
-  addBookmark(slot: Slot): void {
-    if (this.bookmarks.includes(slot)) return;
-    if (this.bookmarks.length === BOOKMARK_COUNT_MAX) this.bookmarks.shift();
-    this.bookmarks.push(slot);
-  }
-
-  /** A slot leaves the list: a bookmark at it goes to its neighbour. */
-  moveBookmark(slot: Slot, neighbour: Slot): void {
-    const at = this.bookmarks.indexOf(slot);
-    if (at === -1) return;
-    this.bookmarks.splice(at, 1);
-    if (neighbour !== NIL) this.addBookmark(neighbour);
   }
 }
 

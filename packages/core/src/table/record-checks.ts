@@ -40,14 +40,6 @@ export function assertIdBytes(idBytes: number): void {
   assert(idBytes <= NAME_MAX_BYTES, `id of ${idBytes} bytes must be at most ${NAME_MAX_BYTES}`);
 }
 
-/** Asserts that a record is the newest of its origin in the table. */
-export function assertNewest(version: number, lastVersion: number): void {
-  if (version > lastVersion) return;
-  throw new AssertionError(
-    `record version ${version} must exceed its origin's last in the table, ${lastVersion}`,
-  );
-}
-
 /** Asserts that a number can be kept beside a slot. */
 export function assertTag(tag: number): void {
   assertWhole("tag", tag, 0, UINT32_MAX);
