@@ -321,7 +321,7 @@ export interface DigestMessage {
 }
 
 /**
- * `none`: a heartbeat, another link repairs the sender. `lagging`: send what the sender lacked a
+ * `none`: another link fills the sender; a little of the receiver's own is welcome. `lagging`: send what the sender lacked a
  * round ago. `now`: send all that it lacks.
  */
 export type RepairRequest = "none" | "lagging" | "now";

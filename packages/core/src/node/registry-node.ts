@@ -472,6 +472,9 @@ export class RegistryNode {
     this.#state = "ready";
     this.#syncLink = undefined;
     this.#outbox.note("info", "node.ready", { reason, recordCount: this.table.liveCount });
+    for (const link of this.#links.all) {
+      this.#links.sendDigest(link, this.#digestOptions(link, "now"));
+    }
     this.#desk.answerWaiting();
   }
 

@@ -223,16 +223,16 @@ export class PeerLinks {
       const seen = this.#replica.seenVersion(index);
       const version = held.get(index)?.version ?? 0;
       const isLagging = version < (link.seenAtDigest[index] ?? 0);
-      const isPeers = this.#replica.table.origin(index).nodeId === link.peer.nodeId;
-      if (version < seen && !isPeers && (message.repair === "now" || isFirst || isLagging)) {
+      const isDue = message.repair === "now" || isFirst || isLagging;
+      if (version < seen && isDue && this.#isGiven(link, index, { version, ...message })) {
         lacking.push({ index, from: version });
         if (version < this.#replica.watermark(index)) isBelowWatermark = true;
       }
       link.seenAtDigest[index] = seen;
       if (version > (link.sent[index] ?? 0)) link.sent[index] = version;
     }
-    if (message.repair === "none" || link.transfer !== undefined) return;
-    if (isBelowWatermark && options.isReady) this.#startTransfer(link, "reset", [], []);
+    if (link.transfer !== undefined) return;
+    if (isBelowWatermark && options.isReady && message.repair !== "none") this.#startTransfer(link, "reset", [], []);
     else if (lacking.length > 0) this.#startTransfer(link, "delta", lacking, []);
     else if (message.isReady && options.isReady && this.isCaughtUp(link))
       this.#healDivergence(link, held);
@@ -341,6 +341,19 @@ export class PeerLinks {
     if (origin.nodeId === link.peer.nodeId) return -1;
     const sent = link.sent[index] ?? 0;
     return sent < this.#replica.seenVersion(index) ? sent : -1;
+  }
+
+  /** Whether this node is to repair an origin: a peer that fills from another link gets own news. */
+  #isGiven(
+    link: PeerLink,
+    index: OriginIndex,
+    asked: { version: number; repair: RepairRequest },
+  ): boolean {
+    const origin = this.#replica.table.origin(index);
+    if (origin.nodeId === link.peer.nodeId) return false;
+    if (asked.repair !== "none") return true;
+    const spanCount = this.#replica.seenVersion(index) - asked.version;
+    return this.#replica.isOwn(origin) && spanCount <= NEWS_VERSION_COUNT_MAX;
   }
 
   /** Sends the same news to links that lack the same; each message within its byte budget. */
