@@ -10,14 +10,15 @@ export interface Random {
  * SplitMix32-style mixing ("mulberry32", Tommy Ettinger, public domain). Not for secrets.
  */
 export class SeededRandom implements Random {
+  /** Signed: V8 boxes numbers above 2^31, which would allocate at every other draw. */
   #state: number;
 
   constructor(seed: number) {
-    this.#state = seed >>> 0;
+    this.#state = seed | 0;
   }
 
   next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
+    this.#state = (this.#state + 0x6d2b79f5) | 0;
     let mixed = this.#state;
     mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);

@@ -128,6 +128,58 @@ describe("PhiAccrualDetector", () => {
     assert.ok(strict.falseSuspicionCount > 100, `${strict.falseSuspicionCount}`);
   });
 
+  it("learns mean and deviation of the last gaps only", () => {
+    const windowCount = 7;
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 1_000, max: 2_000 }), { minLength: windowCount }),
+        (gapsMs) => {
+          const link = detector({ windowCount, threshold: 8, stdDeviationMinMs: 1e-3 });
+          let now = 0;
+          for (const gapMs of gapsMs) {
+            now += gapMs;
+            link.heard(instant(now));
+          }
+          const last = gapsMs.slice(-windowCount);
+          const mean = last.reduce((sum, gapMs) => sum + gapMs, 0) / windowCount;
+          const squares = last.reduce((sum, gapMs) => sum + (gapMs - mean) ** 2, 0);
+          const deviation = Math.max(1e-3, Math.sqrt(squares / windowCount));
+          // Q(5.6120) is 10^-8.
+          const patienceMs = mean + 1_000 + 5.612 * deviation;
+          const actualMs = link.nextCheck() - now;
+          assert.ok(Math.abs(actualMs - patienceMs) < 0.1, `${actualMs}, not ${patienceMs}`);
+        },
+      ),
+    );
+  });
+
+  it("does not forget a link's jitter over a burst", () => {
+    const random = new SeededRandom(9);
+    const link = detector();
+    let now = 0;
+    for (let beat = 0; beat < 300; beat += 1) {
+      now += 900 + 600 * random.next();
+      link.heard(instant(now));
+    }
+    const before = link.nextCheck() - link.lastHeard;
+    for (let message = 0; message < 1_000; message += 1) {
+      now += 1;
+      link.heard(instant(now));
+    }
+    assert.equal(link.nextCheck() - link.lastHeard, before);
+  });
+
+  it("has patience for the promised interval also after a busy time", () => {
+    const link = detector();
+    let now = 0;
+    for (let message = 0; message < 300; message += 1) {
+      now += 600;
+      link.heard(instant(now));
+    }
+    const patienceMs = link.nextCheck() - now;
+    assert.ok(patienceMs > INTERVAL_MS + 1_000 + 5 * 100, `${patienceMs}`);
+  });
+
   it("is not taught impatience by a burst", () => {
     const link = detector();
     let now = 0;

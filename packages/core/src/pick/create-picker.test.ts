@@ -6,7 +6,7 @@ import { SeededRandom } from "../random.js";
 import { InstanceState } from "../record.js";
 import { createPicker } from "./create-picker.js";
 import { PolicyName, type ViewInstance } from "./picker.js";
-import { pickerOptions, viewInstance } from "./view-instance.fixture.js";
+import { pickerOptions, viewInstance, viewInstances } from "./view-instance.fixture.js";
 
 const policies = fc.constantFrom(...Object.values(PolicyName));
 const names = fc.constantFrom("", "a", "b", "c");
@@ -83,7 +83,7 @@ describe("createPicker", () => {
       viewInstance({ id: "b", region: "us", since: 3 }),
       viewInstance({ id: "a", region: "us", since: 3, weight: 0 }),
       viewInstance({ id: "c", region: "eu", since: 9 }),
-      viewInstance({ id: "d", region: "us", since: 1, liveness: Liveness.suspect }),
+      ...viewInstances(9, () => ({ region: "us", since: 1, liveness: Liveness.suspect })),
     ];
     for (const region of ["eu", "us", ""]) {
       const caller = { region, zone: "z" };

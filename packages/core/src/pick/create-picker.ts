@@ -44,7 +44,8 @@ const POLICIES: Readonly<Record<PolicyName, PolicyFactory>> = {
  * A picker over the instances of one view, which must not change while it is used.
  *
  * `oldest` ignores locality and weight: a leader must be the same one for every caller, wherever
- * it is; only state and health count.
+ * it is; only state and health count. It never panics: there is no load to spread, and a suspect
+ * leader is worse than a younger one.
  *
  * @param instances - In any order; ids differ.
  */
@@ -55,7 +56,7 @@ export function createPicker(instances: readonly ViewInstance[], options: Picker
   );
   const isLeaderChoice = options.policy === PolicyName.oldest;
   const eligible = eligibleInstances(instances, !isLeaderChoice);
-  const tierOptions = isLeaderChoice ? { ...options, prefersNear: false } : options;
+  const tierOptions = isLeaderChoice ? { ...options, prefersNear: false, panicRatio: 0 } : options;
   return new TieredPicker(arrangeTiers(eligible, tierOptions), options);
 }
 

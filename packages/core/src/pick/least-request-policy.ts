@@ -30,17 +30,18 @@ export class LeastRequestPolicy implements GroupPolicy {
   }
 
   pick(_key: string, excluded: ReadonlySet<string> | undefined): ViewInstance | undefined {
+    const instances = this.#instances;
+    if (this.#table === undefined && excluded === undefined && instances.length > 1) {
+      const firstIndex = randomBelow(this.#random, instances.length);
+      const otherIndex = randomBelow(this.#random, instances.length - 1);
+      const secondIndex = otherIndex < firstIndex ? otherIndex : otherIndex + 1;
+      return lessLoaded(instances[firstIndex], instances[secondIndex]);
+    }
     const first = this.#drawOther(undefined, excluded);
     if (first === undefined) {
-      return excluded && pickRemainingByWeight(this.#instances, excluded, this.#random);
+      return excluded && pickRemainingByWeight(instances, excluded, this.#random);
     }
-    const second = this.#drawOther(first, excluded);
-    if (second === undefined) return first;
-    const firstLoad = first.load.activeCount * second.weight;
-    const secondLoad = second.load.activeCount * first.weight;
-    if (firstLoad !== secondLoad || first.weight > 0)
-      return secondLoad < firstLoad ? second : first;
-    return second.load.activeCount < first.load.activeCount ? second : first;
+    return lessLoaded(first, this.#drawOther(first, excluded));
   }
 
   /** An instance other than `first`; undefined when a few draws found none. */
@@ -59,4 +60,16 @@ export class LeastRequestPolicy implements GroupPolicy {
     }
     return undefined;
   }
+}
+
+/** The one with fewer requests in flight for its weight; the first when equal. */
+function lessLoaded(
+  first: ViewInstance | undefined,
+  second: ViewInstance | undefined,
+): ViewInstance | undefined {
+  if (first === undefined || second === undefined) return first;
+  const firstCount = first.load.activeCount;
+  const secondCount = second.load.activeCount;
+  if (first.weight === second.weight) return secondCount < firstCount ? second : first;
+  return secondCount * first.weight < firstCount * second.weight ? second : first;
 }

@@ -1,4 +1,4 @@
-import { hashNumber, hashText } from "../hash.js";
+import { avalanche, hashText } from "../hash.js";
 import type { GroupPolicy } from "./group-policy.js";
 import type { ViewInstance } from "./picker.js";
 
@@ -18,21 +18,25 @@ const HASH_SPAN = 4294967296;
  */
 export class RendezvousPolicy implements GroupPolicy {
   readonly #instances: readonly ViewInstance[];
-  readonly #idHashes: Uint32Array;
-  readonly #hasEqualWeights: boolean;
+  readonly #idHashes: Int32Array;
+  /** 1 / weight, infinite for weight 0; undefined when all weights are equal. */
+  readonly #inverseWeights: Float64Array | undefined;
 
   constructor(instances: readonly ViewInstance[]) {
     this.#instances = instances;
-    this.#idHashes = Uint32Array.from(instances, (instance) => hashText(instance.id));
+    this.#idHashes = Int32Array.from(instances, (instance) => hashText(instance.id));
     const weight = instances[0]?.weight;
-    this.#hasEqualWeights = instances.every((instance) => instance.weight === weight);
+    this.#inverseWeights = instances.every((instance) => instance.weight === weight)
+      ? undefined
+      : Float64Array.from(instances, (instance) => 1 / Math.max(0, instance.weight));
   }
 
   pick(key: string, excluded: ReadonlySet<string> | undefined): ViewInstance | undefined {
-    const keyHash = hashText(key);
-    return this.#hasEqualWeights
+    // Signed, because V8 boxes larger numbers when it passes them on.
+    const keyHash = hashText(key) | 0;
+    return this.#inverseWeights === undefined
       ? this.#pickByHash(keyHash, excluded)
-      : this.#pickByScore(keyHash, excluded);
+      : this.#pickByScore(keyHash, this.#inverseWeights, excluded);
   }
 
   /** The highest hash: the same order as by score when weights are equal, without logarithms. */
@@ -40,12 +44,14 @@ export class RendezvousPolicy implements GroupPolicy {
     keyHash: number,
     excluded: ReadonlySet<string> | undefined,
   ): ViewInstance | undefined {
+    const instances = this.#instances;
+    const idHashes = this.#idHashes;
     let best: ViewInstance | undefined;
     let bestHash = -1;
-    for (let index = 0; index < this.#idHashes.length; index += 1) {
-      const hash = hashNumber(this.#idHashes[index] ?? 0, keyHash);
+    for (let index = 0; index < idHashes.length; index += 1) {
+      const hash = avalanche((idHashes[index] ?? 0) ^ keyHash);
       if (hash < bestHash) continue;
-      const instance = this.#instances[index];
+      const instance = instances[index];
       if (instance === undefined || excluded?.has(instance.id) === true) continue;
       if (hash === bestHash && best !== undefined && best.id < instance.id) continue;
       best = instance;
@@ -56,19 +62,23 @@ export class RendezvousPolicy implements GroupPolicy {
 
   #pickByScore(
     keyHash: number,
+    inverseWeights: Float64Array,
     excluded: ReadonlySet<string> | undefined,
   ): ViewInstance | undefined {
+    const instances = this.#instances;
+    const idHashes = this.#idHashes;
     let best: ViewInstance | undefined;
     // Compared is ln(u) / weight, negative and highest where -weight / ln(u) is.
     let bestScore = Number.NEGATIVE_INFINITY;
-    for (let index = 0; index < this.#idHashes.length; index += 1) {
-      const instance = this.#instances[index];
-      if (instance === undefined || instance.weight <= 0) continue;
-      const unit = (hashNumber(this.#idHashes[index] ?? 0, keyHash) + 0.5) / HASH_SPAN;
+    for (let index = 0; index < idHashes.length; index += 1) {
+      const inverseWeight = inverseWeights[index] ?? Number.POSITIVE_INFINITY;
+      const unit = (avalanche((idHashes[index] ?? 0) ^ keyHash) + 0.5) / HASH_SPAN;
       // ln(u) <= u - 1: most instances are ruled out without a logarithm.
-      if ((unit - 1) / instance.weight < bestScore) continue;
-      const score = Math.log(unit) / instance.weight;
-      if (score < bestScore || excluded?.has(instance.id) === true) continue;
+      if ((unit - 1) * inverseWeight < bestScore) continue;
+      const score = Math.log(unit) * inverseWeight;
+      if (score < bestScore || score === Number.NEGATIVE_INFINITY) continue;
+      const instance = instances[index];
+      if (instance === undefined || excluded?.has(instance.id) === true) continue;
       if (score === bestScore && best !== undefined && best.id < instance.id) continue;
       best = instance;
       bestScore = score;
