@@ -6,6 +6,7 @@ import {
   type CommandOutcome,
   instant,
   type Random,
+  type ServerAddress,
   type SessionMessage,
   type SessionRequest,
   type ViewInstance,
@@ -38,6 +39,7 @@ export class SimClient {
   readonly region: string;
   readonly machine: ClientMachine;
   readonly #world: ClientWorld;
+  readonly #seeds: readonly ServerAddress[];
   isUp = true;
   frozenUntil = 0;
   /** Settled commands by id. */
@@ -50,6 +52,7 @@ export class SimClient {
     this.#world = world;
     this.id = options.clientId;
     this.region = options.region;
+    this.#seeds = options.seeds.map((address) => ({ address, serverName: undefined }));
     this.machine = new ClientMachine({
       namespace: "default",
       token: "",
@@ -58,7 +61,7 @@ export class SimClient {
       zone: "",
       agent: "sim",
       tls: false,
-      seeds: options.seeds.map((address) => ({ address, serverName: undefined })),
+      seeds: this.#seeds,
       random: world.random,
       decoder: {
         instance: (body) => {
@@ -136,6 +139,11 @@ export class SimClient {
           break;
         case "send":
           this.#world.send(this, encodeSessionRequest(effect.message as SessionRequest).slice());
+          break;
+        case "resolve-seeds":
+          this.#world.schedule(this.#world.now(), () =>
+            this.feed({ type: "seeds", servers: this.#seeds }),
+          );
           break;
         case "view-changed":
           this.#world.viewChanged(this, effect);
