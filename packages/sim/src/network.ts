@@ -23,7 +23,12 @@ export class Network {
   readonly #delayMs: (from: string, to: string) => number;
   /** `from>to` pairs over which nothing arrives. */
   readonly #cuts = new Set<string>();
-  readonly faults: NetworkFaults = { lossRatio: 0, duplicateRatio: 0, reorderRatio: 0, jitterMs: 0 };
+  readonly faults: NetworkFaults = {
+    lossRatio: 0,
+    duplicateRatio: 0,
+    reorderRatio: 0,
+    jitterMs: 0,
+  };
 
   constructor(options: {
     queue: EventQueue;
@@ -75,10 +80,7 @@ export class Network {
   /**
    * Delivers after the delay, not before `notBefore` (order of one connection); returns when.
    */
-  send(
-    path: { from: string; to: string; notBefore: number },
-    deliver: () => void,
-  ): number {
+  send(path: { from: string; to: string; notBefore: number }, deliver: () => void): number {
     const { from, to } = path;
     if (this.isCut(from, to) || this.#random.next() < this.faults.lossRatio) return path.notBefore;
     const jitterMs = this.faults.jitterMs * this.#random.next();

@@ -30,9 +30,7 @@ function register(client: SimClient, service: string, id: string): number {
       version: "1",
       region: client.region,
       zone: "",
-      endpoints: [
-        { protocol: "http", host: "127.0.0.1", port: 80, tls: false, reach: "internal" },
-      ],
+      endpoints: [{ protocol: "http", host: "127.0.0.1", port: 80, tls: false, reach: "internal" }],
       weight: 100,
       metadata: {},
       startWallTime: 0,

@@ -316,7 +316,10 @@ export class World implements NodeWorld, ClientWorld {
       return;
     }
     this.schedule(this.#now, tellNode);
-    this.network.send({ from: node.id, to: client.id, notBefore: wire.toClientArrival }, tellClient);
+    this.network.send(
+      { from: node.id, to: client.id, notBefore: wire.toClientArrival },
+      tellClient,
+    );
   }
 
   // -- what is told -------------------------------------------------------------------------
@@ -344,10 +347,7 @@ export class World implements NodeWorld, ClientWorld {
     );
   }
 
-  viewChanged(
-    client: SimClient,
-    effect: Extract<ClientEffect, { type: "view-changed" }>,
-  ): void {
+  viewChanged(client: SimClient, effect: Extract<ClientEffect, { type: "view-changed" }>): void {
     this.onViewChanged(client, effect);
   }
 }

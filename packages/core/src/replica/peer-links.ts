@@ -232,7 +232,8 @@ export class PeerLinks {
       if (version > (link.sent[index] ?? 0)) link.sent[index] = version;
     }
     if (link.transfer !== undefined) return;
-    if (isBelowWatermark && options.isReady && message.repair !== "none") this.#startTransfer(link, "reset", [], []);
+    if (isBelowWatermark && options.isReady && message.repair !== "none")
+      this.#startTransfer(link, "reset", [], []);
     else if (lacking.length > 0) this.#startTransfer(link, "delta", lacking, []);
     else if (message.isReady && options.isReady && this.isCaughtUp(link))
       this.#healDivergence(link, held);
