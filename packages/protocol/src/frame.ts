@@ -79,7 +79,8 @@ function unpack(read: () => unknown): readonly unknown[] {
     return read() as readonly unknown[];
   } catch (error) {
     // The walk admits only what msgpackr can read; this is for a fault of one of the two.
-    throw new WireFault("", `MessagePack cannot be read: ${String(error).slice(0, 200)}`);
+    const text = String(error).slice(0, 200);
+    throw new WireFault("", `MessagePack cannot be read: ${text}`, "internal");
   }
 }
 

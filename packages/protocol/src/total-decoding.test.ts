@@ -111,6 +111,26 @@ test("every prefix of a frame is refused", () => {
   );
 });
 
+test("texts that are no UTF-8 do not shift what follows", () => {
+  const invalid = fc.uint8Array({ minLength: 1, maxLength: 90 });
+  fc.assert(
+    fc.property(invalid, fc.nat(), (text, requestId) => {
+      const head = text.length < 32 ? [0xa0 | text.length] : [0xd9, text.length];
+      const bytes = Uint8Array.from([0x95, 36, 7, 2, ...head, ...text, 0xcd, 0x80, 0x80]);
+      const outcome = decodeSessionMessage(bytes);
+      if (!outcome.ok) assert.doesNotMatch(outcome.refusal.message, /cannot be read/);
+      assert.ok(outcome.ok && outcome.message.type === "refused");
+      const name = Uint8Array.from([0x93, 7, requestId % 128, ...head, ...text]);
+      const query = decodeSessionRequest(name);
+      // What is read as a name is a name: it comes back when it is written.
+      if (!query.ok) return;
+      const again = decodeSessionRequest(encodeSessionRequest(query.message));
+      assert.deepEqual(again, query);
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
 test("additions at the end of a message are ignored", () => {
   const packr = new Packr({ useRecords: false });
   const bytes = packr.pack([7, 1, "orders", "added", [1, [2]], null]);
