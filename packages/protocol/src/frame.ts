@@ -25,14 +25,29 @@ export function packFrame(values: readonly unknown[]): Uint8Array {
   return packr.pack(values);
 }
 
+export interface FrameBounds {
+  readonly maxBytes: number;
+  readonly valueCountMax: number;
+  /** False: check the frame and return no values. */
+  readonly isWanted: boolean;
+}
+
 /**
  * The values of one frame. Byte arrays in it are views into `bytes`.
  *
  * @throws {@link WireFault} when the frame is malformed or too large.
  */
-export function unpackFrame(bytes: Uint8Array, maxBytes: number): readonly unknown[] {
-  checkFrame(bytes, maxBytes);
-  return unpack(() => packr.unpack(bytes as Buffer));
+export function unpackFrame(bytes: Uint8Array, bounds: FrameBounds): readonly unknown[] {
+  checkFrame(bytes, bounds.maxBytes, bounds.valueCountMax);
+  return bounds.isWanted ? unpack(() => packr.unpack(bytes as Buffer)) : [];
+}
+
+/** The type number of a frame that may be malformed; undefined when it cannot be one. */
+export function frameType(bytes: Uint8Array): number | undefined {
+  const first = bytes[0];
+  const at = first === 0xdc ? 3 : first === 0xdd ? 5 : 1;
+  const type = bytes[at];
+  return type !== undefined && type < 0x80 ? type : undefined;
 }
 
 /**
@@ -41,7 +56,7 @@ export function unpackFrame(bytes: Uint8Array, maxBytes: number): readonly unkno
  * @throws {@link WireFault} when the frame is malformed or too large.
  */
 export function unpackTexts(bytes: Uint8Array, maxBytes: number): readonly unknown[] {
-  checkFrame(bytes, maxBytes);
+  checkFrame(bytes, maxBytes, FRAME_VALUE_COUNT_MAX);
   if (bytes.length > SCRATCH_BYTES) return unpack(() => packr.unpack(bytes as Buffer));
   scratch.set(bytes);
   scratchOptions.end = bytes.length;
@@ -51,11 +66,11 @@ export function unpackTexts(bytes: Uint8Array, maxBytes: number): readonly unkno
 const scratchOptions = { start: 0, end: 0 };
 const unpackScratch = () => packr.unpack(scratch as Buffer, scratchOptions);
 
-function checkFrame(bytes: Uint8Array, maxBytes: number): void {
+function checkFrame(bytes: Uint8Array, maxBytes: number, valueCountMax: number): void {
   if (bytes.length > maxBytes) {
     throw new WireFault("", `${bytes.length} bytes must be <= ${maxBytes}`, "resource_exhausted");
   }
-  const fault = findFrameFault(bytes);
+  const fault = findFrameFault(bytes, valueCountMax);
   if (fault !== undefined) throw new WireFault("", fault);
 }
 
@@ -64,12 +79,16 @@ function unpack(read: () => unknown): readonly unknown[] {
     return read() as readonly unknown[];
   } catch (error) {
     // The walk admits only what msgpackr can read; this is for a fault of one of the two.
-    throw new WireFault("", `MessagePack cannot be read: ${String(error).slice(0, 200)}`);
+    const text = String(error).slice(0, 200);
+    throw new WireFault("", `MessagePack cannot be read: ${text}`, "internal");
   }
 }
 
 /** Why the bytes are not one array of plain values, with the offset; undefined when they are. */
-export function findFrameFault(bytes: Uint8Array): string | undefined {
+export function findFrameFault(
+  bytes: Uint8Array,
+  valueCountMax = FRAME_VALUE_COUNT_MAX,
+): string | undefined {
   const end = bytes.length;
   if (end === 0) return "offset 0: the frame is empty";
   const first = bytes[0]!;
@@ -103,8 +122,8 @@ export function findFrameFault(bytes: Uint8Array): string | undefined {
     if (length > end - position) {
       return `offset ${at}: array length ${length} must be <= ${end - position}, the bytes left`;
     }
-    if (valueCount + length > FRAME_VALUE_COUNT_MAX) {
-      return `offset ${at}: more than ${FRAME_VALUE_COUNT_MAX} values in one frame`;
+    if (valueCount + length > valueCountMax) {
+      return `offset ${at}: more than ${valueCountMax} values in one frame`;
     }
     depth += 1;
     if (depth > FRAME_DEPTH_MAX) {

@@ -1,3 +1,4 @@
+export type { Decoded } from "./decode.js";
 export {
   type DecodedDescription,
   decodeInstanceDescription,
@@ -23,5 +24,5 @@ export {
 } from "./peer-handshake.js";
 export { decodePeerMessage, encodePeerMessage } from "./peer-message.js";
 export { decodeSessionMessage, encodeSessionMessage } from "./session-message.js";
-export { type Decoded, decodeSessionRequest, encodeSessionRequest } from "./session-request.js";
+export { decodeSessionRequest, encodeSessionRequest } from "./session-request.js";
 export * from "./wire-limits.js";

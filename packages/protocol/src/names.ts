@@ -1,4 +1,9 @@
-/** What a name may be: 1 to 200 bytes of UTF-8, no control characters, for some no `/`. */
+/**
+ * What a name may be: 1 to 200 bytes of UTF-8, no control characters, for some no `/`.
+ *
+ * Also no U+FEFF, which some decoders drop at the start of a text, and no U+FFFD, which stands for
+ * bytes that were no UTF-8: a name must be the same on every node, or digests never agree.
+ */
 import { NAME_MAX_BYTES, type Refusal } from "@fpzk/core";
 
 /** What names there are, and what each allows. */
@@ -35,7 +40,7 @@ export function findNameProblem(kind: NameKind, value: unknown): string | undefi
 
 /**
  * The bound that a text breaks: its bytes as UTF-8, control characters (C0, DEL, C1), halves of
- * surrogate pairs, and `/` where it is not allowed.
+ * surrogate pairs, U+FEFF, U+FFFD, and `/` where it is not allowed.
  */
 export function findTextProblem(
   text: string,
@@ -54,6 +59,9 @@ export function findTextProblem(
     if (unit === 0x2f && !maySlash) return `must have no '/', but has one at ${index}`;
     if (unit < 0x80) continue;
     byteCount += unit < 0x800 ? 1 : 2;
+    if (unit === 0xfeff || unit === 0xfffd) {
+      return `must be whole Unicode, but has U+${hex(unit)} at ${index}`;
+    }
     if (unit < 0xd800 || unit > 0xdfff) continue;
     const next = text.charCodeAt(index + 1);
     if (unit > 0xdbff || !(next >= 0xdc00 && next <= 0xdfff)) {

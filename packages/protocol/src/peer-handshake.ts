@@ -76,6 +76,11 @@ export interface HandshakeStep {
   readonly outcome: HandshakeOutcome | undefined;
 }
 
+const FRAME_BOUNDS = {
+  maxBytes: HANDSHAKE_FRAME_MAX_BYTES,
+  valueCountMax: HANDSHAKE_FRAME_MAX_BYTES,
+  isWanted: true,
+};
 const PROOF_LABEL = Uint8Array.from("fpzk-peer-proof-1\0", (letter) => letter.charCodeAt(0));
 const DIRECTIONS = { dialer: 1, acceptor: 2 } as const;
 
@@ -115,7 +120,7 @@ export class PeerHandshake {
   #step(bytes: Uint8Array): HandshakeStep {
     let frame: ReturnType<typeof readHandshakeFrame>;
     try {
-      frame = readHandshakeFrame(unpackFrame(bytes, HANDSHAKE_FRAME_MAX_BYTES));
+      frame = readHandshakeFrame(unpackFrame(bytes, FRAME_BOUNDS));
     } catch (fault) {
       const refusal = toRefusal(fault, "peer handshake");
       return refuse(refusal.code, refusal.message);

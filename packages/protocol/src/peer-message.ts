@@ -8,6 +8,7 @@ import {
   type RoutedCommand,
   type RoutePayload,
 } from "@fpzk/core";
+import { type Decoded, decodeMessage, type MessageDecoder, type Readers } from "./decode.js";
 import {
   readBoolean,
   readDuration,
@@ -26,7 +27,7 @@ import {
   writeProse,
   writeStamp,
 } from "./fields.js";
-import { packFrame, unpackFrame } from "./frame.js";
+import { packFrame } from "./frame.js";
 import {
   newRecordBudget,
   type RecordBudget,
@@ -42,9 +43,8 @@ import {
   writeOrigin,
 } from "./record-codec.js";
 import { readUnconfirmed } from "./session-message.js";
-import { type Decoded, unknownType } from "./session-request.js";
-import { toRefusal, WireFault } from "./wire-fault.js";
-import { MESSAGE_RECORD_COUNT_MAX, ROUTE_HOPS_MAX } from "./wire-limits.js";
+import { WireFault } from "./wire-fault.js";
+import { FRAME_VALUE_COUNT_MAX, MESSAGE_RECORD_COUNT_MAX, ROUTE_HOPS_MAX } from "./wire-limits.js";
 import {
   COMMAND_KINDS,
   namesByNumber,
@@ -53,7 +53,6 @@ import {
   REPAIR_REQUESTS,
 } from "./wire-types.js";
 
-const messageNames = namesByNumber(PEER_TYPES);
 const payloadKinds = namesByNumber(PAYLOAD_KINDS);
 const repairRequests = namesByNumber(REPAIR_REQUESTS);
 const commandKinds = namesByNumber(COMMAND_KINDS);
@@ -70,18 +69,7 @@ export function decodePeerMessage(
   bytes: Uint8Array,
   maxBytes = PEER_FRAME_MAX_BYTES,
 ): Decoded<PeerMessage> {
-  try {
-    const fields = unpackFrame(bytes, maxBytes);
-    const type = messageNames.get(fields[0] as number);
-    if (type === undefined) return { ok: false, refusal: unknownType("peer message", fields) };
-    try {
-      return { ok: true, message: READERS[type](fields) };
-    } catch (fault) {
-      return { ok: false, refusal: toRefusal(fault, `peer message ${type}`) };
-    }
-  } catch (fault) {
-    return { ok: false, refusal: toRefusal(fault, "peer message") };
-  }
+  return decodeMessage(DECODER, bytes, maxBytes);
 }
 
 function writeMessage(message: PeerMessage): unknown[] {
@@ -246,14 +234,8 @@ function readCommand(value: unknown): RoutedCommand {
   }
 }
 
-type Readers = {
-  readonly [Type in PeerMessage["type"]]: (
-    fields: readonly unknown[],
-  ) => Extract<PeerMessage, { type: Type }>;
-};
-
 /** Field 0 is the type number. */
-const READERS: Readers = {
+const READERS: Readers<PeerMessage> = {
   digest: (fields) => ({
     type: "digest",
     entries: readEntries(fields[1]),
@@ -286,4 +268,11 @@ const READERS: Readers = {
     hops: readInteger(fields[3], "hops", 0, ROUTE_HOPS_MAX),
     payload: readPayload(fields[4]),
   }),
+};
+
+const DECODER: MessageDecoder<PeerMessage> = {
+  what: "peer message",
+  names: namesByNumber(PEER_TYPES),
+  readers: READERS,
+  valueCountMax: FRAME_VALUE_COUNT_MAX,
 };

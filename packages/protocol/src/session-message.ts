@@ -8,6 +8,7 @@ import {
   SESSION_WATCH_COUNT_MAX,
   type SessionMessage,
 } from "@fpzk/core";
+import { type Decoded, decodeMessage, type MessageDecoder, type Readers } from "./decode.js";
 import {
   readBoolean,
   readDuration,
@@ -28,7 +29,7 @@ import {
   writeProse,
   writeStamp,
 } from "./fields.js";
-import { packFrame, unpackFrame } from "./frame.js";
+import { packFrame } from "./frame.js";
 import { decodePlainPong, encodePlainPong } from "./heartbeat.js";
 import {
   readDigest,
@@ -38,9 +39,7 @@ import {
   writeGroup,
   writePosition,
 } from "./record-codec.js";
-import { type Decoded, unknownType } from "./session-request.js";
-import { toRefusal } from "./wire-fault.js";
-import { ADDRESS_MAX_BYTES, UNCONFIRMED_COUNT_MAX } from "./wire-limits.js";
+import { ADDRESS_MAX_BYTES, FRAME_VALUE_COUNT_MAX, UNCONFIRMED_COUNT_MAX } from "./wire-limits.js";
 import {
   ERROR_NUMBERS,
   NODE_STATUSES,
@@ -52,7 +51,6 @@ import {
 /** Bytes of `nodeId/clientId`. */
 const SUBSCRIBER_MAX_BYTES = 401;
 
-const messageNames = namesByNumber(SESSION_TYPES);
 const snapshotKinds = namesByNumber(SNAPSHOT_KINDS);
 const nodeStatuses = namesByNumber(NODE_STATUSES);
 
@@ -67,20 +65,9 @@ export function decodeSessionMessage(
   bytes: Uint8Array,
   maxBytes = PEER_FRAME_MAX_BYTES,
 ): Decoded<SessionMessage> {
-  try {
-    const pong = decodePlainPong(bytes);
-    if (pong !== undefined) return { ok: true, message: pong };
-    const fields = unpackFrame(bytes, maxBytes);
-    const type = messageNames.get(fields[0] as number);
-    if (type === undefined) return { ok: false, refusal: unknownType("session message", fields) };
-    try {
-      return { ok: true, message: READERS[type](fields) };
-    } catch (fault) {
-      return { ok: false, refusal: toRefusal(fault, `session message ${type}`) };
-    }
-  } catch (fault) {
-    return { ok: false, refusal: toRefusal(fault, "session message") };
-  }
+  const pong = decodePlainPong(bytes);
+  if (pong !== undefined) return { ok: true, message: pong };
+  return decodeMessage(DECODER, bytes, maxBytes);
 }
 
 /** Names of subscribers that did not confirm a drain. */
@@ -184,14 +171,8 @@ function readServiceDigest(value: unknown) {
   return { service: readName(fields[0], "service"), digest: readDigest([fields[1], fields[2]]) };
 }
 
-type Readers = {
-  readonly [Type in SessionMessage["type"]]: (
-    fields: readonly unknown[],
-  ) => Extract<SessionMessage, { type: Type }>;
-};
-
 /** Field 0 is the type number. */
-const READERS: Readers = {
+const READERS: Readers<SessionMessage> = {
   welcome: (fields) => ({
     type: "welcome",
     nodeId: readName(fields[1], "nodeId"),
@@ -257,4 +238,11 @@ const READERS: Readers = {
     delayMs: readDuration(fields[1] ?? 0, "delayMs"),
     reason: readProse(fields[2] ?? "", "reason"),
   }),
+};
+
+const DECODER: MessageDecoder<SessionMessage> = {
+  what: "session message",
+  names: namesByNumber(SESSION_TYPES),
+  readers: READERS,
+  valueCountMax: FRAME_VALUE_COUNT_MAX,
 };

@@ -3,11 +3,11 @@ import {
   BODY_MAX_BYTES,
   NAME_MAX_BYTES,
   REGISTER_BATCH_COUNT_MAX,
-  type Refusal,
   type RegisterItem,
   SESSION_FRAME_MAX_BYTES,
   type SessionRequest,
 } from "@fpzk/core";
+import { type Decoded, decodeMessage, type MessageDecoder, type Readers } from "./decode.js";
 import {
   readBoolean,
   readBytes,
@@ -24,7 +24,7 @@ import {
   writeProse,
   writeStamp,
 } from "./fields.js";
-import { packFrame, unpackFrame } from "./frame.js";
+import { packFrame } from "./frame.js";
 import { decodeHeartbeat, encodeHeartbeat } from "./heartbeat.js";
 import {
   readDigest,
@@ -35,14 +35,8 @@ import {
   writeDigest,
   writePosition,
 } from "./record-codec.js";
-import { toRefusal } from "./wire-fault.js";
-import { TOKEN_MAX_BYTES } from "./wire-limits.js";
+import { REQUEST_VALUE_COUNT_MAX, TOKEN_MAX_BYTES } from "./wire-limits.js";
 import { namesByNumber, REQUEST_TYPES } from "./wire-types.js";
-
-/** A message, or why there is none. */
-export type Decoded<Message> =
-  | { readonly ok: true; readonly message: Message }
-  | { readonly ok: false; readonly refusal: Refusal };
 
 /** The frame of a request. */
 export function encodeSessionRequest(message: SessionRequest): Uint8Array {
@@ -59,29 +53,10 @@ export function decodeSessionRequest(
   bytes: Uint8Array,
   maxBytes = SESSION_FRAME_MAX_BYTES,
 ): Decoded<SessionRequest> {
-  try {
-    const heartbeat = decodeHeartbeat(bytes);
-    if (heartbeat !== undefined) return { ok: true, message: heartbeat };
-    const fields = unpackFrame(bytes, maxBytes);
-    const type = requestNames.get(fields[0] as number);
-    if (type === undefined) return { ok: false, refusal: unknownType("session request", fields) };
-    try {
-      return { ok: true, message: READERS[type](fields) };
-    } catch (fault) {
-      return { ok: false, refusal: toRefusal(fault, `session request ${type}`) };
-    }
-  } catch (fault) {
-    return { ok: false, refusal: toRefusal(fault, "session request") };
-  }
+  const heartbeat = decodeHeartbeat(bytes);
+  if (heartbeat !== undefined) return { ok: true, message: heartbeat };
+  return decodeMessage(DECODER, bytes, maxBytes);
 }
-
-/** Refuses a frame whose first value names no message. */
-export function unknownType(what: string, fields: readonly unknown[]): Refusal {
-  const shown = typeof fields[0] === "number" ? fields[0] : typeof fields[0];
-  return { code: "unimplemented", message: `${what}: type ${shown} is not known here` };
-}
-
-const requestNames = namesByNumber(REQUEST_TYPES);
 
 function writeRequest(message: Exclude<SessionRequest, { type: "heartbeat" }>): unknown[] {
   switch (message.type) {
@@ -143,14 +118,8 @@ function readRegisterItem(value: unknown): RegisterItem {
   };
 }
 
-type Readers = {
-  readonly [Type in SessionRequest["type"]]: (
-    fields: readonly unknown[],
-  ) => Extract<SessionRequest, { type: Type }>;
-};
-
 /** Field 0 is the type number. */
-const READERS: Readers = {
+const READERS: Readers<SessionRequest> = {
   hello: (fields) => ({
     type: "hello",
     protocolVersion: readInteger(fields[1], "protocolVersion", 1, 65_535),
@@ -207,4 +176,11 @@ const READERS: Readers = {
     stamp: readStamp(fields[3], "stamp"),
   }),
   goodbye: () => ({ type: "goodbye" }),
+};
+
+const DECODER: MessageDecoder<SessionRequest> = {
+  what: "session request",
+  names: namesByNumber(REQUEST_TYPES),
+  readers: READERS,
+  valueCountMax: REQUEST_VALUE_COUNT_MAX,
 };

@@ -1,10 +1,24 @@
 /** Bounds that only the wire form has; the others are in `@fpzk/core`'s `limits.ts`. */
-import { assert, DELTA_MAX_BYTES, PEER_FRAME_MAX_BYTES, SESSION_FRAME_MAX_BYTES } from "@fpzk/core";
+import {
+  assert,
+  DELTA_MAX_BYTES,
+  ORIGIN_COUNT_MAX,
+  PEER_FRAME_MAX_BYTES,
+  REGISTER_BATCH_COUNT_MAX,
+  SESSION_FRAME_MAX_BYTES,
+} from "@fpzk/core";
 
 /** Arrays within arrays in one frame. The deepest message needs 5; the rest is for additions. */
 export const FRAME_DEPTH_MAX = 8;
 /** Values in one frame: bounds what a frame of tiny values takes in memory when decoded. */
 export const FRAME_VALUE_COUNT_MAX = 1_048_576;
+/**
+ * Values in one request of a session: a full `watch` position or `register` batch has fewer. Lower
+ * than for peers, because a client is trusted less and a node decodes for thousands of them.
+ */
+export const REQUEST_VALUE_COUNT_MAX = 65_536;
+/** Bytes of a frame before a session's hello was accepted: what a stranger may make a node read. */
+export const HELLO_FRAME_MAX_BYTES = 16_384;
 /** Records in one message; a full delta of the smallest records has fewer. */
 export const MESSAGE_RECORD_COUNT_MAX = 65_536;
 /** Bytes of a token in `hello`. */
@@ -43,5 +57,14 @@ assert(
   MESSAGE_RECORD_COUNT_MAX * 14 < FRAME_VALUE_COUNT_MAX,
   "a message of the most records must be decodable",
 );
+assert(
+  5 * ORIGIN_COUNT_MAX + 16 < REQUEST_VALUE_COUNT_MAX,
+  "a watch with the longest position must be decodable",
+);
+assert(
+  8 * REGISTER_BATCH_COUNT_MAX + 16 < REQUEST_VALUE_COUNT_MAX,
+  "a register of the most items must be decodable",
+);
+assert(TOKEN_MAX_BYTES + 2_048 <= HELLO_FRAME_MAX_BYTES, "a hello must fit its bound");
 assert(HANDSHAKE_FRAME_MAX_BYTES <= PEER_FRAME_MAX_BYTES, "a handshake must fit a peer frame");
 assert(TOKEN_MAX_BYTES < SESSION_FRAME_MAX_BYTES, "a hello must fit a session frame");
