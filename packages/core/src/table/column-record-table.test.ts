@@ -125,6 +125,25 @@ test("readers in parts see every record once, also while the list changes behind
   );
 });
 
+test("every position is found from any bookmark", () => {
+  const body = new Uint8Array(1);
+  for (const stop of [1, 20, 40, 60, 99]) {
+    const table = new ColumnRecordTable();
+    const before = version;
+    for (let id = 0; id < 100; id += 1) table.put(record(id, body));
+    let taken = 0;
+    for (const _ of table.slotsAfter(0, 0)) {
+      taken += 1;
+      if (taken === stop) break;
+    }
+    for (let position = 0; position <= 100; position += 1) {
+      const versions = [...table.slotsAfter(0, before + position)].map((at) => table.version(at));
+      assert.equal(versions.length, 100 - position);
+      assert.equal(versions[0] ?? version + 1, before + position + 1);
+    }
+  }
+});
+
 test("the benchmark runs, and both tables give the same result", () => {
   const column = measureTable("column", () => new ColumnRecordTable(), 300);
   const map = measureTable("map", () => new MapRecordTable(), 300);

@@ -59,6 +59,32 @@ test("cleaning moves what lives, tells its holder, and lowers what is held", () 
   }
 });
 
+test("the chunk that is written to is never moved, however dead it is", () => {
+  const arena = new RecordArena();
+  const references = new Map<number, number>();
+  const holder = {
+    reference: (slot: number) => references.get(slot) ?? NO_REFERENCE,
+    setReference: (slot: number, to: number) => void references.set(slot, to),
+  };
+  const put = (slot: number, length: number) => {
+    const old = references.get(slot);
+    references.set(slot, arena.append(slot, id, 3, new Uint8Array(length).fill(slot)));
+    if (old !== undefined) arena.free(old);
+    arena.clean(holder);
+  };
+  const count = 10_000;
+  for (let slot = 0; slot < count; slot += 1) put(slot, 500);
+  // A fifth of all is dead, evenly; then one slot fills the newest chunk with its dead versions.
+  for (let slot = 0; slot < count; slot += 5) {
+    arena.free(references.get(slot)!);
+    references.delete(slot);
+  }
+  assert.equal(arena.movedBytes, 0);
+  for (let turn = 0; turn < 5_000; turn += 1) put(1, 100 + (turn % 50));
+  assert.ok(arena.movedBytes > 0);
+  for (const [slot, at] of references) assert.equal(arena.body(at)[0], slot & 0xff);
+});
+
 test("one cleaning call moves at most two chunks", () => {
   const arena = new RecordArena();
   const references = new Map<number, number>();

@@ -90,7 +90,7 @@ export class RecordRows implements ReferenceHolder {
     return this.#slotCount;
   }
 
-  /** A slot with all fields 0 and all links at their end. Write a record to it before all else. */
+  /** A slot of zeroes: give it a reference, write its record and link it into every list. */
   allocate(): Slot {
     let slot = this.#firstFree;
     if (slot === NIL) {
@@ -245,9 +245,6 @@ export class RecordRows implements ReferenceHolder {
     const at = (slot & SEGMENT_MASK) * WORDS;
     for (let word = 0; word < WORDS; word += 1) row[at + word] = 0;
     row[at + REFERENCE] = NO_REFERENCE;
-    for (let word = ORIGIN_PREVIOUS; word <= SERVICE_NEXT; word += 1) row[at + word] = NIL << 10;
-    this.setChainNext(slot, NIL);
-    this.#writeClaim(slot, 0);
   }
 
   #writeClaim(slot: Slot, claim: number): void {

@@ -99,6 +99,43 @@ for (const [name, create] of Object.entries(tables)) {
       assert.equal(table.serviceCount, 3);
     });
 
+    test("tells many keys apart that differ in kind or scope only", () => {
+      const table = create();
+      const kinds = [RecordKind.instance, RecordKind.override];
+      const slots = new Set<number>();
+      let version = 0;
+      for (let at = 0; at < 3_000; at += 1) {
+        for (const kind of kinds) {
+          for (const scope of [0, 1] as const) {
+            version += 1;
+            const record = sample({ id: `i${at}`, kind, origin: { ...origin, scope }, version });
+            slots.add(table.put(record));
+          }
+        }
+      }
+      assert.equal(slots.size, 12_000);
+      assert.equal(table.liveCount, 12_000);
+    });
+
+    test("tells origins apart by each of their parts", () => {
+      const table = create();
+      const origins = [
+        origin,
+        { ...origin, nodeId: "n2" },
+        { ...origin, generation: 2 },
+        { ...origin, scope: 1 as const },
+      ];
+      const indexes = origins.map((one) => table.originIndex(one));
+      assert.deepEqual(indexes, [0, 1, 2, 3]);
+      for (const first of indexes) {
+        for (const second of indexes) {
+          assert.equal(table.originIndex({ ...origins[first]! }), first);
+          assert.equal(table.originIndex({ ...origins[second]! }), second);
+        }
+      }
+      assert.equal(table.originCount, 4);
+    });
+
     test("replacing keeps the slot and the tag, and moves the record to the end", () => {
       const table = create();
       const first = table.put(sample({ id: "a", version: 1 }));
