@@ -1,4 +1,9 @@
-/** The public shapes of FPZKClient. */
+/**
+ * The public shapes of FPZKClient.
+ *
+ * Every option says its unit and default. Faults of the outside world are `RegistryError`s: switch
+ * on `code`.
+ */
 import type {
   Endpoint,
   InstanceDescription,
@@ -9,14 +14,21 @@ import type {
 } from "@fpzk/core";
 
 export interface ConnectOptions {
-  /** `host:port` of one or more FPZKServers, or DNS names; more are learned. Default `127.0.0.1:7100`. */
+  /**
+   * `host:port` of one or more FPZKServers; the port is 7100 where it is left out. A DNS name
+   * stands for all of its addresses; other servers are learned from the first that answers.
+   * Default `["127.0.0.1:7100"]`.
+   */
   readonly servers?: readonly string[];
   /** Default `default`. */
   readonly namespace?: string;
+  /** What the servers ask for, if they do. Default: none. */
   readonly token?: string;
-  /** Where this process runs. Default: empty, which is near nothing. */
+  /** Where this process runs: same zone, then same region are near. Default: empty. */
   readonly region?: string;
   readonly zone?: string;
+  /** Names this process to people. Default: random. */
+  readonly clientId?: string;
   /** Speak TLS to the servers; `caFile` trusts a private CA. */
   readonly tls?: { readonly caFile?: string; readonly serverName?: string };
   /** Folder for the last good views, so that a restart during an outage still finds services (P8). */
@@ -25,6 +37,10 @@ export interface ConnectOptions {
   readonly drainsOnSigterm?: boolean;
   /** Longest wait for drain confirmations in ms. Default 10000. */
   readonly drainTimeoutMs?: number;
+  /** How long `connect` looks for a server, in ms. Default 10000. */
+  readonly connectTimeoutMs?: number;
+  /** Until a request (register, update, query, …) fails, in ms. Default 5000. */
+  readonly requestTimeoutMs?: number;
   /** Ends `connect` early. */
   readonly signal?: AbortSignal;
   /** What happens, for logs. Default: nothing. Also on `node:diagnostics_channel` `fpzk:client`. */
@@ -53,7 +69,16 @@ export interface Registration {
   readonly state?: "up" | "offline";
 }
 
+/**
+ * `port` is needed. Defaults: `protocol` `http`, `tls` false, `reach` `internal`, `host` the local
+ * address that this process reaches the registry from.
+ */
 export type EndpointInput = Partial<Endpoint> & Pick<Endpoint, "port">;
+
+export interface RequestOptions {
+  /** Default: `requestTimeoutMs` of `connect`. Infinity waits out any outage. */
+  readonly timeoutMs?: number;
+}
 
 /** One registration of this process. It is renewed for as long as the process is connected. */
 export interface RegistrationHandle {
@@ -61,19 +86,27 @@ export interface RegistrationHandle {
   readonly id: string;
   /** `superseded`: another process claimed the id; this one has stopped. */
   readonly status: "registering" | "registered" | "superseded" | "removed";
-  update(change: Partial<Omit<Registration, "service" | "id" | "visibility">>): Promise<void>;
+  /** Replaces what is given and keeps the rest. */
+  update(
+    change: Partial<Omit<Registration, "service" | "id" | "visibility">>,
+    options?: RequestOptions,
+  ): Promise<void>;
   /** Stays registered, is not picked. */
-  offline(): Promise<void>;
-  online(): Promise<void>;
+  offline(options?: RequestOptions): Promise<void>;
+  /** Undoes `offline` and `drain`. */
+  online(options?: RequestOptions): Promise<void>;
   /** Resolves when every connected subscriber stopped picking it, or names who did not (P7). */
-  drain(options?: { timeoutMs?: number }): Promise<DrainResult>;
-  deregister(): Promise<void>;
+  drain(options?: { readonly timeoutMs?: number }): Promise<DrainResult>;
+  /** Idempotent. */
+  deregister(options?: RequestOptions): Promise<void>;
   /** Resolves when another process took over the id. */
   readonly superseded: Promise<void>;
 }
 
 export interface DrainResult {
+  /** Subscribers that no longer pick it. */
   readonly confirmedCount: number;
+  /** `nodeId` or `nodeId/clientId` of those that did not confirm in time. Empty: all did. */
   readonly unconfirmed: readonly string[];
 }
 
@@ -90,9 +123,13 @@ export interface SubscribeOptions {
   readonly filter?: Filter;
   /** Default `round-robin`. */
   readonly policy?: PolicyName;
-  /** Default true. */
+  /** Pick only endpoints that speak it, and instances that have one. Default: the first endpoint. */
+  readonly protocol?: string;
+  /** Same zone, then same region, then others. Default true. */
   readonly prefersNear?: boolean;
+  /** Regions after the own one in order of failover; the others come last. Default: none. */
   readonly regionOrder?: readonly string[];
+  /** Below this share (0 to 1) of healthy instances health is ignored. Default 0.5. */
   readonly panicRatio?: number;
 }
 
@@ -130,28 +167,48 @@ export interface ServiceSubscription {
   /** All that match the filter, whatever their state, sorted by id. */
   readonly instances: readonly ViewInstance[];
   readonly status: ViewStatus;
+  /** One instance that may be called, or undefined when there is none. */
   pick(context?: PickContext): Picked | undefined;
-  /** Resolves when the view is complete; rejects with `deadline_exceeded` after `timeoutMs`. */
-  ready(options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<void>;
-  /** Every change after the call, in order; a reader that lags more than 10,000 gets an error. */
-  changes(options?: { signal?: AbortSignal }): AsyncIterable<ViewChange>;
+  /**
+   * Resolves when the view is complete. Rejects with `deadline_exceeded` after `timeoutMs`
+   * (default 10000), or with the code of a refusal.
+   */
+  ready(options?: { readonly timeoutMs?: number; readonly signal?: AbortSignal }): Promise<void>;
+  /**
+   * Every change after the call, in order. Ends when the signal aborts or the subscription closes;
+   * a reader that lags more than 10,000 changes gets `resource_exhausted`.
+   */
+  changes(options?: { readonly signal?: AbortSignal }): AsyncIterable<ViewChange>;
+  /** Idempotent. */
   close(): void;
-  [Symbol.dispose]?(): void;
+  [Symbol.dispose](): void;
 }
 
 /** A program's connection to the registry. */
-export interface FpzkClient extends AsyncDisposable {
+export interface FpzkClient {
   readonly clientId: string;
+  readonly namespace: string;
   /** Node this client is connected to now; undefined during an outage. */
   readonly connectedNodeId: string | undefined;
-  register(registration: Registration): Promise<RegistrationHandle>;
+  /**
+   * Resolves when a node has taken it. From then on it is renewed, and registered again wherever
+   * this process connects to, until `deregister` or `close`.
+   */
+  register(registration: Registration, options?: RequestOptions): Promise<RegistrationHandle>;
+  /** A live view; subscriptions to one service share what is received. */
   subscribe(service: string, options?: SubscribeOptions): ServiceSubscription;
   /** Asks a node once; needs a connection. */
-  query(service: string, filter?: Filter): Promise<readonly ViewInstance[]>;
-  /** Drains every registration. */
-  drain(options?: { timeoutMs?: number }): Promise<DrainResult>;
-  /** Deregisters what is left, ends the session. */
+  query(
+    service: string,
+    filter?: Filter,
+    options?: RequestOptions,
+  ): Promise<readonly ViewInstance[]>;
+  /** Drains every registration. Never rejects: what failed is named in `unconfirmed`. */
+  drain(options?: { readonly timeoutMs?: number }): Promise<DrainResult>;
+  /** Deregisters what is left, ends the session. Idempotent. */
   close(): Promise<void>;
+  /** `close`. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 export type { Endpoint, InstanceDescription, Liveness, PickContext, PolicyName, ViewInstance };

@@ -1,1 +1,8 @@
+export {
+  ErrorCode,
+  InstanceState,
+  isRegistryError,
+  RegistryError,
+} from "@fpzk/core";
 export * from "./api.js";
+export { connect } from "./connect.js";

@@ -54,6 +54,8 @@ interface Registration {
   /** 0 <= confirmedRevision <= revision. */
   confirmedRevision: number;
   confirmedBody: Uint8Array;
+  /** The program was told that it is registered. */
+  isTold: boolean;
   needsRegister: boolean;
   needsState: boolean;
   /** The drain's end; undefined when none runs. */
@@ -255,7 +257,7 @@ export class ClientRegistrations {
         this.#fail(commandId, ErrorCode.aborted, `${service}/${id} was registered again meanwhile`);
       });
       Object.assign(held, { scope, state, body, isRemoving: false, needsRemove: false });
-      Object.assign(held, { needsRegister: true, revision: held.revision + 1 });
+      Object.assign(held, { needsRegister: true, isTold: false, revision: held.revision + 1 });
       this.#unsent.add(held);
       this.#wait(command, held, "confirm", now);
       return;
@@ -272,7 +274,7 @@ export class ClientRegistrations {
     }
     const registration: Registration = {
       ...{ service, id, scope, state, body, incarnation: 0, since: 0, stamp: undefined },
-      ...{ revision: 1, confirmedRevision: 0, confirmedBody: body },
+      ...{ revision: 1, confirmedRevision: 0, confirmedBody: body, isTold: false },
       ...{ needsRegister: true, needsState: false, needsDrain: false, needsRemove: false },
       ...{ drainDeadline: undefined, isRemoving: false, retryAt: now, retryCount: 0 },
     };
@@ -391,10 +393,12 @@ export class ClientRegistrations {
 
   #confirm(registration: Registration, revision: number): void {
     if (!this.#isHeld(registration)) return;
-    const isFirst = registration.confirmedRevision === 0;
     registration.confirmedRevision = Math.max(registration.confirmedRevision, revision);
     if (revision === registration.revision) registration.confirmedBody = registration.body;
-    if (isFirst) this.#status(registration, "registered");
+    if (!registration.isTold && revision === registration.revision) {
+      registration.isTold = true;
+      this.#status(registration, "registered");
+    }
     for (const waiter of this.#waiters.take(registration, "confirm", revision)) {
       this.#outbox.emit({ type: "command-done", commandId: waiter.commandId, outcome: DONE });
     }
