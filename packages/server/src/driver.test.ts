@@ -16,7 +16,7 @@ function recordingPerformers(
   return {
     "send-sessions": note,
     "close-session": note,
-    "send-link": note,
+    "send-links": note,
     "close-link": note,
     dial: note,
     "command-result": note,

@@ -223,7 +223,7 @@ export class ServerMetrics {
   }
 
   #gauge(name: string, help: string, read: () => number): void {
-    const gauge = new Gauge({
+    const gauge: Gauge = new Gauge({
       name,
       help,
       registers: [this.registry],
@@ -232,7 +232,7 @@ export class ServerMetrics {
   }
 
   #counter(name: string, help: string, read: () => number): void {
-    const counter = new Counter({
+    const counter: Counter = new Counter({
       name,
       help,
       registers: [this.registry],
@@ -249,7 +249,7 @@ export class ServerMetrics {
     label: string,
     read: () => Readonly<Record<string, number>>,
   ): void {
-    const gauge = new Gauge({
+    const gauge: Gauge = new Gauge({
       name,
       help,
       labelNames: [label],

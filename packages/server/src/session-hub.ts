@@ -133,7 +133,7 @@ export class SessionHub {
     ws.on("message", (data: RawData, isBinary: boolean) =>
       this.#onMessage(session, data as Buffer, isBinary),
     );
-    ws.on("error", (error) => this.#onSocketError(session, error));
+    ws.on("error", (error) => this.#onSocketError(error));
     ws.on("close", () => this.#onClose(session));
     socket.on("drain", () => this.#onDrain(session));
   }
@@ -368,7 +368,7 @@ export class SessionHub {
     if (wasOpen) this.#submit({ type: "session-close", session: session.key });
   }
 
-  #onSocketError(session: SocketSession, error: Error): void {
+  #onSocketError(error: Error): void {
     // What `ws` refuses itself: oversized or malformed frames. It closes with the right code.
     const code = (error as { code?: unknown }).code;
     if (typeof code !== "string" || !code.startsWith("WS_ERR_")) return;
