@@ -46,6 +46,7 @@ export class Driver {
   readonly #onFatal: (error: Error) => void;
   readonly #now: () => Instant;
   #performers: EffectPerformers | undefined;
+  #onTurnEnd: () => void = () => {};
   #queue: NodeEvent[] = [];
   #isRunning = false;
   #isTurnEndPlanned = false;
@@ -80,9 +81,14 @@ export class Driver {
     return this.#now();
   }
 
-  /** Performers need the driver and the driver them, so they come second. */
-  start(performers: EffectPerformers): void {
+  /**
+   * Performers need the driver and the driver them, so they come second.
+   *
+   * @param onTurnEnd - Called when all of a turn's effects are performed: flush what they wrote.
+   */
+  start(performers: EffectPerformers, onTurnEnd: () => void = () => {}): void {
     this.#performers = performers;
+    this.#onTurnEnd = onTurnEnd;
     this.submit({ type: "tick" });
   }
 
@@ -143,6 +149,7 @@ export class Driver {
       this.#isTurnEndPlanned = false;
       this.#turnCount += 1;
       this.submit({ type: "turn-end" });
+      this.#onTurnEnd();
     });
   }
 
