@@ -7,8 +7,8 @@ import {
   CONNECTION_PER_ADDRESS_COUNT_MAX,
   ErrorCode,
   type NodeDescription,
-  SeededRandom,
   SESSION_COUNT_MAX,
+  SeededRandom,
   type WallTime,
 } from "@fpzk/core";
 import { type Authenticator, createAuthenticator } from "./authenticator.js";
@@ -267,8 +267,7 @@ class NodeServer implements RunningServer {
     const { logger } = this.#parts.options;
     return {
       "send-sessions": ({ sessions, message }) => this.#sessions.send(sessions, message),
-      "close-session": ({ session, code, message }) =>
-        this.#sessions.close(session, code, message),
+      "close-session": ({ session, code, message }) => this.#sessions.close(session, code, message),
       "send-links": ({ links, message }) => this.#peers.send(links, message),
       "close-link": ({ link, reason }) => this.#peers.close(link, reason),
       dial: ({ address, expectedNodeId }) => this.#peers.dial(address, expectedNodeId),
