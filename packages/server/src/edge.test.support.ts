@@ -14,7 +14,7 @@ import { type ClientOptions, WebSocket } from "ws";
 import { type LogFields, type Logger, silentLogger } from "./logger.js";
 import type { NodeServerOptions, ServerOptions } from "./options.js";
 import type { ServedNode, ServedNodeOptions } from "./served-node.js";
-import { type RunningServer, startServerWith } from "./start-server.js";
+import { type EdgeTimings, type RunningServer, startServerWith } from "./start-server.js";
 
 export const CLUSTER = {
   name: "test",
@@ -157,6 +157,7 @@ export function echoScript(event: NodeEvent): Effect[] {
 export async function startEdge(
   change: Partial<NodeServerOptions> = {},
   script: (event: NodeEvent) => Effect[] = echoScript,
+  timings: EdgeTimings = {},
   more: Partial<ServerOptions> = {},
 ): Promise<Edge> {
   const logs: Edge["logs"] = [];
@@ -174,10 +175,11 @@ export async function startEdge(
   };
   let node: ScriptedNode | undefined;
   const options = { cluster: CLUSTER, node: { ...NODE, ...change }, logger, ...more };
-  const server = await startServerWith(options, (nodeOptions) => {
+  const createNode = (nodeOptions: ServedNodeOptions) => {
     node = new ScriptedNode(nodeOptions, script);
     return node;
-  });
+  };
+  const server = await startServerWith(options, createNode, timings);
   if (node === undefined) throw new Error("no node was created");
   const close = () => server.close();
   const port = Number(server.address.split(":").at(-1));

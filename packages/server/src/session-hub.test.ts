@@ -4,7 +4,7 @@ import test from "node:test";
 import type { Effect, NodeEvent, SessionMessage } from "@fpzk/core";
 import { encodeSessionRequest } from "@fpzk/protocol";
 import { signToken } from "./authenticator.js";
-import { echoScript, RawClient, startEdge } from "./edge.test.support.js";
+import { type Edge, echoScript, RawClient, startEdge } from "./edge.test.support.js";
 
 const TOKEN_KEY = "k".repeat(32);
 
@@ -54,7 +54,7 @@ test("what is not a hello first is refused, counted and never reaches core", asy
   await check((client) => client.ws.send(Buffer.from("garbage")), "invalid_argument");
   await check((client) => client.ws.send(Buffer.alloc(0)), "invalid_argument");
   assert.equal(edge.node.seen("session-open").length, 0);
-  const text = await scrapeRefused(edge.server.metricsText.bind(edge.server));
+  const text = await edge.server.metricsText();
   assert.match(text, /source="session",code="invalid_argument"} 3/);
 });
 
@@ -115,15 +115,15 @@ test("tokens decide what a session may do", async () => {
 });
 
 test("a hello that does not come is given up on", async () => {
-  await using edge = await startEdge();
+  await using edge = await startEdge({}, echoScript, { helloTimeoutMs: 20 });
   const client = await RawClient.open(edge.port);
   const closed = client.closed();
-  // The hub's timer is 5 s: what is tested is that silence ends, not how long it may last.
   assert.equal((await client.receive("refused")).code, "deadline_exceeded");
   assert.match((await closed).reason, /hello/);
 });
 
-test("a reader that stops is congested, then writable again", async () => {
+/** A script that answers a query with as many big snapshots as its request id says. */
+function floodScript(): (event: NodeEvent) => Effect[] {
   const filler = Buffer.alloc(200 * 1024, 1);
   const change: SessionMessage = {
     type: "snapshot",
@@ -154,7 +154,7 @@ test("a reader that stops is congested, then writable again", async () => {
       },
     ],
   };
-  const script = (event: NodeEvent): Effect[] => {
+  return (event) => {
     if (event.type !== "session-message" || event.message.type !== "query") {
       return echoScript(event);
     }
@@ -165,23 +165,40 @@ test("a reader that stops is congested, then writable again", async () => {
       message,
     }));
   };
-  await using edge = await startEdge({}, script);
+}
+
+/** A session that asks for much and reads nothing, until it counts as congested. */
+async function stall(edge: Edge): Promise<RawClient> {
   const client = await RawClient.open(edge.port);
   client.hello();
   await client.receive("welcome");
   client.ws.pause();
-  const congested = edge.node.expect("session-congested");
   // Enough to fill the kernel's buffers on both sides and the bound of the queue.
   for (let round = 0; round < 40 && edge.node.seen("session-congested").length === 0; round += 1) {
+    const turnEnd = edge.node.next("turn-end");
     client.send({ type: "query", requestId: 4, service: "s" });
-    await edge.node.next("turn-end");
+    await turnEnd;
   }
-  await congested;
+  await edge.node.expect("session-congested");
+  return client;
+}
+
+test("a reader that stops is congested, then writable again", async () => {
+  await using edge = await startEdge({}, floodScript());
+  const client = await stall(edge);
   const writable = edge.node.expect("session-writable");
   client.ws.resume();
   await writable;
   client.ws.terminate();
   await edge.node.expect("session-close");
+});
+
+test("a reader that stays away is cut off, and core is told", async () => {
+  await using edge = await startEdge({}, floodScript(), { congestedMaxMs: 20 });
+  const client = await stall(edge);
+  await edge.node.expect("session-close");
+  assert.ok(edge.logs.some((line) => line.event === "session.dropped"));
+  client.ws.terminate();
 });
 
 test("browsers' upgrades and unknown paths are refused", async () => {
@@ -215,11 +232,3 @@ test("a request that decodes is handed on as it is", async () => {
   const event = await edge.node.expect("session-message");
   assert.deepEqual(event.message, { type: "unwatch", service: "s" });
 });
-
-/** Only the lines about refusals: the rest needs a table. */
-async function scrapeRefused(metricsText: () => Promise<string>): Promise<string> {
-  return (await metricsText())
-    .split("\n")
-    .filter((line) => line.includes("refused"))
-    .join("\n");
-}

@@ -57,6 +57,14 @@ const LEAVE_TIMEOUT_MS = 5_000;
 const CLOSE_GRACE_MS = 500;
 const RANDOM_SEED_MAX = 2 ** 32 - 1;
 
+/** How long strangers and slow readers are borne with; each part has its default. */
+export interface EdgeTimings {
+  readonly firstByteTimeoutMs?: number;
+  readonly helloTimeoutMs?: number;
+  readonly congestedMaxMs?: number;
+  readonly handshakeTimeoutMs?: number;
+}
+
 /**
  * Runs a server with a given node; {@link startServer} gives core's.
  *
@@ -65,6 +73,7 @@ const RANDOM_SEED_MAX = 2 ** 32 - 1;
 export async function startServerWith(
   options: ServerOptions,
   createNode: CreateNode,
+  timings: EdgeTimings = {},
 ): Promise<RunningServer> {
   checkExposure(options.node);
   const { logger, node: nodeOptions } = options;
@@ -75,6 +84,7 @@ export async function startServerWith(
   const counters = new ServerCounters();
   const http = createHttpParts();
   const mux = new PortMux({
+    ...timings,
     httpServer: http.server,
     tlsServer,
     connectionCountMax: CONNECTION_COUNT_MAX,
@@ -114,6 +124,7 @@ export async function startServerWith(
     }
     const server = new NodeServer({
       options,
+      timings,
       authenticator,
       counters,
       http,
@@ -136,6 +147,7 @@ export async function startServerWith(
 
 interface NodeServerParts {
   readonly options: ServerOptions;
+  readonly timings: EdgeTimings;
   readonly authenticator: Authenticator;
   readonly counters: ServerCounters;
   readonly http: HttpParts;
@@ -160,11 +172,11 @@ class NodeServer implements RunningServer {
 
   constructor(parts: NodeServerParts) {
     this.#parts = parts;
-    const { authenticator, counters, node, options } = parts;
+    const { authenticator, counters, node, options, timings } = parts;
     const { logger } = options;
     this.#driver = new Driver({ node, logger, onFatal: options.onFatal ?? throwUncaught });
     const submit = this.#driver.submit.bind(this.#driver);
-    this.#sessions = new SessionHub({ submit, authenticator, counters, logger });
+    this.#sessions = new SessionHub({ ...timings, submit, authenticator, counters, logger });
     this.#peers = this.#createPeerHub();
     this.#port = new RegistryPortAdapter({ node, submit, hub: this.#sessions, logger });
     this.#metrics = this.#createMetrics();
@@ -305,9 +317,10 @@ class NodeServer implements RunningServer {
   }
 
   #createPeerHub(): PeerHub {
-    const { counters, node, options, tlsServer } = this.#parts;
+    const { counters, node, options, timings, tlsServer } = this.#parts;
     const { nodeId, region, zone } = node;
     return new PeerHub({
+      ...timings,
       self: () => ({ nodeId, generation: node.generation, region, zone }),
       clusterName: options.cluster.name,
       fingerprint: fingerprintOf(options.cluster),
