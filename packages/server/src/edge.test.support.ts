@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import {
   type Effect,
+  MapRecordTable,
   type MemberView,
   NEVER,
   type NodeEvent,
@@ -58,6 +59,7 @@ export class ScriptedNode implements ServedNode {
   readonly counters = { repairRounds: 3 };
   readonly isReady = true;
   readonly readyReason = "";
+  readonly table: RecordTable = new MapRecordTable();
   readonly #script: (event: NodeEvent) => Effect[];
   #waiting: { type: string; resolve: (event: NodeEvent) => void }[] = [];
 
@@ -67,10 +69,6 @@ export class ScriptedNode implements ServedNode {
     this.region = options.region;
     this.zone = options.zone;
     this.#script = script;
-  }
-
-  get table(): RecordTable {
-    throw new Error("a scripted node has no table");
   }
 
   step(event: NodeEvent): Effect[] {

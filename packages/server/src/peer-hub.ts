@@ -285,6 +285,7 @@ export class PeerHub {
       link: link.key,
       peer,
       isOutbound: link.dial !== undefined,
+      address: link.dial?.address,
     });
   }
 

@@ -1,4 +1,4 @@
-/** What the server needs of core's node: the only place that names core's class. */
+/** What the server needs of core's node; `core-node.ts` gives it. */
 import type {
   DigestEntry,
   MemberView,
@@ -28,7 +28,7 @@ export interface ServedNodeOptions {
   readonly zone: string;
   readonly description: NodeDescription;
   readonly seeds: readonly string[];
-  readonly config: ClusterOptions;
+  readonly cluster: ClusterOptions;
   readonly random: Random;
   readonly wallNow: () => WallTime;
 }

@@ -13,6 +13,7 @@ import {
 } from "@fpzk/core";
 import { type Authenticator, createAuthenticator } from "./authenticator.js";
 import { checkExposure } from "./check-options.js";
+import { createCoreNode } from "./core-node.js";
 import { openDataDirectory, SnapshotWriter } from "./data-directory.js";
 import { Driver, type EffectPerformers } from "./driver.js";
 import {
@@ -56,6 +57,11 @@ const LEAVE_TIMEOUT_MS = 5_000;
 /** After the goodbyes, until connections that are still open are cut. */
 const CLOSE_GRACE_MS = 500;
 const RANDOM_SEED_MAX = 2 ** 32 - 1;
+
+/** Runs one registry node until `close`. */
+export function startServer(options: ServerOptions): Promise<RunningServer> {
+  return startServerWith(options, createCoreNode);
+}
 
 /** How long strangers and slow readers are borne with; each part has its default. */
 export interface EdgeTimings {
@@ -113,7 +119,7 @@ export async function startServerWith(
       zone: nodeOptions.zone,
       description,
       seeds: nodeOptions.seeds,
-      config: options.cluster,
+      cluster: options.cluster,
       random: new SeededRandom(randomInt(RANDOM_SEED_MAX)),
       wallNow: () => Date.now() as WallTime,
     });
@@ -249,8 +255,12 @@ class NodeServer implements RunningServer {
     this.#port.close();
     this.#driver.stop();
     peerServer?.close();
+    // Fastify did not open the server, so it does not close it either.
+    const closed = new Promise<void>((resolve) => http.server.close(() => resolve()));
+    http.server.closeIdleConnections();
     const cut = setTimeout(() => mux.destroyAll(), CLOSE_GRACE_MS);
     await http.app.close();
+    await closed;
     clearTimeout(cut);
     mux.destroyAll();
     await this.#snapshots?.close();

@@ -1,9 +1,8 @@
 /** What a node's table says of one service, as faces show it. */
 import {
   InstanceState,
-  Liveness,
+  livenessOf,
   type MemberView,
-  NodeStatus,
   RecordKind,
   type RecordTable,
   type RegistryRecord,
@@ -73,19 +72,10 @@ function toViewInstance(
     stamp: record.stamp,
     since: record.since,
     state: hasState ? override.state : record.state,
-    liveness: livenessOf(record, members.get(record.origin.nodeId)),
+    liveness: livenessOf(record, members),
     weight: overrideWeight ?? decoded.description.weight,
     description: decoded.description,
     ownerNodeId: record.origin.nodeId,
     load: { activeCount: 0 },
   };
-}
-
-function livenessOf(record: RegistryRecord, owner: MemberView | undefined): Liveness {
-  if (record.isSuspect) return Liveness.suspect;
-  if (owner === undefined || owner.generation > record.origin.generation) return Liveness.orphaned;
-  if (owner.status === NodeStatus.dead || owner.status === NodeStatus.left) {
-    return Liveness.orphaned;
-  }
-  return owner.status === NodeStatus.unreachable ? Liveness.unreachable : Liveness.alive;
 }
