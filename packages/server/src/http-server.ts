@@ -40,12 +40,13 @@ export interface HttpParts {
 }
 
 /** An HTTP server that does not listen yet, with a Fastify application mounted on it. */
-export function createHttpParts(): HttpParts {
+export function createHttpParts(timings: { headersTimeoutMs?: number } = {}): HttpParts {
+  const headersTimeoutMs = timings.headersTimeoutMs ?? HEADERS_TIMEOUT_MS;
   const server = createServer({
-    headersTimeout: HEADERS_TIMEOUT_MS,
+    headersTimeout: headersTimeoutMs,
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-    connectionsCheckingInterval: CONNECTIONS_CHECK_INTERVAL_MS,
+    connectionsCheckingInterval: Math.min(CONNECTIONS_CHECK_INTERVAL_MS, headersTimeoutMs),
     maxHeaderSize: HEADER_MAX_BYTES,
     insecureHTTPParser: false,
     noDelay: true,

@@ -69,6 +69,8 @@ export interface EdgeTimings {
   readonly helloTimeoutMs?: number;
   readonly congestedMaxMs?: number;
   readonly handshakeTimeoutMs?: number;
+  readonly headersTimeoutMs?: number;
+  readonly tlsPollIntervalMs?: number;
 }
 
 /**
@@ -85,10 +87,13 @@ export async function startServerWith(
   const { logger, node: nodeOptions } = options;
   const authenticator = createAuthenticator(nodeOptions);
   const tlsFiles = nodeOptions.tls;
-  const tlsServer = tlsFiles === undefined ? undefined : await TlsServer.open(tlsFiles, logger);
+  const tlsServer =
+    tlsFiles === undefined
+      ? undefined
+      : await TlsServer.open(tlsFiles, logger, timings.tlsPollIntervalMs);
   const stored = await openDataDirectory(nodeOptions.dataDirectory, Date.now(), logger);
   const counters = new ServerCounters();
-  const http = createHttpParts();
+  const http = createHttpParts(timings);
   const mux = new PortMux({
     ...timings,
     httpServer: http.server,
