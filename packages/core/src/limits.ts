@@ -17,6 +17,10 @@ export const SESSION_INSTANCE_COUNT_MAX = 20_000;
 export const SESSION_WATCH_COUNT_MAX = 4_096;
 /** Sessions on one node. */
 export const SESSION_COUNT_MAX = 50_000;
+/** TCP connections on one node's port: sessions, peers and HTTP together. */
+export const CONNECTION_COUNT_MAX = 60_000;
+/** Connections from one remote address, loopback aside: one host cannot take all of them. */
+export const CONNECTION_PER_ADDRESS_COUNT_MAX = 20_000;
 /** Leases without a session (REST and foreign faces) on one node. */
 export const LEASE_COUNT_MAX = 500_000;
 /** Services in one namespace; a service is created by its first registration. */

@@ -1,3 +1,6 @@
+export { signToken, type TokenClaims } from "./authenticator.js";
 export * from "./logger.js";
 export * from "./options.js";
+export { pinoLogger } from "./pino-logger.js";
 export * from "./registry-port.js";
+export { type RunningServer, startServer } from "./start-server.js";

@@ -74,4 +74,10 @@ export interface ServerOptions {
   readonly cluster: ClusterOptions;
   readonly node: NodeServerOptions;
   readonly logger: Logger;
+  /**
+   * An invariant of FPZK itself broke and the node has stopped: end the process.
+   *
+   * Default: thrown as an uncaught exception.
+   */
+  readonly onFatal?: (error: Error) => void;
 }

@@ -1,0 +1,101 @@
+/** What a node keeps on disk: its generation and, from time to time, its table. */
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { nextGeneration } from "./generation-file.js";
+import type { Logger } from "./logger.js";
+import type { ServerCounters } from "./server-counters.js";
+import { readSnapshotFile, setAside, writeSnapshotFile } from "./snapshot-file.js";
+import {
+  parseSnapshot,
+  type SnapshotSource,
+  snapshotChunks,
+  type TableSnapshot,
+} from "./table-snapshot.js";
+
+const GENERATION_FILE = "generation.json";
+const SNAPSHOT_FILE = "table.snapshot";
+
+/** What a start finds. */
+export interface StoredState {
+  readonly generation: number;
+  readonly snapshot: TableSnapshot | undefined;
+}
+
+/** Takes the next generation and reads the last snapshot; a broken one is set aside. */
+export async function openDataDirectory(
+  directory: string | undefined,
+  wallMs: number,
+  logger: Logger,
+): Promise<StoredState> {
+  if (directory === undefined) return { generation: wallMs, snapshot: undefined };
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const generation = await nextGeneration(join(directory, GENERATION_FILE), wallMs, logger);
+  const path = join(directory, SNAPSHOT_FILE);
+  const result = await readSnapshotFile(path, wallMs);
+  if (result.kind === "missing") return { generation, snapshot: undefined };
+  if (result.kind === "corrupt") {
+    logger.warn("snapshot.corrupt", { path, reason: result.reason, movedTo: result.movedTo });
+    return { generation, snapshot: undefined };
+  }
+  const snapshot = parseSnapshot(result.chunks);
+  if (typeof snapshot === "string") {
+    await setAside(path, wallMs, snapshot);
+    logger.warn("snapshot.corrupt", { path, reason: snapshot });
+    return { generation, snapshot: undefined };
+  }
+  return { generation, snapshot };
+}
+
+/** Writes snapshots while the node runs, one at a time. */
+export class SnapshotWriter {
+  readonly #path: string;
+  readonly #source: SnapshotSource;
+  readonly #counters: ServerCounters;
+  readonly #logger: Logger;
+  readonly #timer: NodeJS.Timeout;
+  #running: Promise<void> | undefined;
+
+  constructor(
+    directory: string,
+    intervalMs: number,
+    source: SnapshotSource,
+    counters: ServerCounters,
+    logger: Logger,
+  ) {
+    this.#path = join(directory, SNAPSHOT_FILE);
+    this.#source = source;
+    this.#counters = counters;
+    this.#logger = logger;
+    this.#timer = setInterval(() => void this.write(), intervalMs);
+    this.#timer.unref();
+  }
+
+  /** Never rejects: a disk that fails costs the snapshot, not the node. */
+  write(): Promise<void> {
+    this.#running ??= this.#write().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  /** Writes a last one. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#running;
+    await this.write();
+  }
+
+  async #write(): Promise<void> {
+    const startMs = performance.now();
+    try {
+      const byteCount = await writeSnapshotFile(this.#path, snapshotChunks(this.#source));
+      this.#counters.snapshotCount += 1;
+      const elapsedMs = Math.round(performance.now() - startMs);
+      this.#logger.debug("snapshot.written", { byteCount, elapsedMs });
+    } catch (error) {
+      this.#counters.snapshotFailureCount += 1;
+      const detail = error instanceof Error ? error.message : String(error);
+      this.#logger.error("snapshot.failed", { path: this.#path, error: detail });
+    }
+  }
+}

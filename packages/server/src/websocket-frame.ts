@@ -1,0 +1,39 @@
+/**
+ * One WebSocket frame, made once and written to every subscriber's socket.
+ *
+ * A server's frames are not masked (RFC 6455, 5.1), so all receivers get the same bytes, and a
+ * push to a thousand sockets frames once. Only for sockets without permessage-deflate and without
+ * fragmented sending, where `ws` keeps no state of its own between frames.
+ */
+const BINARY_FINAL = 0x82;
+const LENGTH_IN_16_BITS = 126;
+const LENGTH_IN_64_BITS = 127;
+
+/** A final binary frame around the payload (RFC 6455, 5.2). */
+export function binaryFrame(payload: Uint8Array): Buffer {
+  const length = payload.length;
+  const headBytes = length < LENGTH_IN_16_BITS ? 2 : length < 65_536 ? 4 : 10;
+  const frame = Buffer.allocUnsafe(headBytes + length);
+  frame[0] = BINARY_FINAL;
+  if (headBytes === 2) {
+    frame[1] = length;
+  } else if (headBytes === 4) {
+    frame[1] = LENGTH_IN_16_BITS;
+    frame.writeUInt16BE(length, 2);
+  } else {
+    frame[1] = LENGTH_IN_64_BITS;
+    frame.writeUInt32BE(0, 2);
+    frame.writeUInt32BE(length, 6);
+  }
+  frame.set(payload, headBytes);
+  return frame;
+}
+
+/** A close reason that fits its control frame (RFC 6455, 5.5: 125 bytes with the code). */
+export function closeReason(text: string): string {
+  const limit = 123;
+  if (Buffer.byteLength(text) <= limit) return text;
+  const cut = Buffer.from(text).subarray(0, limit - 3);
+  // A cut character decodes to a replacement, which is longer: drop it.
+  return `${new TextDecoder().decode(cut).replace(/\uFFFD+$/, "")}...`;
+}
