@@ -81,7 +81,7 @@ export const SERVICE_ROUTES: readonly RouteSpec[] = [
     summary: "All instances, then every change, as a stream.",
     description:
       "NDJSON, or server-sent events when `Accept` asks for them (`type` is the event, `resume` " +
-      "its id). After `complete` of kind full, drop what no `instance` line since the start " +
+      "its id). At `complete` of kind full drop what no `instance` line since the last `complete` " +
       "named, unless `isBehind`. Keep the last `resume` and give it back to go on after a break, " +
       "on any node. A sign of life comes each 15 seconds.",
     tag,

@@ -66,7 +66,7 @@ type ReaderState = "empty" | "resumed" | "equal";
 
 export class WatchFeed {
   readonly #options: WatchFeedOptions;
-  readonly #view: ServiceView;
+  #view: ServiceView;
   readonly #pending = new Map<string, InstanceLine>();
   /** Winners named by the answer or change at hand, by instance id. */
   readonly #touched = new Map<string, RegistryRecord>();
@@ -79,8 +79,7 @@ export class WatchFeed {
   constructor(options: WatchFeedOptions) {
     this.#options = options;
     this.#reader = options.from === undefined ? "empty" : "resumed";
-    this.#view = new ServiceView(options.namespace, options.service, bodyDecoder);
-    this.#view.setMembers(byNodeId(options.members()));
+    this.#view = this.#newView();
   }
 
   /** Whether lines can be told now; none are in the middle of a snapshot. */
@@ -95,7 +94,11 @@ export class WatchFeed {
   }
 
   applySnapshot(message: SnapshotMessage): void {
+    const isFirstPart = !this.#isInSnapshot;
     this.#isInSnapshot = true;
+    // After a delta the view counts records as seen that it does not hold, and would refuse them.
+    const isStranger = this.#reader === "resumed" && this.#isAnswered;
+    if (isFirstPart && isStranger && message.kind === "full") this.#view = this.#newView();
     this.#touch(message.groups);
     const { changes } = this.#view.applySnapshot(message);
     if (this.#reader === "equal") this.#tellChanges(changes);
@@ -204,10 +207,16 @@ export class WatchFeed {
 
   #tell(line: InstanceLine): void {
     const id = line.type === "removed" ? line.id : line.instance.id;
-    const waiting = this.#pending.get(id);
-    // A line of a full answer stays one: the reader drops what the answer did not name.
-    const isOfAnswer = waiting?.type === "instance" && line.type === "changed";
+    // Told before the mark of a full answer, it belongs to it: the reader keeps what those name.
+    const isOfAnswer = this.#complete?.kind === "full" && line.type === "changed";
     this.#pending.set(id, isOfAnswer ? { type: "instance", instance: line.instance } : line);
+  }
+
+  #newView(): ServiceView {
+    const { namespace, service, members } = this.#options;
+    const view = new ServiceView(namespace, service, bodyDecoder);
+    view.setMembers(byNodeId(members()));
+    return view;
   }
 }
 
