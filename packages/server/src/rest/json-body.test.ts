@@ -26,10 +26,10 @@ test("measures depth outside of strings alone", () => {
 
 test("refuses depth, broken text and bytes that are no UTF-8", () => {
   const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
+  assert.equal(parseJsonBody(bytes("")), undefined);
   assert.ok(parseJsonBody(bytes(nested(HTTP_JSON_DEPTH_MAX))));
   const wrong = [
     bytes(nested(HTTP_JSON_DEPTH_MAX + 1)),
-    bytes(""),
     bytes("{"),
     bytes('{"a":{"__proto__":1}}'),
     bytes('{"__pro\\u0074o__":1}'),

@@ -2,11 +2,9 @@
 import { HTTP_JSON_DEPTH_MAX } from "@fpzk/core";
 import { inputFault } from "./problem.js";
 
-/** Parses one body, or throws a {@link RequestFault} that says where it is wrong. */
+/** Parses one body; undefined for none. Throws a {@link RequestFault} that says what is wrong. */
 export function parseJsonBody(bytes: Uint8Array): unknown {
-  if (bytes.length === 0) {
-    throw inputFault({ path: "body", value: null, message: "must be JSON, but is empty" });
-  }
+  if (bytes.length === 0) return undefined;
   const text = decodeUtf8(bytes);
   const depth = nestingDepth(text);
   if (depth > HTTP_JSON_DEPTH_MAX) {

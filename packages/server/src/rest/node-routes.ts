@@ -28,8 +28,14 @@ export const NODE_ROUTES: readonly RouteSpec[] = [
     summary: "The process lives.",
     tag: "operation",
     isPublic: true,
-    responses: { 200: { description: "It does.", schema: schemas.health } },
-    run: async () => ({ status: 200, body: { status: "live" } }),
+    responses: {
+      200: { description: "It does.", schema: schemas.health },
+      500: { description: "An invariant broke: restart it.", schema: schemas.health },
+    },
+    run: async (_call, { isAlive }) =>
+      isAlive()
+        ? { status: 200, body: { status: "alive" } }
+        : { status: 500, body: { status: "stopped" } },
   },
   {
     method: "GET",

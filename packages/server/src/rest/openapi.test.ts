@@ -15,7 +15,7 @@ interface Operation {
     Record<string, { readonly $ref?: string; readonly content?: Readonly<Record<string, unknown>> }>
   >;
 }
-const document = openApiDocument(allRoutes("0.1.0"), "0.1.0");
+const document = openApiDocument(allRoutes({ version: "0.1.0", isMetricsPublic: false }), "0.1.0");
 const paths = document.paths as Readonly<Record<string, Readonly<Record<string, Operation>>>>;
 const operations = Object.entries(paths).flatMap(([path, item]) =>
   Object.entries(item).map(([method, operation]) => ({ path, method, operation })),
@@ -48,8 +48,9 @@ test("operation ids are unique", () => {
 });
 
 test("every documented answer is given by some request and is as documented", async () => {
-  const fixture = await createFixture();
-  const ajv = new Ajv2020({ strict: false, allErrors: true });
+  let isAlive = true;
+  const fixture = await createFixture({ isAlive: () => isAlive });
+  const ajv = new Ajv2020({ strict: false, allErrors: true, validateFormats: false });
   ajv.addSchema({ ...document, $id: "fpzk" });
   const left = new Set(
     operations.flatMap(({ operation }) =>
@@ -79,6 +80,8 @@ test("every documented answer is given by some request and is as documented", as
     assert.ok(validate(answer.json ?? answer.text), `${name}: ${JSON.stringify(validate.errors)}`);
   };
   await visitAll(fixture, check);
+  isAlive = false;
+  check("/healthz", "get", await fixture.call("GET", "/healthz"));
   await checkWatchLines(fixture, (line) => {
     const validate = ajv.getSchema("fpzk#/components/schemas/WatchLine");
     assert.ok(validate?.(line), `${JSON.stringify(line)}: ${JSON.stringify(validate?.errors)}`);
@@ -123,7 +126,6 @@ async function visitAll({ call, port }: Fixture, check: AnswerCheck): Promise<vo
     const tag = { "if-none-match": String(headers["etag"]) };
     await visit("GET", `${services}/{service}`, undefined, tag);
     await visit("GET", services);
-    await visit("GET", `${services}?limit=1`.replace("?limit=1", ""));
     await visit("DELETE", one);
     await visit("DELETE", one);
     await visit("PUT", one, body, { authorization: "Bearer reader" });

@@ -271,6 +271,13 @@ test("refuses other media types and unknown routes as problems", async () => {
   assert.deepEqual([media.status, media.json.code], [415, "invalid_argument"]);
   const nowhere = await call("GET", "/v1/nowhere");
   assert.deepEqual([nowhere.status, nowhere.json.code], [404, "unimplemented"]);
+  const broken = await call("GET", "/v1/services/%ZZ");
+  assert.deepEqual([broken.status, broken.json.code], [400, "invalid_argument"]);
+  const endless = await call("GET", `/v1/services/${"x".repeat(5_000)}`);
+  assert.deepEqual([endless.status, endless.json.errors[0].path], [400, "path"]);
+  const json = { "content-type": "application/json" };
+  const nothing = await call("POST", `${CART_1}/renew`, undefined, json);
+  assert.deepEqual([nothing.status, nothing.json.code], [404, "not_found"]);
   const empty = await call("PUT", `${CART_1}/state`);
   assert.deepEqual([empty.status, empty.json.code], [400, "invalid_argument"]);
 });

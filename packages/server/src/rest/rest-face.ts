@@ -18,7 +18,7 @@ import { type Logger, silentLogger } from "../logger.js";
 import type { Principal, RegistryPort } from "../registry-port.js";
 import { parseJsonBody } from "./json-body.js";
 import { openApiDocument, PATH_PARAMETERS, pathParameterNames } from "./openapi.js";
-import { PROBLEM_MEDIA_TYPE, RequestFault, toProblem } from "./problem.js";
+import { inputFault, PROBLEM_MEDIA_TYPE, RequestFault, toProblem } from "./problem.js";
 import type { Answer, RestContext, RouteSpec } from "./route-spec.js";
 import { BASE_ROUTES } from "./route-table.js";
 import type { ObjectSchema } from "./schemas.js";
@@ -30,6 +30,10 @@ export interface RestFaceOptions extends WatchRegistryOptions {
   /** Who asks, from `authorization`; throws `unauthenticated`. */
   readonly authenticate: (headers: IncomingHttpHeaders) => Principal | Promise<Principal>;
   readonly metricsText: () => Promise<string>;
+  /** Whether `/metrics` needs no token. Default false: counts tell a stranger what runs here. */
+  readonly isMetricsPublic?: boolean;
+  /** False after a broken invariant: `/healthz` then asks for a restart. Default: always true. */
+  readonly isAlive?: () => boolean;
   /** For `info.version` of the OpenAPI document. */
   readonly version?: string;
   readonly logger?: Logger;
@@ -48,7 +52,17 @@ export const REST_BODY_MAX_BYTES = Math.min(HTTP_BODY_MAX_BYTES, 8 * BODY_MAX_BY
  */
 export const REST_SERVER_OPTIONS = {
   routerOptions: { maxParamLength: 4_096, ignoreTrailingSlash: false, caseSensitive: true },
+  /** What Fastify refuses before it knows the route. */
+  frameworkErrors: (error: FastifyError, _request: FastifyRequest, reply: FastifyReply): void => {
+    const { url } = reply.request.raw;
+    const shown = (url ?? "").slice(0, PATH_SHOWN_MAX_LENGTH);
+    const isLong = error.code === "FST_ERR_MAX_PARAM_LENGTH";
+    const message = isLong ? "has a name that is too long" : "must be a percent-encoded path";
+    sendProblem(reply, inputFault({ path: "path", value: shown, message }), silentLogger);
+  },
 } as const;
+
+const PATH_SHOWN_MAX_LENGTH = 200;
 
 export function restFace(options: RestFaceOptions): FastifyPluginAsync {
   return async (app) => {
@@ -56,26 +70,28 @@ export function restFace(options: RestFaceOptions): FastifyPluginAsync {
       port: options.port,
       watches: new WatchRegistry(options),
       metricsText: options.metricsText,
+      isAlive: options.isAlive ?? (() => true),
       wallNow: options.wallNow ?? Date.now,
       createId: options.createId ?? randomUUID,
     };
     const logger = options.logger ?? silentLogger;
     acceptJsonOnly(app);
-    app.setErrorHandler((error, request, reply) => {
-      sendProblem(reply, fromFastify(error), { logger, request });
+    app.setErrorHandler((error, _request, reply) => {
+      sendProblem(reply, fromFastify(error), logger);
     });
     app.addHook("preClose", async () => context.watches.close());
     const validator = new RequestValidator();
-    for (const route of allRoutes(options.version ?? "0.0.0")) {
+    const { version = "0.0.0", isMetricsPublic = false } = options;
+    for (const route of allRoutes({ version, isMetricsPublic })) {
       addRoute(app, { route, validator, context, authenticate: options.authenticate });
     }
     await app.register(
       async (scope) => {
         scope.setNotFoundHandler((request, reply) => {
-          const path = request.url.split("?")[0]?.slice(0, 200);
+          const path = request.url.split("?")[0]?.slice(0, PATH_SHOWN_MAX_LENGTH);
           const detail = `${request.method} ${path} is no route: see /openapi.json`;
           const fault = new RequestFault("unimplemented", detail, { httpStatus: 404 });
-          sendProblem(reply, fault, { logger, request });
+          sendProblem(reply, fault, logger);
         });
       },
       { prefix: "/v1" },
@@ -84,10 +100,15 @@ export function restFace(options: RestFaceOptions): FastifyPluginAsync {
 }
 
 /** The whole table, with the document that describes it. */
-export function allRoutes(version: string): readonly RouteSpec[] {
+export function allRoutes(options: {
+  readonly version: string;
+  readonly isMetricsPublic: boolean;
+}): readonly RouteSpec[] {
   let document: unknown;
   const routes: RouteSpec[] = [
-    ...BASE_ROUTES,
+    ...BASE_ROUTES.map((route) =>
+      route.operationId === "getMetrics" ? { ...route, isPublic: options.isMetricsPublic } : route,
+    ),
     {
       method: "GET",
       path: "/openapi.json",
@@ -97,7 +118,7 @@ export function allRoutes(version: string): readonly RouteSpec[] {
       isPublic: true,
       responses: { 200: { description: "OpenAPI 3.1.", schema: { type: "object" } } },
       run: async () => {
-        document ??= openApiDocument(routes, version);
+        document ??= openApiDocument(routes, options.version);
         return { status: 200, body: document };
       },
     },
@@ -208,11 +229,8 @@ function sendAnswer(reply: FastifyReply, answer: Answer): FastifyReply {
   return reply.type(mediaType).send(isText ? answer.body : JSON.stringify(answer.body));
 }
 
-function sendProblem(
-  reply: FastifyReply,
-  error: unknown,
-  { logger, request }: { logger: Logger; request: FastifyRequest },
-): void {
+function sendProblem(reply: FastifyReply, error: unknown, logger: Logger): void {
+  const { request } = reply;
   const problem = toProblem(error);
   if (problem.status >= 500 && problem.code === "internal") {
     const cause = error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -229,7 +247,7 @@ function sendProblem(
 
 /** What Fastify itself refuses, in our words. */
 function fromFastify(error: unknown): unknown {
-  const { code } = error as FastifyError;
+  const { code, statusCode, message } = error as FastifyError;
   switch (code) {
     case "FST_ERR_CTP_BODY_TOO_LARGE": {
       const bound = REST_BODY_MAX_BYTES;
@@ -249,6 +267,9 @@ function fromFastify(error: unknown): unknown {
         "the body must be as long as content-length says",
       );
     default:
-      return error;
+      // Of the HTTP layer and about the request, for example an aborted body.
+      return code?.startsWith("FST_ERR_CTP_") && statusCode === 400
+        ? new RequestFault("invalid_argument", message)
+        : error;
   }
 }

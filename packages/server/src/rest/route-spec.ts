@@ -11,6 +11,7 @@ export interface RestContext {
   readonly port: RegistryPort;
   readonly watches: WatchRegistry;
   readonly metricsText: () => Promise<string>;
+  readonly isAlive: () => boolean;
   /** Milliseconds since 1970, for a registration that does not say when its process started. */
   readonly wallNow: () => number;
   readonly createId: () => string;

@@ -327,7 +327,7 @@ export const nodeList = answer({
   },
 });
 
-export const health = answer({ status: { type: "string", const: "live" } });
+export const health = answer({ status: { type: "string", enum: ["alive", "stopped"] } });
 
 export const readiness = answer({
   status: { type: "string", enum: ["ready", "not-ready"] },
