@@ -25,7 +25,7 @@ const TOKEN_FORMAT = 1;
 
 /**
  * At most {@link RESUME_TOKEN_MAX_BYTES} long: a position that does not fit is left out, and the
- * watch then goes on with `unchanged` or everything.
+ * watch then begins with everything.
  */
 export function encodeResumeToken(point: ResumePoint): string {
   const { high, low } = point.digest;
