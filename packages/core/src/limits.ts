@@ -41,6 +41,15 @@ export const SESSION_QUEUE_MAX_BYTES = 1024 * 1024;
 export const LINK_QUEUE_MAX_BYTES = 4 * 1024 * 1024;
 /** Bytes of one HTTP body. */
 export const HTTP_BODY_MAX_BYTES = 1024 * 1024;
+/** Levels of nesting in one HTTP body: a description needs four. */
+export const HTTP_JSON_DEPTH_MAX = 16;
+/** NDJSON and SSE watches on one node: each holds a view of its service. */
+export const HTTP_WATCH_COUNT_MAX = 1_000;
+/** Bytes of a watch's resume token; stays below the 16 KiB that Node takes of headers. */
+export const RESUME_TOKEN_MAX_BYTES = 8 * 1024;
+/** How long one request may wait for the confirmations of a drain. */
+export const DRAIN_TIMEOUT_MAX_MS = 300_000;
+export const DRAIN_TIMEOUT_DEFAULT_MS = 10_000;
 /** Nodes of one cluster. */
 export const NODE_COUNT_MAX = 1_024;
 /** Origins in one digest: nodes x scopes x generations not yet collected. */

@@ -79,7 +79,20 @@ export interface PortWatch {
 }
 
 export interface RegistryPort {
-  register(principal: Principal, registration: LeaseRegistration): Promise<{ stamp: Stamp }>;
+  /** `isNew`: this node showed no live instance of that id before; absent when not known. */
+  register(
+    principal: Principal,
+    registration: LeaseRegistration,
+  ): Promise<{ stamp: Stamp; isNew?: boolean }>;
+  /**
+   * Replaces the description of a lease; its ttl, scope, state and age stay. Absent when the node
+   * cannot. Throws `not_found` when nobody knows it, `failed_precondition` when a session owns it.
+   */
+  update?(
+    principal: Principal,
+    address: InstanceAddress,
+    description: InstanceDescription,
+  ): Promise<{ stamp: Stamp }>;
   /** Throws `not_found` when nobody knows the lease: register again. */
   renew(principal: Principal, address: InstanceAddress): Promise<void>;
   deregister(principal: Principal, address: InstanceAddress, reason: RemovalReason): Promise<void>;
