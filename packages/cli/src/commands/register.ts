@@ -1,0 +1,2 @@
+import type { ConfigureCommand } from "../command.js";
+export const configure: ConfigureCommand = () => {};

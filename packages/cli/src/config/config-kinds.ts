@@ -1,0 +1,5 @@
+/** Every program that has settings. */
+import type { ConfigKind } from "./relation.js";
+import { serverConfigKind } from "./server-config.js";
+
+export const CONFIG_KINDS: readonly ConfigKind[] = [serverConfigKind];

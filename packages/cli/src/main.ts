@@ -1,0 +1,11 @@
+#!/usr/bin/env node
+/** The `fpzk` binary. */
+import { processIo } from "./io.js";
+import { run } from "./run.js";
+
+// A reader that went away (`fpzk services | head`) is the end of the work, not a fault.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === "EPIPE" ? 0 : 1);
+});
+
+process.exitCode = await run(process.argv.slice(2), processIo());
