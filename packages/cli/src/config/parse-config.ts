@@ -31,6 +31,8 @@ export const CLIENT_ENVIRONMENT: readonly string[] = [
   "FPZK_SERVER",
   "FPZK_TOKEN",
   "FPZK_NAMESPACE",
+  // From the primary to its workers.
+  "FPZK_WORKER_PLACE",
 ];
 
 /** Reads one program's settings from all sources. */
