@@ -2,6 +2,7 @@
 import { createInterface } from "node:readline";
 import { isRegistryError, RegistryError } from "@fpzk/core";
 import type { ConfigureCommand } from "../command.js";
+import { delay, retryDelayMs } from "../delay.js";
 import { hasColor, type Io } from "../io.js";
 import type { InstanceJson, WatchLineJson } from "../rest/answers.js";
 import { endpointText } from "../rest/answers.js";
@@ -17,8 +18,6 @@ import { type Color, paint, printable } from "../text-table.js";
 
 /** A server says `alive` far more often; one that is silent for so long is taken for gone. */
 const SILENCE_MAX_MS = 90_000;
-const RETRY_DELAY_MIN_MS = 200;
-const RETRY_DELAY_MAX_MS = 5_000;
 
 export const configure: ConfigureCommand = (command, io) => {
   addClientOptions(command)
@@ -160,24 +159,4 @@ function endError(line: { readonly code: string; readonly reason: string }): Reg
   const isRefused = line.code === "permission_denied" || line.code === "unauthenticated";
   const code = isRefused ? line.code : "unavailable";
   return new RegistryError(code as "unavailable", `the server ended the watch: ${line.reason}`);
-}
-
-function retryDelayMs(failureCount: number): number {
-  const ceilingMs = Math.min(
-    RETRY_DELAY_MAX_MS,
-    RETRY_DELAY_MIN_MS * 2 ** Math.min(failureCount, 10),
-  );
-  return ceilingMs / 2 + (Math.random() * ceilingMs) / 2;
-}
-
-function delay(delayMs: number, interrupted: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      interrupted.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, delayMs);
-    interrupted.addEventListener("abort", end);
-  });
 }
