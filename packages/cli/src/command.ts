@@ -24,6 +24,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/server.js"),
   },
   {
+    name: "proxy",
+    summary: "run a reverse proxy that finds services by name",
+    load: () => import("./commands/proxy.js"),
+  },
+  {
     name: "services",
     summary: "list the services of a namespace",
     load: () => import("./commands/services.js"),

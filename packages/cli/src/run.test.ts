@@ -92,7 +92,14 @@ test("a command for people loads neither the server nor the schemas of settings"
     loaded.some((url) => url.endsWith("/commands/services.js")),
     stderr,
   );
-  for (const part of ["/server/", "/client/", "/zod/", "/yaml/", "/pino/", "/commands/server.js"]) {
+  for (const part of [
+    "/packages/server/",
+    "/packages/client/",
+    "/zod/",
+    "/yaml/",
+    "/pino/",
+    "/commands/server.js",
+  ]) {
     assert.ok(!loaded.some((url) => url.includes(part)), `services loads ${part}`);
   }
 });
@@ -123,12 +130,14 @@ test("docs/cli.md has the exit codes, and each option of each command, and no ot
   }
   const known = new Set<string>();
   for (const { name } of COMMANDS) {
-    const { stdout } = await runInMemory([name, "--help"]);
+    const { stdout } = await runInMemory(
+      name === "config" ? [name, "server", "--help"] : [name, "--help"],
+    );
     const options = [...stdout.matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm)].map(
       ([, option]) => option!,
     );
     for (const option of options) known.add(option);
-    const isOfSettings = name === "server" || name === "config";
+    const isOfSettings = name === "server" || name === "proxy" || name === "config";
     for (const option of isOfSettings ? [] : options.filter((name) => name !== "--help")) {
       assert.ok(page.includes(`\`${option}`), `${name} ${option} is not in docs/cli.md`);
     }

@@ -1,5 +1,5 @@
 /** `docs/configuration.md`, made from the schemas so that it cannot say anything else. */
-import { type Field, listFields } from "./field-list.js";
+import { type Field, listEntryFields, listFields } from "./field-list.js";
 import type { ConfigKind } from "./relation.js";
 
 /** The whole page. */
@@ -19,7 +19,7 @@ counts as unset.
 - **Lists** are YAML lists; in flags and variables they have commas between. A flag for a list may be given several times.
 - **Sections** (\`cluster.sessionTtl\`) are YAML sections; in flags and variables their name is a prefix.
 - **Nothing is guessed.** An unknown setting, a wrong value and settings that do not fit together are refused with exit code 2, all of them at once, each with its place, its value and what is allowed.
-- \`fpzk config -c FILE\` checks a file and shows what would be in force, and where from.
+- \`fpzk config -c FILE\` (\`fpzk config proxy -c FILE\`) checks a file and shows what would be in force, and where from.
 - Flags can be read by others on the machine (\`ps\`). Give secrets by variable or file.
 - Variables that Kubernetes writes for a service named \`fpzk\` (\`FPZK_PORT=tcp://…\`, \`FPZK_SERVICE_HOST\`) are ignored.
 `;
@@ -32,7 +32,7 @@ function section(kind: ConfigKind): string {
     "",
     "| setting | flag | variable | default | what it does; what is allowed |",
     "|---|---|---|---|---|",
-    ...fields.map(tableLine),
+    ...fields.flatMap((field) => [field, ...listEntryFields(field)]).map(tableLine),
     "",
     ...(relations.length === 0 ? [] : ["These settings must fit together:", "", ...relations, ""]),
   ].join("\n");
@@ -43,7 +43,7 @@ function tableLine(field: Field): string {
     `\`${field.path}\``,
     code(field.flagName),
     code(field.environmentName),
-    field.defaultText,
+    field.defaultText || "required",
     `${field.about} ${capitalized(field.allowed)}.`,
   ];
   return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;

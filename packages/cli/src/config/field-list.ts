@@ -28,6 +28,19 @@ export function listFields(
   });
 }
 
+/** What one entry of a list of structures holds: `tokens[].name`; empty for any other field. */
+export function listEntryFields(field: Field): readonly Field[] {
+  if (field.kind !== "structure" || !(field.schema instanceof z.ZodDefault)) return [];
+  const list: unknown = field.schema.unwrap();
+  const entry = list instanceof z.ZodArray ? sectionOf(list.element as z.ZodType) : undefined;
+  if (entry === undefined) return [];
+  return listFields(entry, "", `${field.path}[].`).map((one) => ({
+    ...one,
+    environmentName: undefined,
+    flagName: undefined,
+  }));
+}
+
 /** The object schema of a section, inside its `prefault`; undefined for anything else. */
 export function sectionOf(schema: z.ZodType | undefined): z.ZodObject | undefined {
   const inner = schema instanceof z.ZodPrefault ? schema.unwrap() : schema;

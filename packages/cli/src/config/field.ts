@@ -7,7 +7,15 @@ import { isHost, parseHostPort } from "./address.js";
 import { formatDurationMs, parseDurationMs } from "./duration.js";
 
 /** How a text from a flag or the environment becomes a value. */
-export type FieldKind = "text" | "integer" | "boolean" | "duration" | "list" | "map" | "structure";
+export type FieldKind =
+  | "text"
+  | "integer"
+  | "number"
+  | "boolean"
+  | "duration"
+  | "list"
+  | "map"
+  | "structure";
 
 /** What people need to know of a field. */
 export interface FieldMeta {
@@ -34,6 +42,12 @@ export function integer(o: Words & { min: number; max: number; default: number }
   return described(schema, o, "integer", integerWords(o), String(o.default));
 }
 
+/** A number with a fraction within bounds. */
+export function ratio(o: Words & { min: number; max: number; default: number }) {
+  const schema = z.number().min(o.min).max(o.max).default(o.default);
+  return described(schema, o, "number", `a number from ${o.min} to ${o.max}`, String(o.default));
+}
+
 /** A whole number that may be left out. */
 export function optionalInteger(o: Words & { min: number; max: number; defaultText: string }) {
   const schema = z.int().min(o.min).max(o.max).optional();
@@ -51,20 +65,38 @@ export function boolean(o: Words & { default: boolean }) {
 
 /** A span of time; milliseconds once parsed. */
 export function duration(o: Words & { minMs: number; maxMs: number; defaultMs: number }) {
-  const schema = z
-    .unknown()
-    .transform((value, context): number => {
-      const durationMs = parseDurationMs(value);
-      if (durationMs !== undefined && durationMs >= o.minMs && durationMs <= o.maxMs) {
-        return durationMs;
-      }
-      context.addIssue({ code: "custom", message: "", input: value });
-      return z.NEVER;
-    })
-    .default(o.defaultMs);
+  const schema = durationSchema(o).default(o.defaultMs);
+  return described(schema, o, "duration", durationWords(o), formatDurationMs(o.defaultMs));
+}
+
+/** A span of time that may be left out. */
+export function optionalDuration(o: Words & { minMs: number; maxMs: number; defaultText: string }) {
+  const schema = durationSchema(o).optional();
+  return described(schema, o, "duration", durationWords(o), o.defaultText);
+}
+
+function durationSchema(o: { minMs: number; maxMs: number }) {
+  return z.unknown().transform((value, context): number => {
+    const durationMs = parseDurationMs(value);
+    if (durationMs !== undefined && durationMs >= o.minMs && durationMs <= o.maxMs) {
+      return durationMs;
+    }
+    context.addIssue({ code: "custom", message: "", input: value });
+    return z.NEVER;
+  });
+}
+
+function durationWords(o: { minMs: number; maxMs: number }): string {
   const bounds = `${formatDurationMs(o.minMs)} to ${formatDurationMs(o.maxMs)}`;
-  const allowed = `a duration such as "3s" or "500ms", or milliseconds, from ${bounds}`;
-  return described(schema, o, "duration", allowed, formatDurationMs(o.defaultMs));
+  return `a duration such as "3s" or "500ms", or milliseconds, from ${bounds}`;
+}
+
+/** One of some words, or none. */
+export function optionalChoice<const T extends readonly [string, ...string[]]>(
+  o: Words & { values: T; defaultText: string },
+) {
+  const schema = z.enum(o.values).optional();
+  return described(schema, o, "text", `one of ${o.values.join(", ")}`, o.defaultText);
 }
 
 export function choice<const T extends readonly [string, ...string[]]>(

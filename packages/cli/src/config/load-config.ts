@@ -66,6 +66,7 @@ function placeholder(field: Field): string {
     case "boolean":
       return "";
     case "integer":
+    case "number":
       return " <n>";
     case "list":
       return " <a,b>";

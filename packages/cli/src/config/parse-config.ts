@@ -145,6 +145,7 @@ function valueOfTexts(kind: FieldKind, given: string | readonly string[] | boole
   }
   const text = (texts.at(-1) ?? "").trim();
   if (kind === "integer") return /^-?\d{1,15}$/.test(text) ? Number(text) : text;
+  if (kind === "number") return /^-?\d{1,15}(\.\d{1,15})?$/.test(text) ? Number(text) : text;
   if (kind === "boolean") return text === "true" ? true : text === "false" ? false : text;
   return text;
 }
