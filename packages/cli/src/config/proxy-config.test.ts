@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { formatMistake } from "./mistake.js";
+import { parseConfig } from "./parse-config.js";
+import { proxyConfigKind, toProxyOptions } from "./proxy-config.js";
+
+function parse(text: string, environment: Record<string, string> = {}) {
+  const file = { name: "p.yaml", text };
+  return parseConfig(proxyConfigKind, { file, environment, flags: new Map() });
+}
+
+const MISFITS: readonly (readonly [string, string])[] = [
+  ["port: 1", "routes"],
+  ["dynamic: true\nadmin: {port: 7180}", "admin.port"],
+  ["dynamic: true\ntls: {certFile: a}", "tls.keyFile"],
+  ["dynamic: true\nregistry: {caFile: a}", "registry.caFile"],
+  ["dynamic: true\noutlier: {ejectionMax: 1s}", "outlier.ejectionMax"],
+];
+
+test("settings of a proxy that do not fit together are refused", () => {
+  for (const [text, path] of MISFITS) {
+    const parsed = parse(text);
+    assert.ok(!parsed.isGood, text);
+    assert.deepEqual(
+      parsed.mistakes.map((mistake) => mistake.path),
+      [path],
+      text,
+    );
+  }
+  const broken = new Set(MISFITS.map(([, path]) => path));
+  for (const { paths } of proxyConfigKind.relations) assert.ok(broken.has(paths[0]), paths[0]);
+});
+
+test("routes become the proxy's routes, without what was not said", () => {
+  const parsed = parse(
+    [
+      "routes:",
+      "  - {service: shop, host: shop.example.net, pathPrefix: /v1, timeout: 2s, policy: oldest}",
+      "  - {service: cart, namespace: other, filter: {version: '2', metadata: {lane: blue}}}",
+    ].join("\n"),
+    { FPZK_PROXY_RETRY_BUDGET_RETRY_RATIO: "0.5", FPZK_PROXY_LIMITS_REQUEST_TIMEOUT: "0" },
+  );
+  assert.ok(parsed.isGood, parsed.isGood ? "" : parsed.mistakes.map(formatMistake).join("\n"));
+  const options = toProxyOptions(parsed.config);
+  const common = { stripPrefix: false, retryCount: 1, retriesStatus: false };
+  assert.deepEqual(options.routes, [
+    {
+      ...common,
+      service: "shop",
+      pathPrefix: "/v1",
+      host: "shop.example.net",
+      policy: "oldest",
+      timeoutMs: 2_000,
+    },
+    {
+      ...common,
+      service: "cart",
+      pathPrefix: "/",
+      namespace: "other",
+      filter: { version: "2", metadata: { lane: "blue" } },
+    },
+  ]);
+  assert.equal(options.retryBudget.retryRatio, 0.5);
+  assert.equal(options.limits.requestTimeoutMs, 0);
+  assert.equal("admin" in options, false);
+});
+
+test("mistakes in routes name their place", () => {
+  const parsed = parse("routes: [{service: a, retryCount: 9}, {pathPrefix: x, filter: {lane: b}}]");
+  assert.ok(!parsed.isGood);
+  assert.deepEqual(
+    parsed.mistakes.map((mistake) => mistake.path),
+    ["routes[0].retryCount", "routes[1].service", "routes[1].pathPrefix", "routes[1].filter.lane"],
+  );
+});

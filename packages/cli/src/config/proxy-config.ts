@@ -1,0 +1,358 @@
+/** The settings of `fpzk proxy`: schemas, relations, and the way to what `startProxy` takes. */
+import { PolicyName } from "@fpzk/core";
+import { z } from "zod";
+import {
+  boolean,
+  choice,
+  duration,
+  HOST_RULE,
+  integer,
+  list,
+  map,
+  NAME_OR_EMPTY_RULE,
+  NAME_RULE,
+  optionalChoice,
+  optionalDuration,
+  optionalInteger,
+  optionalText,
+  PATH_RULE,
+  ratio,
+  requiredText,
+  SEED_RULE,
+  structures,
+  text,
+} from "./field.js";
+import type { ConfigKind, Relation } from "./relation.js";
+
+const DAY_MS = 86_400_000;
+const COUNT_MAX = 1_000_000;
+const POLICIES = Object.values(PolicyName) as [PolicyName, ...PolicyName[]];
+const TEXT_RULE = {
+  isAllowed: (value: string) => Buffer.byteLength(value) <= 4_096,
+  allowed: "a text of up to 4096 bytes",
+};
+const PREFIX_RULE = {
+  isAllowed: (value: string) => /^\/[^?#\s]*$/.test(value) && !/\/\.{1,2}(\/|$)/.test(value),
+  allowed: 'a path that begins with "/", without "?", "#" and dot segments',
+};
+
+function name(about: string, defaultText: string) {
+  return optionalText({ about, rule: NAME_RULE, defaultText });
+}
+
+const routeShape = {
+  service: requiredText({ about: "Where matching requests go.", rule: NAME_RULE }),
+  host: optionalText({
+    about: "Host that callers ask for, without a port.",
+    rule: HOST_RULE,
+    defaultText: "every host",
+  }),
+  pathPrefix: text({
+    about: "Start of the path; whole segments match, the longest prefix wins.",
+    rule: PREFIX_RULE,
+    default: "/",
+  }),
+  stripPrefix: boolean({ about: "Takes the prefix off before the call.", default: false }),
+  namespace: name("Namespace of the service.", "`registry.namespace`"),
+  policy: optionalChoice({
+    about: "How an instance is chosen.",
+    values: POLICIES,
+    defaultText: "round-robin",
+  }),
+  filter: z
+    .strictObject({
+      group: name("Only instances of this group.", "all"),
+      version: name("Only instances of this version.", "all"),
+      region: name("Only instances of this region.", "all"),
+      zone: name("Only instances of this zone.", "all"),
+      metadata: map({ about: "Only instances with these entries.", rule: TEXT_RULE, max: 64 }),
+    })
+    .prefault({}),
+  retryCount: integer({ about: "Further instances to try.", min: 0, max: 5, default: 1 }),
+  retriesStatus: boolean({ about: "Also tries on when one answers 502–504.", default: false }),
+  timeout: optionalDuration({
+    about: "Until the answer begins, over all attempts.",
+    minMs: 1,
+    maxMs: DAY_MS,
+    defaultText: "`limits.answerTimeout`",
+  }),
+};
+
+function time(about: string, defaultMs: number, minMs = 1) {
+  return duration({ about, minMs, maxMs: DAY_MS, defaultMs });
+}
+
+function count(about: string, value: number) {
+  return integer({ about, min: 1, max: COUNT_MAX, default: value });
+}
+
+/** Defaults as of `PROXY_LIMIT_DEFAULTS`; a test compares. */
+const limitsShape = {
+  headerMaxBytes: integer({
+    about: "Bytes of one header section; more is refused.",
+    min: 1_024,
+    max: 1_048_576,
+    default: 16_384,
+  }),
+  headerCountMax: count("Fields of one header section; more is refused.", 128),
+  headerTimeout: time("Until a caller has sent its header.", 10_000),
+  requestTimeout: time("Until a caller has sent its request; 0 for no end.", 300_000, 0),
+  idleTimeout: time("Without a byte from or to a caller.", 75_000),
+  answerTimeout: time("From a request's end to the answer's header.", 60_000),
+  answerIdleTimeout: time("Between two pieces of an answer.", 300_000),
+  connectTimeout: time("Until an instance accepted a connection.", 3_000),
+  upgradeIdleTimeout: time("Without a byte on an upgraded connection.", 3_600_000),
+  connectionCountMax: count("Callers' connections; more are closed.", 20_000),
+  requestCountMax: count("Requests in work; more are 503.", 10_000),
+  upgradeCountMax: count("Upgraded connections; more are 503.", 10_000),
+  instanceConnectionCountMax: count("Connections to one instance; further requests wait.", 512),
+  dynamicServiceCountMax: count("Services that dynamic mode watches at once.", 1_024),
+  dynamicServiceIdle: time("Until dynamic mode forgets an unused service.", 600_000),
+};
+
+const registryShape = {
+  servers: list({
+    about: "Registry servers; one is enough, more are learned. Default 127.0.0.1:7100.",
+    rule: SEED_RULE,
+    max: 64,
+  }),
+  namespace: text({
+    about: "Namespace of routes that name none.",
+    rule: NAME_RULE,
+    default: "default",
+  }),
+  token: optionalText({
+    about: "Token with the role read.",
+    rule: TEXT_RULE,
+    defaultText: "none",
+    isSecret: true,
+  }),
+  tls: boolean({ about: "Speaks TLS to the registry servers.", default: false }),
+  caFile: optionalText({
+    about: "PEM file of the CA of the registry servers; with `registry.tls`.",
+    rule: PATH_RULE,
+    defaultText: "the system's",
+  }),
+  snapshotDirectory: optionalText({
+    about: "Folder for the last views, so that a restart while the registry is away serves.",
+    rule: PATH_RULE,
+    defaultText: "none",
+  }),
+};
+
+const proxyShape = {
+  host: text({ about: "Address to listen on.", rule: HOST_RULE, default: "127.0.0.1" }),
+  port: integer({
+    about: "Port for callers; 0 takes a free one.",
+    min: 0,
+    max: 65_535,
+    default: 7_180,
+  }),
+  region: text({ about: "Where the proxy runs.", rule: NAME_OR_EMPTY_RULE, default: "" }),
+  zone: text({ about: "Where in the region.", rule: NAME_OR_EMPTY_RULE, default: "" }),
+  routes: structures({
+    about: "Which requests go to which service.",
+    allowed: `service and optionally ${Object.keys(routeShape).slice(1).join(", ")}`,
+    shape: routeShape,
+    max: 1_000,
+  }),
+  dynamic: boolean({ about: "Lets `/SERVICE/…` reach every service.", default: false }),
+  registry: z.strictObject(registryShape).prefault({}),
+  admin: z
+    .strictObject({
+      host: text({ about: "Address for the admin port.", rule: HOST_RULE, default: "127.0.0.1" }),
+      port: optionalInteger({
+        about: "Port for /metrics, /healthz and /readyz; 0 takes a free one.",
+        min: 0,
+        max: 65_535,
+        defaultText: "none",
+      }),
+    })
+    .prefault({}),
+  tls: z
+    .strictObject({
+      certFile: optionalText({
+        about: "PEM file of the certificate chain for callers.",
+        rule: PATH_RULE,
+        defaultText: "no TLS",
+      }),
+      keyFile: optionalText({
+        about: "PEM file of the certificate's key.",
+        rule: PATH_RULE,
+        defaultText: "no TLS",
+      }),
+    })
+    .prefault({}),
+  instanceCaFile: optionalText({
+    about: "PEM file of the CA of instances that speak TLS.",
+    rule: PATH_RULE,
+    defaultText: "the system's",
+  }),
+  trustForwarded: boolean({
+    about: "Keeps callers' x-forwarded-* and forwarded headers and adds to them.",
+    default: false,
+  }),
+  drainTimeout: time("At the end, for requests in work.", 10_000),
+  log: choice({
+    about: "Form of the log on standard error; `auto` is pretty on a terminal, else json.",
+    values: ["auto", "pretty", "json", "off"],
+    default: "auto",
+  }),
+  logLevel: choice({
+    about: "Least level that is logged.",
+    values: ["debug", "info", "warn", "error"],
+    default: "info",
+  }),
+  accessLog: choice({
+    about: "One JSON line a request on standard output.",
+    values: ["off", "json"],
+    default: "off",
+  }),
+  limits: z.strictObject(limitsShape).prefault({}),
+  outlier: z
+    .strictObject({
+      connectFailureCountMax: count("Failed connections in a row that eject an instance.", 2),
+      errorCountMax: count("5xx or broken answers in a row that eject an instance.", 5),
+      ejectionBase: time("First ejection; the n-th lasts n times as long.", 5_000),
+      ejectionMax: time("Longest ejection.", 300_000),
+      maxEjectionPercent: integer({
+        about: "Share of a service's instances that may be out at once.",
+        min: 0,
+        max: 100,
+        default: 50,
+      }),
+    })
+    .prefault({}),
+  retryBudget: z
+    .strictObject({
+      retryRatio: ratio({ about: "Retries per request.", min: 0, max: 1, default: 0.2 }),
+      retryPerSecondMin: integer({
+        about: "Retries a second that are always allowed.",
+        min: 0,
+        max: 100_000,
+        default: 10,
+      }),
+    })
+    .prefault({}),
+};
+
+export const proxySchema = z.strictObject(proxyShape);
+export type ProxyConfig = z.output<typeof proxySchema>;
+
+const proxyRelations: readonly Relation[] = [
+  {
+    paths: ["routes", "dynamic"],
+    rule: "at least one route, or `dynamic: true`: else nothing could be reached",
+    check: ({ value }) =>
+      (value("routes") as readonly unknown[]).length === 0 && value("dynamic") === false
+        ? "there are none and `dynamic` is false"
+        : undefined,
+  },
+  {
+    paths: ["admin.port", "port"],
+    rule: "unlike `port`",
+    check: ({ value, number }) =>
+      number("port") !== 0 && value("admin.port") === number("port")
+        ? `\`port\` is ${number("port")}`
+        : undefined,
+  },
+  {
+    paths: ["tls.keyFile", "tls.certFile"],
+    rule: "given together with `tls.certFile`",
+    check: ({ value }) =>
+      Boolean(value("tls.certFile")) === Boolean(value("tls.keyFile"))
+        ? undefined
+        : `only \`tls.${value("tls.certFile") ? "certFile" : "keyFile"}\` is given`,
+  },
+  {
+    paths: ["registry.caFile", "registry.tls"],
+    rule: "given only with `registry.tls: true`",
+    check: ({ value }) =>
+      value("registry.caFile") && value("registry.tls") === false
+        ? "`registry.tls` is false"
+        : undefined,
+  },
+  {
+    paths: ["outlier.ejectionMax", "outlier.ejectionBase"],
+    rule: "at least `outlier.ejectionBase`",
+    check: ({ number }) =>
+      number("outlier.ejectionMax") < number("outlier.ejectionBase")
+        ? "it is shorter than the first ejection"
+        : undefined,
+  },
+];
+
+export const proxyConfigKind: ConfigKind<typeof proxySchema> = {
+  name: "proxy",
+  environmentPrefix: "FPZK_PROXY_",
+  schema: proxySchema,
+  relations: proxyRelations,
+};
+
+/** What `startProxy` takes beside the directory, the logs and the texts of PEM files. */
+export function toProxyOptions(config: ProxyConfig) {
+  const { limits, outlier, admin } = config;
+  return {
+    host: config.host,
+    port: config.port,
+    routes: config.routes.map(toRoute),
+    isDynamic: config.dynamic,
+    trustsForwarded: config.trustForwarded,
+    ...(admin.port === undefined ? {} : { admin: { host: admin.host, port: admin.port } }),
+    limits: {
+      headerMaxBytes: limits.headerMaxBytes,
+      headerCountMax: limits.headerCountMax,
+      headerTimeoutMs: limits.headerTimeout,
+      requestTimeoutMs: limits.requestTimeout,
+      idleTimeoutMs: limits.idleTimeout,
+      answerTimeoutMs: limits.answerTimeout,
+      answerIdleTimeoutMs: limits.answerIdleTimeout,
+      connectTimeoutMs: limits.connectTimeout,
+      upgradeIdleTimeoutMs: limits.upgradeIdleTimeout,
+      connectionCountMax: limits.connectionCountMax,
+      requestCountMax: limits.requestCountMax,
+      upgradeCountMax: limits.upgradeCountMax,
+      instanceConnectionCountMax: limits.instanceConnectionCountMax,
+      dynamicServiceCountMax: limits.dynamicServiceCountMax,
+      dynamicServiceIdleMs: limits.dynamicServiceIdle,
+    },
+    outlier: {
+      connectFailureCountMax: outlier.connectFailureCountMax,
+      errorCountMax: outlier.errorCountMax,
+      ejectionBaseMs: outlier.ejectionBase,
+      ejectionMaxMs: outlier.ejectionMax,
+      maxEjectionPercent: outlier.maxEjectionPercent,
+    },
+    retryBudget: config.retryBudget,
+  };
+}
+
+function toRoute(route: ProxyConfig["routes"][number]) {
+  const { metadata, ...rest } = route.filter;
+  const filter = withoutUndefined({
+    ...rest,
+    metadata: Object.keys(metadata).length === 0 ? undefined : metadata,
+  });
+  return {
+    service: route.service,
+    pathPrefix: route.pathPrefix,
+    stripPrefix: route.stripPrefix,
+    retryCount: route.retryCount,
+    retriesStatus: route.retriesStatus,
+    ...(Object.keys(filter).length === 0 ? {} : { filter }),
+    ...withoutUndefined({
+      host: route.host,
+      namespace: route.namespace,
+      policy: route.policy,
+      timeoutMs: route.timeout,
+    }),
+  };
+}
+
+/** The same without members that are undefined. */
+function withoutUndefined<T extends object>(
+  value: T,
+): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  const entries = Object.entries(value).filter(([, member]) => member !== undefined);
+  return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], undefined> };
+}

@@ -1,0 +1,82 @@
+/** What a proxy is made of beside its settings: PEM texts, and clients of the registry. */
+import type { ClientNote, ConnectOptions, FpzkClient } from "@fpzk/client";
+import type { Logger } from "@fpzk/server";
+import { CliError } from "../cli-error.js";
+import type { ProxyConfig } from "../config/proxy-config.js";
+import { ExitCode } from "../exit-code.js";
+import type { Io } from "../io.js";
+
+const PEM_FILE_MAX_BYTES = 1024 * 1024;
+
+/** Reads the files that `tls` and `instanceCaFile` name; all faults at once. */
+export function readPemFiles(config: ProxyConfig, io: Io) {
+  const faults: string[] = [];
+  const read = (name: string, path: string | undefined): string | undefined => {
+    if (path === undefined) return undefined;
+    try {
+      return io.readFile(path, PEM_FILE_MAX_BYTES);
+    } catch (error) {
+      faults.push(`${name}: ${(error as Error).message}`);
+      return undefined;
+    }
+  };
+  const cert = read("tls.certFile", config.tls.certFile);
+  const key = read("tls.keyFile", config.tls.keyFile);
+  const instanceCa = read("instanceCaFile", config.instanceCaFile);
+  if (faults.length > 0) throw new CliError(ExitCode.usage, faults.join("\nfpzk: "));
+  return {
+    ...(cert === undefined || key === undefined ? {} : { tls: { cert, key } }),
+    ...(instanceCa === undefined ? {} : { instanceCa }),
+  };
+}
+
+export interface ProxyClients {
+  readonly main: FpzkClient;
+  /** For each other namespace that a route names. */
+  readonly byNamespace: ReadonlyMap<string, FpzkClient>;
+  readonly all: readonly FpzkClient[];
+}
+
+/** One client for the registry's namespace, one for each other that a route names. */
+export async function connectClients(config: ProxyConfig, logger: Logger): Promise<ProxyClients> {
+  const { namespace } = config.registry;
+  const named = config.routes.flatMap((route) => route.namespace ?? []);
+  const names = [namespace, ...new Set(named.filter((name) => name !== namespace))];
+  const connect = await loadConnect();
+  const results = await Promise.allSettled(
+    names.map((name) => connect(connectOptions(config, name, logger))),
+  );
+  const clients = results.flatMap((result) =>
+    result.status === "fulfilled" ? [result.value] : [],
+  );
+  const failed = results.find((result) => result.status === "rejected");
+  const [main] = clients;
+  if (failed !== undefined || main === undefined) {
+    await Promise.allSettled(clients.map((client) => client.close()));
+    throw failed?.reason;
+  }
+  const byNamespace = new Map(names.map((name, index) => [name, clients[index] ?? main]));
+  return { main, byNamespace, all: clients };
+}
+
+type Connect = (options: ConnectOptions) => Promise<FpzkClient>;
+
+async function loadConnect(): Promise<Connect> {
+  const { connect } = (await import("@fpzk/client")) as unknown as { connect?: Connect };
+  if (connect === undefined) throw new CliError(ExitCode.failed, "this build has no client");
+  return connect;
+}
+
+function connectOptions(config: ProxyConfig, namespace: string, logger: Logger): ConnectOptions {
+  const { servers, token, tls, caFile, snapshotDirectory } = config.registry;
+  return {
+    namespace,
+    region: config.region,
+    zone: config.zone,
+    onNote: (note: ClientNote) => logger[note.level](note.event, note.fields),
+    ...(servers.length === 0 ? {} : { servers }),
+    ...(token === undefined ? {} : { token }),
+    ...(tls ? { tls: caFile === undefined ? {} : { caFile } } : {}),
+    ...(snapshotDirectory === undefined ? {} : { snapshotDirectory }),
+  };
+}
