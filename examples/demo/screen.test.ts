@@ -1,0 +1,26 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { Screen } from "./screen.js";
+
+describe("Screen", () => {
+  it("redraws its block on a terminal, cut to the width", () => {
+    const written: string[] = [];
+    const screen = new Screen({ isTTY: true, columns: 5, write: (text) => written.push(text) });
+    screen.show(["abcdefgh", "b"]);
+    screen.show(["c"]);
+    screen.say("stays");
+    assert.deepEqual(written, ["abcd\nb\n", "\u001b[2F\u001b[0Jc\n", "\u001b[1F\u001b[0Jstays\n"]);
+  });
+
+  it("writes plain lines, and not too often, elsewhere", () => {
+    const written: string[] = [];
+    let nowMs = 0;
+    const screen = new Screen({ write: (text) => written.push(text) }, () => nowMs);
+    screen.show(["a"]);
+    nowMs = 4_999;
+    screen.show(["b"]);
+    nowMs = 5_000;
+    screen.show(["c"]);
+    assert.deepEqual(written, ["a\n", "c\n"]);
+  });
+});

@@ -1,0 +1,28 @@
+/** One line per request that the proxy answered, relayed or refused. */
+export interface AccessEntry {
+  readonly method: string;
+  readonly host: string;
+  /** Without the query, which may hold secrets. */
+  readonly path: string;
+  /** 0 when the caller went away before an answer began. */
+  readonly statusCode: number;
+  /** Empty when no route matched. */
+  readonly service: string;
+  /** The instance that answered; empty when none did. */
+  readonly instanceId: string;
+  /** Instances tried, the answering one included. */
+  readonly attemptCount: number;
+  readonly requestBodyBytes: number;
+  readonly responseBodyBytes: number;
+  readonly durationMs: number;
+  /** How it ended. `aborted`: by the caller; `failed`: the instance broke off its answer. */
+  readonly outcome: "completed" | "refused" | "aborted" | "failed" | "upgraded";
+}
+
+/** Where access lines go. Called once per request, when it has ended; must not throw. */
+export interface AccessLog {
+  write(entry: AccessEntry): void;
+}
+
+/** Drops every line. */
+export const silentAccessLog: AccessLog = { write() {} };

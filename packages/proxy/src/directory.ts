@@ -1,0 +1,70 @@
+/**
+ * The proxy's view of discovery: a tiny port, so that the request path can be tested without a
+ * registry and never learns of sessions, nodes or records.
+ */
+import type { Filter, FpzkClient, Picked, ViewStatus } from "@fpzk/client";
+import { ErrorCode, type PickContext, type PolicyName, RegistryError } from "@fpzk/core";
+
+/** A live local view of one service. Reading it never waits. */
+export interface DirectorySubscription {
+  pick(context?: PickContext): Picked | undefined;
+  /** Instances in the view, whatever their state. */
+  readonly instanceCount: number;
+  readonly status: ViewStatus;
+  /** Resolves when the view is complete; rejects on the timeout or the signal. */
+  ready(options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<void>;
+  close(): void;
+}
+
+export interface DirectoryRequest {
+  readonly service: string;
+  /** Empty for the directory's own. */
+  readonly namespace: string;
+  readonly policy?: PolicyName;
+  readonly filter?: Filter;
+}
+
+/** Where the proxy learns of instances. */
+export interface Directory {
+  /** @throws RegistryError `not_found` when the namespace is not served by this directory. */
+  subscribe(request: DirectoryRequest): DirectorySubscription;
+}
+
+/**
+ * A directory over FPZKClients.
+ *
+ * @param client - Serves routes without a namespace.
+ * @param byNamespace - One client for each other namespace that routes name.
+ */
+export function directoryFromClient(
+  client: FpzkClient,
+  byNamespace: ReadonlyMap<string, FpzkClient> = new Map(),
+): Directory {
+  return {
+    subscribe(request) {
+      const chosen = request.namespace === "" ? client : byNamespace.get(request.namespace);
+      if (chosen === undefined) {
+        throw new RegistryError(
+          ErrorCode.notFound,
+          `subscribe to ${request.service}: no client for namespace "${request.namespace}"; ` +
+            `known: ${[...byNamespace.keys()].join(", ") || "none but the default"}`,
+        );
+      }
+      const subscription = chosen.subscribe(request.service, {
+        ...(request.policy === undefined ? {} : { policy: request.policy }),
+        ...(request.filter === undefined ? {} : { filter: request.filter }),
+      });
+      return {
+        pick: (context) => subscription.pick(context),
+        get instanceCount() {
+          return subscription.instances.length;
+        },
+        get status() {
+          return subscription.status;
+        },
+        ready: (options) => subscription.ready(options),
+        close: () => subscription.close(),
+      };
+    },
+  };
+}

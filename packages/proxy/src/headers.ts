@@ -1,0 +1,152 @@
+/**
+ * Which header fields pass the proxy, in both directions. Pure.
+ *
+ * @see RFC 9110 §7.6.1 (Connection), §7.6.3 (Via), §6.5.1 (trailers); RFC 9112 §3.2 (Host).
+ */
+
+/** A flat list of names and values, as `node:http` gives and takes it. */
+export type RawHeaders = readonly string[];
+
+const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "transfer-encoding",
+  "upgrade",
+  "proxy-authenticate",
+  "proxy-authorization",
+]);
+/** Never removed because `Connection` names them: they frame or address the message. */
+const PROTECTED: ReadonlySet<string> = new Set(["content-length", "host"]);
+/** Trailers may not change framing, routing or authentication (RFC 9110 §6.5.1). */
+const NOT_IN_TRAILERS: ReadonlySet<string> = new Set([
+  ...HOP_BY_HOP,
+  "authorization",
+  "content-encoding",
+  "content-length",
+  "content-range",
+  "content-type",
+  "host",
+  "set-cookie",
+  "trailer",
+]);
+const FORWARDED: ReadonlySet<string> = new Set([
+  "forwarded",
+  "x-forwarded-for",
+  "x-forwarded-host",
+  "x-forwarded-proto",
+]);
+
+export const VIA_NAME = "fpzk";
+
+export interface RequestOrigin {
+  /** Address of the caller's socket. */
+  readonly remoteAddress: string;
+  readonly isTls: boolean;
+  /** The host that the caller asked for. */
+  readonly host: string;
+  readonly httpVersion: string;
+  /** Keep and extend what the caller says of callers before it; else it is replaced. */
+  readonly trustsForwarded: boolean;
+}
+
+/** The fields of a caller's request that the instance sees. */
+export function requestHeaders(raw: RawHeaders, origin: RequestOrigin): string[] {
+  const named = connectionNames(raw);
+  const headers: string[] = [];
+  const via: string[] = [];
+  const forwardedFor: string[] = [];
+  let forwardedHost: string | undefined;
+  let forwardedProto: string | undefined;
+  let acceptsTrailers = false;
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    const name = raw[index] ?? "";
+    const value = raw[index + 1] ?? "";
+    const lower = name.toLowerCase();
+    if (lower === "te") acceptsTrailers ||= hasToken(value, "trailers");
+    if (lower === "expect" || lower === "host" || isHop(lower, named)) continue;
+    if (lower === "via") via.push(value);
+    else if (!FORWARDED.has(lower)) headers.push(name, value);
+    else if (origin.trustsForwarded) {
+      if (lower === "x-forwarded-for") forwardedFor.push(value);
+      else if (lower === "x-forwarded-host") forwardedHost = value;
+      else if (lower === "x-forwarded-proto") forwardedProto = value;
+      else headers.push(name, value);
+    }
+  }
+  if (origin.host !== "") headers.push("host", origin.host);
+  if (acceptsTrailers) headers.push("te", "trailers");
+  headers.push("x-forwarded-for", [...forwardedFor, origin.remoteAddress].join(", "));
+  headers.push("x-forwarded-proto", forwardedProto ?? (origin.isTls ? "https" : "http"));
+  if (origin.host !== "") headers.push("x-forwarded-host", forwardedHost ?? origin.host);
+  headers.push("via", [...via, `${origin.httpVersion} ${VIA_NAME}`].join(", "));
+  return headers;
+}
+
+/** The fields of an instance's answer that the caller sees. */
+export function responseHeaders(raw: RawHeaders): string[] {
+  const named = connectionNames(raw);
+  const headers: string[] = [];
+  const isSized = hasName(raw, "content-length");
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    const name = raw[index] ?? "";
+    const lower = name.toLowerCase();
+    if (isHop(lower, named)) continue;
+    // Only a chunked answer can carry trailers.
+    if (lower === "trailer" && isSized) continue;
+    headers.push(name, raw[index + 1] ?? "");
+  }
+  headers.push("via", `1.1 ${VIA_NAME}`);
+  return headers;
+}
+
+/** The fields of an instance's trailer section that may pass. */
+export function passableTrailers(
+  trailers: Readonly<Record<string, string | string[] | undefined>>,
+): [string, string][] {
+  const passable: [string, string][] = [];
+  for (const [name, value] of Object.entries(trailers)) {
+    if (value === undefined || NOT_IN_TRAILERS.has(name.toLowerCase())) continue;
+    for (const one of Array.isArray(value) ? value : [value]) passable.push([name, one]);
+  }
+  return passable;
+}
+
+/** How often a field occurs. */
+export function fieldCount(raw: RawHeaders, lowerName: string): number {
+  let count = 0;
+  for (let index = 0; index < raw.length; index += 2) {
+    if (raw[index]?.toLowerCase() === lowerName) count += 1;
+  }
+  return count;
+}
+
+/** Whether a comma-separated field value holds a token. */
+export function hasToken(value: string, token: string): boolean {
+  return value.split(",").some((part) => part.trim().toLowerCase() === token);
+}
+
+function hasName(raw: RawHeaders, lowerName: string): boolean {
+  return fieldCount(raw, lowerName) > 0;
+}
+
+function isHop(lowerName: string, named: ReadonlySet<string> | undefined): boolean {
+  return HOP_BY_HOP.has(lowerName) || (named?.has(lowerName) ?? false);
+}
+
+/** Fields that `Connection` declares to be of this hop only. */
+function connectionNames(raw: RawHeaders): ReadonlySet<string> | undefined {
+  let names: Set<string> | undefined;
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    if (raw[index]?.toLowerCase() !== "connection") continue;
+    for (const part of (raw[index + 1] ?? "").split(",")) {
+      const name = part.trim().toLowerCase();
+      if (name === "" || name === "keep-alive" || name === "close") continue;
+      if (PROTECTED.has(name)) continue;
+      names ??= new Set();
+      names.add(name);
+    }
+  }
+  return names;
+}

@@ -1,0 +1,89 @@
+/** The proxy's metrics. Label values are bounded: a service that is not known shares one value. */
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+
+/** Services with label values of their own; later ones share {@link OTHER_SERVICE}. */
+const SERVICE_LABEL_COUNT_MAX = 1_024;
+/** No route, or a name that has no instance. */
+export const UNKNOWN_SERVICE = "unknown";
+export const OTHER_SERVICE = "other";
+
+const DURATION_BUCKETS_SECONDS = [
+  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
+];
+
+export class ProxyMetrics {
+  readonly registry = new Registry();
+  readonly #labels = new Set<string>();
+  readonly #registers = [this.registry];
+  readonly requests = new Counter({
+    name: "proxy_requests_total",
+    help: "Requests by service and class of the status; 0xx: the caller went away.",
+    labelNames: ["service", "code_class"],
+    registers: this.#registers,
+  });
+  readonly duration = new Histogram({
+    name: "proxy_request_duration_seconds",
+    help: "From the request's header to the end of the answer.",
+    labelNames: ["service"],
+    buckets: DURATION_BUCKETS_SECONDS,
+    registers: this.#registers,
+  });
+  readonly active = new Gauge({
+    name: "proxy_requests_active",
+    help: "Requests in work.",
+    registers: this.#registers,
+  });
+  readonly retries = new Counter({
+    name: "proxy_retries_total",
+    help: "Further attempts, by service.",
+    labelNames: ["service"],
+    registers: this.#registers,
+  });
+  readonly retriesRefused = new Counter({
+    name: "proxy_retries_refused_total",
+    help: "Attempts that the retry budget did not allow.",
+    registers: this.#registers,
+  });
+  readonly ejections = new Counter({
+    name: "proxy_ejections_total",
+    help: "Instances ejected for failing, by service.",
+    labelNames: ["service"],
+    registers: this.#registers,
+  });
+  readonly upgrades = new Counter({
+    name: "proxy_upgrades_total",
+    help: "Connections upgraded (WebSocket and others), by service.",
+    labelNames: ["service"],
+    registers: this.#registers,
+  });
+  readonly upgradesActive = new Gauge({
+    name: "proxy_upgrades_active",
+    help: "Upgraded connections open.",
+    registers: this.#registers,
+  });
+  readonly connectionsRefused = new Counter({
+    name: "proxy_connections_refused_total",
+    help: "Connections closed at once because too many are open.",
+    registers: this.#registers,
+  });
+  readonly hostile = new Counter({
+    name: "proxy_invalid_requests_total",
+    help: "Requests that broke the protocol or a limit, by reason.",
+    labelNames: ["reason"],
+    registers: this.#registers,
+  });
+
+  /** The label value of a service. */
+  serviceLabel(service: string, isKnown: boolean): string {
+    if (!isKnown || service === "") return UNKNOWN_SERVICE;
+    if (this.#labels.has(service)) return service;
+    if (this.#labels.size >= SERVICE_LABEL_COUNT_MAX) return OTHER_SERVICE;
+    this.#labels.add(service);
+    return service;
+  }
+}
+
+/** `2xx` for 204. */
+export function codeClass(statusCode: number): string {
+  return `${Math.floor(statusCode / 100)}xx`;
+}

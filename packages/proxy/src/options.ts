@@ -1,0 +1,178 @@
+/** What a proxy is started with: options, limits, their defaults and their check. */
+import { ErrorCode, RegistryError } from "@fpzk/core";
+import { type AccessLog, silentAccessLog } from "./access-log.js";
+import type { Directory } from "./directory.js";
+import { type ProxyLogger, silentProxyLogger } from "./logger.js";
+import { OUTLIER_DEFAULTS, type OutlierOptions } from "./outlier-detector.js";
+import { RETRY_BUDGET_DEFAULTS, type RetryBudgetOptions } from "./retry-budget.js";
+import { checkRoutes, type Route } from "./route-table.js";
+
+/** Times and sizes that bound what one caller or instance can cost. */
+export interface ProxyLimits {
+  /** Bytes of one request's or answer's header section; more is 431 or 502. Default 16384. */
+  readonly headerMaxBytes: number;
+  /** Fields of one request's header section; more is 431. Default 128. */
+  readonly headerCountMax: number;
+  /** Until a caller has sent its header; then 408. Default 10000. */
+  readonly headerTimeoutMs: number;
+  /** Until a caller has sent its whole request; then 408. Default 300000; 0 for no end. */
+  readonly requestTimeoutMs: number;
+  /** Without a byte from or to a caller: its connection ends. Default 75000. */
+  readonly idleTimeoutMs: number;
+  /** From the last byte of a request to the answer's header; then 504. Default 60000. */
+  readonly answerTimeoutMs: number;
+  /** Between two pieces of an instance's answer; then it counts as broken. Default 300000. */
+  readonly answerIdleTimeoutMs: number;
+  /** Until an instance accepted a connection. Default 3000. */
+  readonly connectTimeoutMs: number;
+  /** Without a byte in either direction, an upgraded connection ends. Default 3600000. */
+  readonly upgradeIdleTimeoutMs: number;
+  /** Callers' connections; more are closed at once. Default 20000. */
+  readonly connectionCountMax: number;
+  /** Requests in work; more are 503. Default 10000. */
+  readonly requestCountMax: number;
+  /** Upgraded connections; more are 503. Default 10000. */
+  readonly upgradeCountMax: number;
+  /** Connections to one instance; further requests wait for one. Default 512. */
+  readonly instanceConnectionCountMax: number;
+  /** Services that dynamic mode watches at once. Default 1024. */
+  readonly dynamicServiceCountMax: number;
+  /** After the last request for it, dynamic mode forgets a service. Default 600000. */
+  readonly dynamicServiceIdleMs: number;
+}
+
+export const PROXY_LIMIT_DEFAULTS: ProxyLimits = {
+  headerMaxBytes: 16_384,
+  headerCountMax: 128,
+  headerTimeoutMs: 10_000,
+  requestTimeoutMs: 300_000,
+  idleTimeoutMs: 75_000,
+  answerTimeoutMs: 60_000,
+  answerIdleTimeoutMs: 300_000,
+  connectTimeoutMs: 3_000,
+  upgradeIdleTimeoutMs: 3_600_000,
+  connectionCountMax: 20_000,
+  requestCountMax: 10_000,
+  upgradeCountMax: 10_000,
+  instanceConnectionCountMax: 512,
+  dynamicServiceCountMax: 1_024,
+  dynamicServiceIdleMs: 600_000,
+};
+
+export interface ProxyOptions {
+  /** Default `127.0.0.1`. */
+  readonly host?: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** Default: none. */
+  readonly routes?: readonly Route[];
+  /** Whether `/{service}/…` reaches any service that the directory sees. Default false. */
+  readonly isDynamic?: boolean;
+  readonly directory: Directory;
+  /** Serves `/metrics`, `/healthz` and `/readyz`. Default: no admin listener. */
+  readonly admin?: { readonly host?: string; readonly port: number };
+  /** PEM files; absent speaks plain HTTP. */
+  readonly tls?: { readonly cert: string; readonly key: string };
+  /** PEM of a CA that instances' certificates chain to. Default: the system's. */
+  readonly instanceCa?: string;
+  /** Keep and extend `x-forwarded-*` and `forwarded` of callers. Default false: replace them. */
+  readonly trustsForwarded?: boolean;
+  readonly limits?: Partial<ProxyLimits>;
+  readonly outlier?: Partial<OutlierOptions>;
+  readonly retryBudget?: Partial<RetryBudgetOptions>;
+  readonly accessLog?: AccessLog;
+  readonly logger?: ProxyLogger;
+}
+
+/** {@link ProxyOptions} with every default filled in. */
+export interface ResolvedProxyOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly routes: readonly Route[];
+  readonly isDynamic: boolean;
+  readonly directory: Directory;
+  readonly admin: { readonly host: string; readonly port: number } | undefined;
+  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  readonly instanceCa: string | undefined;
+  readonly trustsForwarded: boolean;
+  readonly limits: ProxyLimits;
+  readonly outlier: OutlierOptions;
+  readonly retryBudget: RetryBudgetOptions;
+  readonly accessLog: AccessLog;
+  readonly logger: ProxyLogger;
+}
+
+const LIMIT_MAX = 2_147_483_647;
+
+/**
+ * Fills in the defaults.
+ *
+ * @throws RegistryError `invalid_argument` that names every fault at once.
+ */
+export function resolveProxyOptions(options: ProxyOptions): ResolvedProxyOptions {
+  const limits = { ...PROXY_LIMIT_DEFAULTS, ...options.limits };
+  const outlier = { ...OUTLIER_DEFAULTS, ...options.outlier };
+  const retryBudget = { ...RETRY_BUDGET_DEFAULTS, ...options.retryBudget };
+  const routes = options.routes ?? [];
+  const faults = [
+    ...checkRoutes(routes),
+    ...checkNumbers("limits", { ...limits }, 1, LIMIT_MAX, ["requestTimeoutMs"]),
+    ...checkNumbers("outlier", { ...outlier }, 1, LIMIT_MAX, ["maxEjectionPercent"]),
+    ...checkPort("port", options.port),
+    ...(options.admin === undefined ? [] : checkPort("admin.port", options.admin.port)),
+  ];
+  if (routes.length === 0 && options.isDynamic !== true) {
+    faults.push("routes: none given and isDynamic is false, so nothing could be reached");
+  }
+  if (!(outlier.maxEjectionPercent >= 0 && outlier.maxEjectionPercent <= 100)) {
+    faults.push(`outlier.maxEjectionPercent ${outlier.maxEjectionPercent} must be 0 to 100`);
+  }
+  if (!(retryBudget.retryRatio >= 0 && retryBudget.retryRatio <= 1)) {
+    faults.push(`retryBudget.retryRatio ${retryBudget.retryRatio} must be 0 to 1`);
+  }
+  if (!(retryBudget.retryPerSecondMin >= 0 && retryBudget.retryPerSecondMin <= 100_000)) {
+    const value = retryBudget.retryPerSecondMin;
+    faults.push(`retryBudget.retryPerSecondMin ${value} must be 0 to 100000`);
+  }
+  if (faults.length > 0) {
+    throw new RegistryError(ErrorCode.invalidArgument, `proxy options: ${faults.join("; ")}`);
+  }
+  return {
+    host: options.host ?? "127.0.0.1",
+    port: options.port,
+    routes,
+    isDynamic: options.isDynamic ?? false,
+    directory: options.directory,
+    admin: options.admin && { host: options.admin.host ?? "127.0.0.1", port: options.admin.port },
+    tls: options.tls,
+    instanceCa: options.instanceCa,
+    trustsForwarded: options.trustsForwarded ?? false,
+    limits,
+    outlier,
+    retryBudget,
+    accessLog: options.accessLog ?? silentAccessLog,
+    logger: options.logger ?? silentProxyLogger,
+  };
+}
+
+function checkNumbers(
+  at: string,
+  values: Readonly<Record<string, number>>,
+  min: number,
+  max: number,
+  mayBeZero: readonly string[],
+): string[] {
+  const faults: string[] = [];
+  for (const [name, value] of Object.entries(values)) {
+    const lowest = mayBeZero.includes(name) ? 0 : min;
+    if (!Number.isSafeInteger(value) || value < lowest || value > max) {
+      faults.push(`${at}.${name} ${value} must be a whole number, ${lowest} to ${max}`);
+    }
+  }
+  return faults;
+}
+
+function checkPort(name: string, port: number): string[] {
+  const isPort = Number.isSafeInteger(port) && port >= 0 && port <= 65_535;
+  return isPort ? [] : [`${name} ${port} must be 0 to 65535`];
+}

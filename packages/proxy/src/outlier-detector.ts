@@ -1,0 +1,143 @@
+/**
+ * Passive health of the instances of one service: who fails repeatedly is ejected for a time that
+ * grows with each ejection.
+ *
+ * Envoy's outlier detection, its two consecutive-failure rules only: consecutive failed
+ * connections, and consecutive 5xx answers. At most a share of the instances is out at once, so
+ * that a fault of the service as a whole ejects nobody's last half. Ejection is a preference: the
+ * picker ignores it when nothing else is left. Pure: time is passed in.
+ *
+ * @see Envoy "Outlier detection" (`consecutive_5xx`, `consecutive_local_origin_failure`,
+ * `base_ejection_time`, `max_ejection_percent`); gRFC A50.
+ */
+import type { Instant } from "@fpzk/core";
+
+export interface OutlierOptions {
+  /** Failed connections in a row that eject. Default 2. */
+  readonly connectFailureCountMax: number;
+  /** 5xx answers or broken answers in a row that eject. Default 5. */
+  readonly errorCountMax: number;
+  /** First ejection; the n-th lasts n times as long. Default 5000. */
+  readonly ejectionBaseMs: number;
+  /** Default 300000. */
+  readonly ejectionMaxMs: number;
+  /** Share of the instances that may be out at once, 0 to 100. Default 50. */
+  readonly maxEjectionPercent: number;
+}
+
+export const OUTLIER_DEFAULTS: OutlierOptions = {
+  connectFailureCountMax: 2,
+  errorCountMax: 5,
+  ejectionBaseMs: 5_000,
+  ejectionMaxMs: 300_000,
+  maxEjectionPercent: 50,
+};
+
+export type CallResult = "success" | "connect-failure" | "error";
+
+/** Instances that one detector remembers; only those with a failure are. */
+const REMEMBERED_COUNT_MAX = 10_000;
+
+interface Health {
+  connectFailureCount: number;
+  errorCount: number;
+  /** Ejections so far, less one for each base time spent in service since. */
+  ejectionCount: number;
+  /** Returns at this instant; at or before now when in service. */
+  ejectedUntil: number;
+}
+
+export class OutlierDetector {
+  readonly #options: OutlierOptions;
+  readonly #healths = new Map<string, Health>();
+  readonly #ejected = new Set<string>();
+  /** No ejected instance returns before this. */
+  #nextReturn = Number.POSITIVE_INFINITY;
+
+  constructor(options: OutlierOptions = OUTLIER_DEFAULTS) {
+    this.#options = options;
+  }
+
+  /**
+   * Learns how a call went.
+   *
+   * @param instanceCount - Instances of the service now, for the share that may be out.
+   * @returns Whether this ejected the instance.
+   */
+  onResult(id: string, result: CallResult, instanceCount: number, now: Instant): boolean {
+    const known = this.#healths.get(id);
+    if (result === "success") {
+      if (known !== undefined) this.#recover(id, known, now);
+      return false;
+    }
+    const health = known ?? this.#remember(id, now);
+    if (health.ejectedUntil > now) return false;
+    if (result === "connect-failure") health.connectFailureCount += 1;
+    else health.errorCount += 1;
+    const isOutlier =
+      health.connectFailureCount >= this.#options.connectFailureCountMax ||
+      health.errorCount >= this.#options.errorCountMax;
+    return isOutlier && this.#eject(id, health, instanceCount, now);
+  }
+
+  /** Ids that should not be picked now. The set is the detector's own: read it, do not keep it. */
+  ejected(now: Instant): ReadonlySet<string> {
+    if (now >= this.#nextReturn) this.#returnDue(now);
+    return this.#ejected;
+  }
+
+  #eject(id: string, health: Health, instanceCount: number, now: Instant): boolean {
+    const ejectedMax = Math.floor((instanceCount * this.#options.maxEjectionPercent) / 100);
+    if (this.ejected(now).size + 1 > ejectedMax) return false;
+    const idleMs = now - health.ejectedUntil;
+    const forgiven = Math.floor(idleMs / this.#options.ejectionBaseMs);
+    health.ejectionCount = Math.max(0, health.ejectionCount - forgiven) + 1;
+    const durationMs = Math.min(
+      this.#options.ejectionBaseMs * health.ejectionCount,
+      this.#options.ejectionMaxMs,
+    );
+    health.ejectedUntil = now + durationMs;
+    health.connectFailureCount = 0;
+    health.errorCount = 0;
+    this.#ejected.add(id);
+    this.#nextReturn = Math.min(this.#nextReturn, health.ejectedUntil);
+    return true;
+  }
+
+  #returnDue(now: Instant): void {
+    this.#nextReturn = Number.POSITIVE_INFINITY;
+    for (const id of this.#ejected) {
+      const until = this.#healths.get(id)?.ejectedUntil ?? 0;
+      if (until <= now) this.#ejected.delete(id);
+      else this.#nextReturn = Math.min(this.#nextReturn, until);
+    }
+  }
+
+  #recover(id: string, health: Health, now: Instant): void {
+    if (health.ejectedUntil > now) return;
+    health.connectFailureCount = 0;
+    health.errorCount = 0;
+    const forgiven = Math.floor((now - health.ejectedUntil) / this.#options.ejectionBaseMs);
+    if (forgiven >= health.ejectionCount) this.#healths.delete(id);
+  }
+
+  /** Makes room by forgetting the oldest entry that is in service. */
+  #remember(id: string, now: Instant): Health {
+    if (this.#healths.size >= REMEMBERED_COUNT_MAX) {
+      const ejected = this.ejected(now);
+      for (const oldest of this.#healths.keys()) {
+        if (ejected.has(oldest)) continue;
+        this.#healths.delete(oldest);
+        break;
+      }
+    }
+    const health: Health = {
+      connectFailureCount: 0,
+      errorCount: 0,
+      ejectionCount: 0,
+      ejectedUntil: now,
+    };
+    this.#healths.set(id, health);
+    return health;
+  }
+}

@@ -1,0 +1,266 @@
+/** FPZKProxy: puts the parts together, owns the clock, the listeners and the drain. */
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { ErrorCode, type Instant, instant, RegistryError } from "@fpzk/core";
+import { createAdminServer } from "./admin-listener.js";
+import { Balancer } from "./balancer.js";
+import { Front } from "./front.js";
+import { InstancePools } from "./instance-pools.js";
+import { ProxyMetrics } from "./metrics.js";
+import { type ProxyOptions, type ResolvedProxyOptions, resolveProxyOptions } from "./options.js";
+import { RetryBudget } from "./retry-budget.js";
+import { createRouteTable } from "./route-table.js";
+import { isWatched, SubscriptionTable } from "./subscription-table.js";
+
+/** A proxy that accepts requests. */
+export interface RunningProxy extends AsyncDisposable {
+  readonly host: string;
+  /** As bound. */
+  readonly port: number;
+  /** `http://host:port`. */
+  readonly url: string;
+  /** Of the admin listener; undefined when there is none. */
+  readonly adminPort: number | undefined;
+  readonly metrics: ProxyMetrics;
+  /** Requests in work and upgraded connections. */
+  readonly activeCount: number;
+  /** Resolves when the views of all configured routes are complete. */
+  ready(options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<void>;
+  /**
+   * Stops accepting, lets requests in work finish for at most `drainMs` (default 10000), then
+   * breaks off the rest. Idempotent.
+   */
+  close(options?: { drainMs?: number }): Promise<void>;
+}
+
+const SWEEP_INTERVAL_MS = 5_000;
+const DRAIN_DEFAULT_MS = 10_000;
+const BREAK_OFF_MS = 1_000;
+
+/**
+ * Starts a proxy.
+ *
+ * It accepts requests at once; a service whose instances are not known yet answers 503.
+ *
+ * @throws RegistryError `invalid_argument` for wrong options, `unavailable` when it cannot listen.
+ */
+export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
+  const proxy = new FpzkProxy(resolveProxyOptions(options));
+  await proxy.start();
+  return proxy;
+}
+
+class FpzkProxy implements RunningProxy {
+  readonly metrics = new ProxyMetrics();
+  readonly #options: ResolvedProxyOptions;
+  readonly #subscriptions: SubscriptionTable;
+  readonly #pools: InstancePools;
+  readonly #front: Front;
+  readonly #admin: Server | undefined;
+  #sweepTimer: NodeJS.Timeout | undefined;
+  #isDraining = false;
+  #closed: Promise<void> | undefined;
+
+  constructor(options: ResolvedProxyOptions) {
+    const { limits, logger } = options;
+    this.#options = options;
+    this.#subscriptions = new SubscriptionTable({
+      directory: options.directory,
+      outlier: options.outlier,
+      dynamicCountMax: limits.dynamicServiceCountMax,
+      dynamicIdleMs: limits.dynamicServiceIdleMs,
+    });
+    this.#pools = new InstancePools({
+      connectTimeoutMs: limits.connectTimeoutMs,
+      answerIdleTimeoutMs: limits.answerIdleTimeoutMs,
+      headerMaxBytes: limits.headerMaxBytes,
+      connectionCountMax: limits.instanceConnectionCountMax,
+      ca: options.instanceCa,
+    });
+    const balancer = new Balancer({
+      subscriptions: this.#subscriptions,
+      budget: new RetryBudget(options.retryBudget),
+      now,
+      onEjection: (service, instanceId) => {
+        this.metrics.ejections.inc({ service: this.metrics.serviceLabel(service, true) });
+        logger.warn("proxy.instance-ejected", { service, instanceId });
+      },
+    });
+    this.#front = this.#createFront(balancer);
+    if (options.admin !== undefined) {
+      this.#admin = createAdminServer({
+        metrics: this.metrics,
+        unreadyReason: () => this.#unreadyReason(),
+      });
+    }
+  }
+
+  get host(): string {
+    return this.#options.host;
+  }
+
+  get port(): number {
+    return (this.#front.server.address() as AddressInfo | null)?.port ?? this.#options.port;
+  }
+
+  get url(): string {
+    const host = this.host.includes(":") ? `[${this.host}]` : this.host;
+    return `${this.#options.tls === undefined ? "http" : "https"}://${host}:${this.port}`;
+  }
+
+  get adminPort(): number | undefined {
+    return (this.#admin?.address() as AddressInfo | null | undefined)?.port;
+  }
+
+  get activeCount(): number {
+    return this.#front.activeCount;
+  }
+
+  async start(): Promise<void> {
+    const options = this.#options;
+    const subscriptions = this.#subscriptions;
+    for (const target of pinnedTargets(options)) {
+      const watched = subscriptions.get(target, now());
+      if (isWatched(watched)) continue;
+      subscriptions.close();
+      throw new RegistryError(ErrorCode.invalidArgument, `proxy routes: ${watched.detail}`);
+    }
+    try {
+      await listen(this.#front.server, options.host, options.port);
+      if (this.#admin !== undefined && options.admin !== undefined) {
+        await listen(this.#admin, options.admin.host, options.admin.port);
+      }
+    } catch (error) {
+      await this.close({ drainMs: 0 });
+      throw error;
+    }
+    this.#sweepTimer = setInterval(() => {
+      this.#subscriptions.sweep(now());
+      this.#pools.sweep(now());
+    }, SWEEP_INTERVAL_MS);
+    this.#sweepTimer.unref();
+    options.logger.info("proxy.listening", { host: this.host, port: this.port });
+  }
+
+  async ready(options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<void> {
+    const subscriptions = pinnedTargets(this.#options).map((target) =>
+      this.#subscriptions.get(target, now()),
+    );
+    await Promise.all(
+      subscriptions.filter(isWatched).map((watched) => watched.subscription.ready(options)),
+    );
+  }
+
+  close(options?: { drainMs?: number }): Promise<void> {
+    this.#closed ??= this.#drain(options?.drainMs ?? DRAIN_DEFAULT_MS);
+    return this.#closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #drain(drainMs: number): Promise<void> {
+    const { logger } = this.#options;
+    this.#isDraining = true;
+    clearInterval(this.#sweepTimer);
+    logger.info("proxy.draining", { activeCount: this.#front.activeCount, drainMs });
+    const stopped = stop(this.#front.server);
+    this.#front.server.closeIdleConnections();
+    await waitAtMost(this.#front.idle(), drainMs);
+    const brokenOffCount = this.#front.activeCount;
+    this.#front.destroyAll();
+    await stopped;
+    // Their `close` events, which write the access lines, follow within this turn or the next.
+    await waitAtMost(this.#front.idle(), BREAK_OFF_MS);
+    this.#subscriptions.close();
+    await this.#pools.destroy();
+    if (this.#admin !== undefined) {
+      const adminStopped = stop(this.#admin);
+      this.#admin.closeAllConnections();
+      await adminStopped;
+    }
+    logger.info("proxy.closed", { brokenOffCount });
+  }
+
+  #unreadyReason(): string | undefined {
+    if (this.#isDraining) return "draining";
+    const service = this.#subscriptions.unready();
+    return service === undefined ? undefined : `the instances of ${service} are not known yet`;
+  }
+
+  #createFront(balancer: Balancer): Front {
+    const options = this.#options;
+    const { limits } = options;
+    const isDraining = (): boolean => this.#isDraining;
+    return new Front({
+      options,
+      routes: createRouteTable(options.routes, options.isDynamic),
+      metrics: this.metrics,
+      now,
+      isDraining,
+      exchange: {
+        balancer,
+        pools: this.#pools,
+        metrics: this.metrics,
+        now,
+        answerTimeoutMs: limits.answerTimeoutMs,
+        isDraining,
+      },
+      upgrade: {
+        balancer,
+        metrics: this.metrics,
+        connectTimeoutMs: limits.connectTimeoutMs,
+        answerTimeoutMs: limits.answerTimeoutMs,
+        idleTimeoutMs: limits.upgradeIdleTimeoutMs,
+        headerMaxBytes: limits.headerMaxBytes,
+        ca: options.instanceCa,
+      },
+    });
+  }
+}
+
+function pinnedTargets(options: ResolvedProxyOptions) {
+  return options.routes.map((route) => ({
+    service: route.service,
+    namespace: route.namespace ?? "",
+    policy: route.policy,
+    filter: route.filter,
+    isDynamic: false,
+  }));
+}
+
+function now(): Instant {
+  return instant(performance.now());
+}
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onError = (error: Error): void => {
+      const message = `listen on ${host}:${port}: ${error.message}`;
+      reject(new RegistryError(ErrorCode.unavailable, message, { cause: error }));
+    };
+    server.once("error", onError);
+    server.listen({ host, port, backlog: 511 }, () => {
+      server.off("error", onError);
+      resolve();
+    });
+  });
+}
+
+function stop(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    if (server.listening) server.close(() => resolve());
+    else resolve();
+  });
+}
+
+/** Resolves with the promise or after `ms`, whichever is first. */
+async function waitAtMost(promise: Promise<void>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([promise, timeout]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,155 @@
+/**
+ * The services that the proxy watches: those of its routes for as long as it runs, and in dynamic
+ * mode those asked for lately, bounded in count and forgotten when idle.
+ *
+ * Names that prove to be no service are forgotten early and make room first, so that a scan of
+ * names cannot keep real services out.
+ */
+import { ErrorCode, type Instant, isRegistryError } from "@fpzk/core";
+import type { Directory, DirectorySubscription } from "./directory.js";
+import { OutlierDetector, type OutlierOptions } from "./outlier-detector.js";
+import type { Problem } from "./problem.js";
+import type { RouteTarget } from "./route-table.js";
+
+export interface WatchedService {
+  readonly service: string;
+  readonly subscription: DirectorySubscription;
+  readonly detector: OutlierDetector;
+  /** Of a configured route: never forgotten. */
+  readonly isPinned: boolean;
+  lastUsed: Instant;
+}
+
+export interface SubscriptionTableOptions {
+  readonly directory: Directory;
+  readonly outlier: OutlierOptions;
+  readonly dynamicCountMax: number;
+  readonly dynamicIdleMs: number;
+}
+
+export type SubscriptionRequest = Pick<
+  RouteTarget,
+  "service" | "namespace" | "policy" | "filter" | "isDynamic"
+>;
+
+/** A dynamic name without instances is forgotten after this. */
+const EMPTY_IDLE_MS = 30_000;
+
+export class SubscriptionTable {
+  readonly #options: SubscriptionTableOptions;
+  readonly #watched = new Map<string, WatchedService>();
+  #dynamicCount = 0;
+
+  constructor(options: SubscriptionTableOptions) {
+    this.#options = options;
+  }
+
+  /** Watched services, pinned and dynamic. */
+  get size(): number {
+    return this.#watched.size;
+  }
+
+  /** The service's watch, begun now when there was none; a problem when it cannot begin. */
+  get(request: SubscriptionRequest, now: Instant): WatchedService | Problem {
+    const key = subscriptionKey(request);
+    const known = this.#watched.get(key);
+    if (known !== undefined) {
+      known.lastUsed = now;
+      return known;
+    }
+    const isFull = request.isDynamic && this.#dynamicCount >= this.#options.dynamicCountMax;
+    if (isFull && !this.#forgetOneEmpty()) {
+      return {
+        code: ErrorCode.resourceExhausted,
+        detail:
+          `cannot watch ${request.service}: ${this.#dynamicCount} services are watched, ` +
+          `at most ${this.#options.dynamicCountMax}`,
+        statusCode: 503,
+      };
+    }
+    return this.#begin(key, request, now);
+  }
+
+  /** Forgets dynamic services that nobody asked for lately. */
+  sweep(now: Instant): void {
+    for (const [key, watched] of this.#watched) {
+      if (watched.isPinned) continue;
+      const idleMax = isEmpty(watched)
+        ? Math.min(EMPTY_IDLE_MS, this.#options.dynamicIdleMs)
+        : this.#options.dynamicIdleMs;
+      if (now - watched.lastUsed >= idleMax) this.#forget(key, watched);
+    }
+  }
+
+  /** Whether the views of all configured routes are complete; the first that is not, else. */
+  unready(): string | undefined {
+    for (const watched of this.#watched.values()) {
+      if (watched.isPinned && !watched.subscription.status.isComplete) return watched.service;
+    }
+    return undefined;
+  }
+
+  close(): void {
+    for (const watched of this.#watched.values()) watched.subscription.close();
+    this.#watched.clear();
+    this.#dynamicCount = 0;
+  }
+
+  #begin(key: string, request: SubscriptionRequest, now: Instant): WatchedService | Problem {
+    let subscription: DirectorySubscription;
+    try {
+      subscription = this.#options.directory.subscribe({
+        service: request.service,
+        namespace: request.namespace,
+        ...(request.policy === undefined ? {} : { policy: request.policy }),
+        ...(request.filter === undefined ? {} : { filter: request.filter }),
+      });
+    } catch (error) {
+      const detail = error instanceof Error ? error.message : String(error);
+      const code = isRegistryError(error) ? error.code : ErrorCode.unavailable;
+      return { code, detail, statusCode: 503 };
+    }
+    const watched: WatchedService = {
+      service: request.service,
+      subscription,
+      detector: new OutlierDetector(this.#options.outlier),
+      isPinned: !request.isDynamic,
+      lastUsed: now,
+    };
+    this.#watched.set(key, watched);
+    if (!watched.isPinned) this.#dynamicCount += 1;
+    return watched;
+  }
+
+  #forgetOneEmpty(): boolean {
+    let oldest: [string, WatchedService] | undefined;
+    for (const [key, watched] of this.#watched) {
+      if (watched.isPinned || !isEmpty(watched)) continue;
+      if (oldest === undefined || watched.lastUsed < oldest[1].lastUsed) oldest = [key, watched];
+    }
+    if (oldest === undefined) return false;
+    this.#forget(...oldest);
+    return true;
+  }
+
+  #forget(key: string, watched: WatchedService): void {
+    watched.subscription.close();
+    this.#watched.delete(key);
+    this.#dynamicCount -= 1;
+  }
+}
+
+/** Tells the two results of {@link SubscriptionTable.get} apart. */
+export function isWatched(value: WatchedService | Problem): value is WatchedService {
+  return "subscription" in value;
+}
+
+function isEmpty(watched: WatchedService): boolean {
+  return watched.subscription.instanceCount === 0;
+}
+
+function subscriptionKey(request: SubscriptionRequest): string {
+  const filter = request.filter === undefined ? "" : JSON.stringify(request.filter);
+  const { namespace, service, policy } = request;
+  return `${namespace}\u0001${service}\u0001${policy ?? ""}\u0001${filter}`;
+}

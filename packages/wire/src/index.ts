@@ -1,0 +1,2 @@
+export * from "./tcp-wire.js";
+export type { WirePipeOptions } from "./wire-pipe.js";
