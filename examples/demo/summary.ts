@@ -62,9 +62,7 @@ export function readServerFigures(nodeId: string, text: string | undefined): Ser
 }
 
 /** Means over the servers of each pair of regions, both ways together. */
-export function propagationByPair(
-  servers: readonly ServerFigures[],
-): readonly {
+export function propagationByPair(servers: readonly ServerFigures[]): readonly {
   readonly pair: string;
   readonly wireMs: number;
   readonly meanMs: number | undefined;

@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import { HTTP_BODY_MAX_BYTES, PEER_FRAME_MAX_BYTES, SESSION_FRAME_MAX_BYTES } from "@fpzk/core";
 import fastify, { type FastifyInstance } from "fastify";
 import { type PerMessageDeflateOptions, type WebSocket, WebSocketServer } from "ws";
+import { REST_SERVER_OPTIONS } from "./rest/rest-face.js";
 
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -11,8 +12,6 @@ const KEEP_ALIVE_TIMEOUT_MS = 72_000;
 const CONNECTIONS_CHECK_INTERVAL_MS = 1_000;
 const HEADER_MAX_BYTES = 16 * 1024;
 const HEADER_COUNT_MAX = 100;
-/** Three times {@link NAME_MAX_BYTES}, for percent encoding. */
-const PATH_PARAMETER_MAX_BYTES = 600;
 /** Peer messages from here on are worth compressing between regions. */
 export const DEFLATE_THRESHOLD_BYTES = 1_024;
 
@@ -60,7 +59,7 @@ export function createHttpParts(timings: { headersTimeoutMs?: number } = {}): Ht
     bodyLimit: HTTP_BODY_MAX_BYTES,
     trustProxy: false,
     forceCloseConnections: true,
-    routerOptions: { maxParamLength: PATH_PARAMETER_MAX_BYTES },
+    ...REST_SERVER_OPTIONS,
     serverFactory: (handler) => {
       server.on("request", handler);
       return server;

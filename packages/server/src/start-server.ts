@@ -1,5 +1,6 @@
 /** Puts a node together: ports, protocols, core, and what they tell each other. */
 import { randomInt } from "node:crypto";
+import type { IncomingHttpHeaders } from "node:http";
 import type { Server } from "node:net";
 import type { TLSSocket } from "node:tls";
 import {
@@ -32,10 +33,10 @@ import { PeerHub } from "./peer-hub.js";
 import { PortMux } from "./port-mux.js";
 import type { RegistryPort } from "./registry-port.js";
 import { RegistryPortAdapter } from "./registry-port-adapter.js";
+import { restFace } from "./rest/rest-face.js";
 import type { CreateNode, ServedNode } from "./served-node.js";
 import { ServerCounters } from "./server-counters.js";
 import { SessionHub } from "./session-hub.js";
-import { serveStatus } from "./status-routes.js";
 import { TlsServer } from "./tls-server.js";
 
 export interface RunningServer {
@@ -52,6 +53,8 @@ export interface RunningServer {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** As in package.json; a test ties them. */
+export const SERVER_VERSION = "0.1.0";
 /** Longest wait for core to say that everything for leaving is said. */
 const LEAVE_TIMEOUT_MS = 5_000;
 /** After the goodbyes, until connections that are still open are cut. */
@@ -216,13 +219,17 @@ class NodeServer implements RunningServer {
 
   /** Mounts the protocols, then serves the connections that wait. */
   async start(): Promise<void> {
-    const { http, mux, options } = this.#parts;
-    serveStatus(http.app, {
-      metricsText: () => this.metricsText(),
-      contentType: this.#metrics.registry.contentType,
-      state: () => this.#port.state(),
-      isAlive: () => !this.#driver.isStopped,
-    });
+    const { authenticator, http, mux, options } = this.#parts;
+    await http.app.register(
+      restFace({
+        port: this.#port,
+        authenticate: (headers) => authenticator.authenticate(bearerToken(headers)),
+        metricsText: () => this.metricsText(),
+        isAlive: () => !this.#driver.isStopped,
+        version: SERVER_VERSION,
+        logger: options.logger,
+      }),
+    );
     await http.app.ready();
     this.#serveWebSockets();
     this.#driver.start(this.#performers(), () => this.#sessions.flush());
@@ -386,4 +393,9 @@ function throwUncaught(error: Error): void {
   setImmediate(() => {
     throw error;
   });
+}
+
+/** The token of an `authorization: Bearer TOKEN` header, if there is one. */
+function bearerToken(headers: IncomingHttpHeaders): string | undefined {
+  return /^Bearer +(\S+)$/i.exec(headers.authorization ?? "")?.[1];
 }

@@ -170,18 +170,22 @@ test("an override speaks over the instance until its tombstone", () => {
 });
 
 test("liveness: the owner's word, then what is known of the owner", () => {
-  const cases: readonly (readonly [string, readonly MemberView[] | undefined, boolean, Liveness])[] =
-    [
-      ["nothing heard of nodes", undefined, false, Liveness.alive],
-      ["alive", [member("n1", "alive")], false, Liveness.alive],
-      ["suspected node", [member("n1", "suspect")], false, Liveness.alive],
-      ["dead", [member("n1", "dead")], false, Liveness.orphaned],
-      ["left", [member("n1", "left")], false, Liveness.orphaned],
-      ["unreachable", [member("n1", "unreachable")], false, Liveness.unreachable],
-      ["unknown", [member("n2", "alive")], false, Liveness.orphaned],
-      ["restarted", [member("n1", "alive", 2)], false, Liveness.orphaned],
-      ["suspect on a dead node", [member("n1", "dead")], true, Liveness.suspect],
-    ];
+  const cases: readonly (readonly [
+    string,
+    readonly MemberView[] | undefined,
+    boolean,
+    Liveness,
+  ])[] = [
+    ["nothing heard of nodes", undefined, false, Liveness.alive],
+    ["alive", [member("n1", "alive")], false, Liveness.alive],
+    ["suspected node", [member("n1", "suspect")], false, Liveness.alive],
+    ["dead", [member("n1", "dead")], false, Liveness.orphaned],
+    ["left", [member("n1", "left")], false, Liveness.orphaned],
+    ["unreachable", [member("n1", "unreachable")], false, Liveness.unreachable],
+    ["unknown", [member("n2", "alive")], false, Liveness.orphaned],
+    ["restarted", [member("n1", "alive", 2)], false, Liveness.orphaned],
+    ["suspect on a dead node", [member("n1", "dead")], true, Liveness.suspect],
+  ];
   for (const [name, members, isSuspect, expected] of cases) {
     const view = newView();
     view.applySnapshot(snapshot("full", [record("a", 1, { isSuspect })], at(1)));
@@ -352,7 +356,10 @@ class ModelNode {
 
   /** The parts that answer a watch. */
   answer(position: readonly OriginVersion[], held: { high: number; low: number }) {
-    const own = [...this.applied].map(([from, version]) => ({ origin: parseOrigin(from), version }));
+    const own = [...this.applied].map(([from, version]) => ({
+      origin: parseOrigin(from),
+      version,
+    }));
     if (isSameDigest(held, this.digest())) return [snapshot("unchanged", [], own)];
     const seen = new Map(position.map((entry) => [originText(entry.origin), entry.version]));
     const isBelow = [...this.watermarks].some(([from, mark]) => (seen.get(from) ?? 0) < mark);
@@ -434,8 +441,7 @@ class World {
     const next = this.#queue.shift();
     if (next === undefined) return false;
     const before = heldBy(this.view);
-    const { changes } =
-      "type" in next ? this.view.applySnapshot(next) : change(this.view, next);
+    const { changes } = "type" in next ? this.view.applySnapshot(next) : change(this.view, next);
     const after = heldBy(this.view);
     assertNeverOlder(before, after);
     for (const one of changes) {
@@ -481,7 +487,13 @@ test("a client that moves between nodes keeps P4 and P5 and ends up with the tru
         for (const operation of operations) world.do(operation);
         world.settle();
         const truth = [...winners(log).values()].filter((one) => one.state !== removed);
-        assert.equal(ids(world.view), truth.map((one) => one.id).sort().join(" "));
+        assert.equal(
+          ids(world.view),
+          truth
+            .map((one) => one.id)
+            .sort()
+            .join(" "),
+        );
         assert.deepEqual(world.view.digest, world.nodes[0].digest());
       },
     ),
