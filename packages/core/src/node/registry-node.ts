@@ -380,7 +380,7 @@ export class RegistryNode {
   #endTurn(now: Instant): void {
     for (const change of this.#watches.takeChanges()) {
       this.counters.changesPushed += change.sessions.length;
-      this.#outbox.toSessions(change.sessions, change.message);
+      for (const message of change.messages) this.#outbox.toSessions(change.sessions, message);
     }
     this.#showDrains();
     this.#drains.settle(this.#membership.all, now);

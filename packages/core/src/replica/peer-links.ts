@@ -362,18 +362,18 @@ export class PeerLinks {
     links: readonly PeerLink[],
     wanted: readonly { index: OriginIndex; from: number }[],
   ): void {
-    const far = wanted.some(
+    const isFar = wanted.some(
       ({ index, from }) => this.#replica.seenVersion(index) - from > NEWS_VERSION_COUNT_MAX,
     );
-    if (far) {
+    const whole = isFar ? [] : wanted.map(({ index, from }) => this.#wholeGroup(index, from));
+    if (isFar || whole.some(({ size }) => size > DELTA_MAX_BYTES)) {
       for (const link of links) this.#startTransfer(link, "delta", wanted, []);
       return;
     }
     const keys = links.map((link) => link.key);
     let groups: DeltaGroup[] = [];
     let bytes = 0;
-    for (const { index, from } of wanted) {
-      const { group, size } = this.#wholeGroup(index, from);
+    for (const { group, index, size } of whole) {
       if (bytes > 0 && bytes + size > DELTA_MAX_BYTES) {
         this.#sendDelta(keys, groups);
         groups = [];
@@ -392,7 +392,10 @@ export class PeerLinks {
     this.#send(keys, { type: "delta", groups });
   }
 
-  #wholeGroup(index: OriginIndex, from: number): { group: DeltaGroup; size: number } {
+  #wholeGroup(
+    index: OriginIndex,
+    from: number,
+  ): { group: DeltaGroup; index: OriginIndex; size: number } {
     const records: RegistryRecord[] = [];
     let size = RECORD_OVERHEAD_BYTES;
     for (const slot of this.#replica.table.slotsAfter(index, from)) {
@@ -401,7 +404,8 @@ export class PeerLinks {
       size += sizeOf(record);
     }
     const origin = this.#replica.table.origin(index);
-    return { group: { origin, from, to: this.#replica.seenVersion(index), records }, size };
+    const to = this.#replica.seenVersion(index);
+    return { group: { origin, from, to, records }, index, size };
   }
 
   #startTransfer(

@@ -15,7 +15,7 @@
  */
 import { assert } from "../assert.js";
 import { type ContentDigest, isSameDigest } from "../hash.js";
-import type { DeltaGroup, DigestEntry, OriginVersion, RecordGroup } from "../messages.js";
+import type { DeltaGroup, DigestEntry, OriginVersion } from "../messages.js";
 import {
   compareOrigins,
   compareRecords,
@@ -233,21 +233,6 @@ export class Replica {
       entries.push({ origin: this.table.origin(index), version: this.seenVersion(index) });
     }
     return entries;
-  }
-
-  /** Slots of a service, tombstones included, as groups by origin. */
-  groupsOf(slots: Iterable<Slot>): RecordGroup[] {
-    const groups = new Map<OriginIndex, RegistryRecord[]>();
-    for (const slot of slots) {
-      const index = this.table.originOf(slot);
-      const records = groups.get(index);
-      if (records === undefined) groups.set(index, [this.table.read(slot)]);
-      else records.push(this.table.read(slot));
-    }
-    return [...groups].map(([index, records]) => ({
-      origin: this.table.origin(index),
-      records: records.sort((a, b) => a.version - b.version),
-    }));
   }
 
   digestOf(service: ServiceIndex): ContentDigest {

@@ -32,7 +32,7 @@ interface ServiceNews {
 export interface ServiceChange {
   readonly service: ServiceIndex;
   readonly sessions: readonly SessionKey[];
-  readonly message: ChangeMessage;
+  readonly messages: readonly ChangeMessage[];
 }
 
 export class WatchTable {
@@ -103,7 +103,7 @@ export class WatchTable {
         }
       }
       if (sessions.length === 0) continue;
-      changes.push({ service, sessions, message: this.#changeMessage(service, news) });
+      changes.push({ service, sessions, messages: this.#changeMessages(service, news) });
     }
     this.#news.clear();
     return changes;
@@ -193,44 +193,29 @@ export class WatchTable {
     head: { requestId: number; service: string; kind: SnapshotKind },
     tail: { position: readonly OriginVersion[]; digest: ContentDigest },
   ): SnapshotMessage[] {
-    const parts: SnapshotMessage[] = [];
-    let batch: Slot[] = [];
-    let bytes = 0;
-    for (const slot of slots) {
-      const record = this.#replica.table.read(slot);
-      const size = record.body.length + record.id.length + RECORD_OVERHEAD_BYTES;
-      if (batch.length > 0 && bytes + size > DELTA_MAX_BYTES) {
-        parts.push({ type: "snapshot", ...head, isFinal: false, ...this.#partOf(batch), ...OPEN });
-        batch = [];
-        bytes = 0;
-      }
-      batch.push(slot);
-      bytes += size;
-    }
-    parts.push({ type: "snapshot", ...head, isFinal: true, ...this.#partOf(batch), ...tail });
-    return parts;
+    const parts = cutToBytes(slots.map((slot) => this.#replica.table.read(slot)));
+    return parts.map((part, index) => {
+      const isFinal = index === parts.length - 1;
+      const groups = groupByOrigin(part);
+      return { type: "snapshot", ...head, isFinal, groups, ...(isFinal ? tail : OPEN) };
+    });
   }
 
-  #partOf(slots: readonly Slot[]): { groups: RecordGroup[] } {
-    return { groups: this.#replica.groupsOf(slots) };
-  }
-
-  #changeMessage(service: ServiceIndex, news: ServiceNews): ChangeMessage {
+  /** What changed in a service, in messages of bounded size; the last has the final digest. */
+  #changeMessages(service: ServiceIndex, news: ServiceNews): ChangeMessage[] {
     const table = this.#replica.table;
-    const slots = [...news.slots].filter((slot) => table.isUsed(slot));
-    const groups = this.#replica.groupsOf(
-      slots.filter((slot) => table.serviceOf(slot) === service),
-    );
-    const collected = news.collected.map((record) => ({
-      origin: record.origin,
-      records: [record],
-    }));
-    return {
+    const records: RegistryRecord[] = [...news.collected];
+    for (const slot of news.slots) {
+      if (table.isUsed(slot) && table.serviceOf(slot) === service) records.push(table.read(slot));
+    }
+    const name = table.serviceName(service).service;
+    const digest = table.digestOf(service);
+    return cutToBytes(records).map((part) => ({
       type: "change",
-      service: table.serviceName(service).service,
-      groups: [...collected, ...groups],
-      digest: table.digestOf(service),
-    };
+      service: name,
+      groups: groupByOrigin(part),
+      digest,
+    }));
   }
 
   #newsOf(service: ServiceIndex): ServiceNews {
@@ -245,3 +230,35 @@ export class WatchTable {
 const NO_SESSIONS: ReadonlySet<SessionKey> = new Set();
 /** What the final part alone carries. */
 const OPEN = { position: [], digest: EMPTY_DIGEST } as const;
+
+/** Cuts records into parts within the byte budget of one message; at least one part. */
+function cutToBytes(records: readonly RegistryRecord[]): RegistryRecord[][] {
+  const parts: RegistryRecord[][] = [[]];
+  let bytes = 0;
+  for (const record of records) {
+    const size = record.body.length + record.id.length + RECORD_OVERHEAD_BYTES;
+    if (bytes > 0 && bytes + size > DELTA_MAX_BYTES) {
+      parts.push([]);
+      bytes = 0;
+    }
+    parts.at(-1)?.push(record);
+    bytes += size;
+  }
+  return parts;
+}
+
+/** Records as groups by origin, each in version order. */
+function groupByOrigin(records: readonly RegistryRecord[]): RecordGroup[] {
+  const groups = new Map<string, RegistryRecord[]>();
+  for (const record of records) {
+    const name = originText(record.origin);
+    const group = groups.get(name);
+    if (group === undefined) groups.set(name, [record]);
+    else group.push(record);
+  }
+  return [...groups.values()].flatMap((group) => {
+    const [first] = group;
+    if (first === undefined) return [];
+    return [{ origin: first.origin, records: group.sort((a, b) => a.version - b.version) }];
+  });
+}
