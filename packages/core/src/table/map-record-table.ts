@@ -229,9 +229,8 @@ export class MapRecordTable implements RecordTable {
   }
 
   nextOf(slot: Slot): Slot {
-    const { origin, record } = this.#entryAt(slot);
-    for (const next of this.slotsAfter(origin, record.version)) return next;
-    return NO_SLOT;
+    const slots = [...this.slotsAfter(this.#entryAt(slot).origin, 0)];
+    return slots[slots.indexOf(slot) + 1] ?? NO_SLOT;
   }
 
   slotsAfter(origin: OriginIndex, version: number): Iterable<Slot> {

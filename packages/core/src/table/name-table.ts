@@ -38,6 +38,8 @@ export class OriginEntry extends Tally {
   /** Ends of the list of its records in version order. */
   head: Slot = NIL;
   tail: Slot = NIL;
+  /** A slot of that list near which the next search is likely to end; NIL for none. */
+  near: Slot = NIL;
 
   constructor(origin: Origin) {
     super();

@@ -47,7 +47,8 @@ export interface RecordTable {
   /**
    * Stores a record under its key, replacing the one there whatever its stamp (the caller decided
    * that). Copies `body`. The record takes its place in its origin's list by version, found from
-   * the newest end: O(1) for the newest, which is the rule.
+   * the newest end and from where the last search ended: O(1) for the newest, which is the rule,
+   * and for runs. Versions of one origin should differ; equal ones keep their order of arrival.
    */
   put(record: RegistryRecord): Slot;
   /** Forgets a key altogether. The slot may be used again. */
@@ -71,9 +72,19 @@ export interface RecordTable {
   firstOf(origin: OriginIndex): Slot;
   /** The next newer record of the same origin, or {@link NO_SLOT}. */
   nextOf(slot: Slot): Slot;
-  /** Slots of an origin with versions above `version`, ascending. */
+
+  // While iterating, the slot just given may be put again or removed; any other change of the
+  // table ends what the iteration promises.
+
+  /**
+   * Slots of an origin with versions above `version`, ascending, up to the newest there is as the
+   * iteration starts.
+   */
   slotsAfter(origin: OriginIndex, version: number): Iterable<Slot>;
-  /** Slots of a service: instances and overrides, tombstones included, in no stated order. */
+  /**
+   * Slots of a service: instances and overrides, tombstones included, in no stated order. The
+   * service with two empty names holds the `node` and `canary` records.
+   */
   slotsOf(service: ServiceIndex): Iterable<Slot>;
   /** All slots, in no stated order. */
   slots(): Iterable<Slot>;
