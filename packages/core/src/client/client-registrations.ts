@@ -334,7 +334,9 @@ export class ClientRegistrations {
       const itemBytes = registration.body.length + ITEM_OVERHEAD_BYTES;
       const isFull = items.length >= REGISTER_BATCH_COUNT_MAX;
       if (isFull || bytes + itemBytes > BATCH_MAX_BYTES) send();
-      const { service, id, incarnation, since, state, scope, body, revision } = registration;
+      const { service, id, incarnation, since, scope, body, revision } = registration;
+      // What is only registered to be removed is not to be picked in between.
+      const state = registration.isRemoving ? InstanceState.draining : registration.state;
       items.push({ service, id, incarnation, since, state, scope, body });
       sent.set(keyOf(registration), { registration, revision });
       bytes += itemBytes;
