@@ -150,6 +150,7 @@ function describe(effect: ClientEffect): string[] {
       return [`view is ${isComplete ? "complete" : "incomplete"}${isCurrent ? " current" : ""}`];
     }
     case "note":
+    case "attach":
     case "server-failed":
       return [];
     default:
@@ -262,14 +263,48 @@ test("a session that the node ended is followed by the slot it had handed out", 
   assert.deepEqual(client.elapse(1), ["connect n2"]);
 });
 
-test("a node that asks to move is left after the delay, and not tried soon", () => {
+test("a node that asks to move is left when the next one has welcomed this client", () => {
   const client = new Harness().online();
   client.read({ type: "members", members: [member("n1"), member("n2", { zone: "y" })] });
+  client.register("a");
+  client.registered(client.sent("register"), "a", stamp(4));
+  const left = client.attempt;
   assert.deepEqual(client.read({ type: "move", delayMs: 400, reason: "shutdown" }), []);
   assert.deepEqual(client.elapse(399), []);
-  assert.deepEqual(client.elapse(1), ["disconnect", "offline", "connect n2"]);
+  assert.deepEqual(client.elapse(1), ["connect n2"]);
+  // The session goes on until the new socket is open, then everything is said there.
+  assert.deepEqual(client.elapse(600), ["send heartbeat 1"]);
+  client.step({
+    type: "message",
+    attempt: left,
+    message: { type: "pong", sequence: 1, digests: [] },
+  });
+  assert.deepEqual(client.connected(), ["offline", "send hello 2", "send register a/4/77/up"]);
+  assert.deepEqual(client.read({ ...WELCOME, nodeId: "n2" }), ["online n2"]);
+  assert.deepEqual(client.elapse(499), []);
+  assert.deepEqual(client.elapse(1), ["disconnect"]);
+  assert.equal(client.machine.connectedNodeId, "n2");
+});
+
+test("a node that asks to move is stayed with while no other can be reached", () => {
+  const client = new Harness().online();
+  client.read({ type: "members", members: [member("n1"), member("n2")] });
+  const session = client.attempt;
+  client.read({ type: "move", delayMs: 10, reason: "rebalance" });
+  assert.deepEqual(client.elapse(10), ["connect n2"]);
   assert.deepEqual(client.failed(), ["disconnect"]);
+  assert.equal(client.machine.connectedNodeId, "n1");
   assert.deepEqual(client.elapse(100), ["connect n2"]);
+  const lost: ClientEvent = { type: "disconnected", attempt: session, cause: "closed" };
+  assert.deepEqual(client.step(lost), ["disconnect", "disconnect", "offline"]);
+  client.elapse(5_000);
+  assert.equal(stateOf(client), "connecting");
+});
+
+test("the only node that asks to move is left for itself", () => {
+  const client = new Harness().online();
+  client.read({ type: "move", delayMs: 400, reason: "shutdown" });
+  assert.deepEqual(client.elapse(400), ["disconnect", "offline", "connect n1"]);
 });
 
 test("a node that closes before the delay it asked for is not left earlier", () => {
@@ -699,6 +734,10 @@ const eventArbitrary: fc.Arbitrary<(attempt: number) => ClientEvent> = fc.oneof(
   fc.constantFrom<(attempt: number) => ClientEvent>(
     () => ({ type: "start" }),
     () => ({ type: "seeds", servers: [{ address: "n1", serverName: undefined }] }),
+    () => ({
+      type: "seeds",
+      servers: ["n1", "n2", "n3"].map((address) => ({ address, serverName: undefined })),
+    }),
     () => ({ type: "tick" }),
     () => ({ type: "turn-end" }),
     () => ({ type: "watch", service: "s" }),
@@ -743,7 +782,7 @@ const eventArbitrary: fc.Arbitrary<(attempt: number) => ClientEvent> = fc.oneof(
     }),
 );
 
-test("any events in any state: no assert fails, each command ends once, no deadline is stuck", () => {
+test("any events in any state: commands end once, deadlines move on, sockets are ended", () => {
   fc.assert(
     fc.property(
       fc.array(fc.tuple(eventArbitrary, fc.integer({ min: 0, max: 4_000 })), { maxLength: 60 }),
@@ -766,14 +805,18 @@ test("any events in any state: no assert fails, each command ends once, no deadl
           assert.ok(client.machine.nextDeadline() > client.now, "a tick must move the deadline on");
         }
         client.step({ type: "close" });
+        const sockets = new Set<number>();
         for (const effect of client.effects) {
+          if (effect.type === "connect") sockets.add(effect.attempt);
+          if (effect.type === "disconnect") sockets.delete(effect.attempt);
           if (effect.type !== "command-done" && effect.type !== "command-failed") continue;
           ended.set(effect.commandId, (ended.get(effect.commandId) ?? 0) + 1);
         }
+        assert.deepEqual([...sockets], [], "every socket must be ended");
         for (const id of given) assert.equal(ended.get(id), 1, `command ${id} must end once`);
       },
     ),
-    { numRuns: 500 },
+    { numRuns: 1_000 },
   );
 });
 
