@@ -301,6 +301,23 @@ test("a node that asks to move is stayed with while no other can be reached", ()
   assert.equal(stateOf(client), "connecting");
 });
 
+test("a client that is moved on at once ends every socket", () => {
+  const client = new Harness().online();
+  const ended = (): number[] =>
+    client.effects.flatMap((one) => (one.type === "disconnect" ? [one.attempt] : []));
+  client.read({ type: "members", members: ["n1", "n2", "n3"].map((id) => member(id)) });
+  for (const nodeId of ["x", "y"]) {
+    client.read({ type: "move", delayMs: 10, reason: "rebalance" });
+    client.elapse(10);
+    client.connected();
+    client.read({ ...WELCOME, nodeId });
+  }
+  assert.equal(client.attempt, 3);
+  assert.deepEqual(ended(), [1]);
+  client.elapse(500);
+  assert.deepEqual(ended(), [1, 2]);
+});
+
 test("the only node that asks to move is left for itself", () => {
   const client = new Harness().online();
   client.read({ type: "move", delayMs: 400, reason: "shutdown" });
