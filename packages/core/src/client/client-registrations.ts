@@ -92,6 +92,13 @@ export class ClientRegistrations {
     return this.#registrations.size;
   }
 
+  /** Bytes of all bodies. */
+  get byteCount(): number {
+    let byteCount = 0;
+    for (const { body } of this.#registrations.values()) byteCount += body.length;
+    return byteCount;
+  }
+
   /** Takes a command in; nothing is sent before {@link flush}. */
   command(command: RegistrationCommand, now: Instant): void {
     const key = keyOf(command);

@@ -1,8 +1,8 @@
 /**
  * The client of the registry as a state machine: `step(event, now) → effects`, no I/O.
  *
- * One session at a time. On each connection it says hello and, without waiting for the answer,
- * registers and watches everything again. The node is lost when nothing was heard for its ttl, or
+ * One session at a time. On each connection it says hello and, without waiting for the answer
+ * unless it is a lot, registers and watches everything again. The node is lost when nothing was heard for its ttl, or
  * when the socket ends; in the first case the next server is tried at once, in the second after the
  * time slot that the node had handed out, so that a thousand clients do not come at once. Views
  * stay in the meantime (P8). A node that asks to move is left only when the next one has welcomed
@@ -40,6 +40,9 @@ export const CONNECT_TIMEOUT_MS = 3_000;
 const MOVE_AVOID_MS = 3_000;
 /** Every so many heartbeats the views are verified. */
 const DIGEST_PERIOD_COUNT = 10;
+/** What may follow a hello before its welcome: a node holds only so much of a stranger's. */
+const PIPELINE_COUNT_MAX = 500;
+const PIPELINE_MAX_BYTES = 1024 * 1024;
 /** The socket to a node that was left, after the next one's welcome: its peers hear of it first. */
 const RETIRE_DELAY_MS = 500;
 /** Names are looked up again at most this often while no server answers. */
@@ -92,6 +95,8 @@ export class ClientMachine {
   #sessionNumber = 0;
   #requestCount = 0;
   #session: Session | undefined;
+  /** In `greeting`: there is too much to say before the welcome. */
+  #isHolding = false;
   /** The attempt at the node to move to, while the session goes on. */
   #successor: Attempt | undefined;
   /** The socket of the session that was moved from, and when it ends. */
@@ -159,7 +164,7 @@ export class ClientMachine {
   }
 
   get #isOnSession(): boolean {
-    return this.#state === "greeting" || this.#state === "online";
+    return (this.#state === "greeting" && !this.#isHolding) || this.#state === "online";
   }
 
   #take(event: ClientEvent, now: Instant): void {
@@ -213,7 +218,7 @@ export class ClientMachine {
         this.#elapse(now);
         return;
       case "flush":
-        this.#registrations.flush(now);
+        if (this.#isOnSession) this.#registrations.flush(now);
         return;
       case "want":
         this.#want(event, now);
@@ -303,6 +308,13 @@ export class ClientMachine {
         ...{ namespace, token, clientId, region, zone, agent },
       },
     });
+    const { count, byteCount } = this.#registrations;
+    const itemCount = count + this.#watches.count;
+    this.#isHolding = itemCount > PIPELINE_COUNT_MAX || byteCount > PIPELINE_MAX_BYTES;
+    if (!this.#isHolding) this.#sayEverything(now);
+  }
+
+  #sayEverything(now: Instant): void {
     this.#registrations.reconnect();
     this.#registrations.flush(now);
     this.#watches.reconnect();
@@ -460,7 +472,7 @@ export class ClientMachine {
         return;
       case "superseded":
         this.#registrations.superseded(message, now);
-        this.#registrations.flush(now);
+        if (this.#isOnSession) this.#registrations.flush(now);
         return;
       case "move":
         this.#move(message.delayMs, message.reason, now);
@@ -482,6 +494,9 @@ export class ClientMachine {
     const { nodeId, isReady } = welcome;
     this.#emit({ type: "online", nodeId, address });
     this.#note("info", "client.online", { nodeId, address, isReady });
+    if (!this.#isHolding) return;
+    this.#isHolding = false;
+    this.#sayEverything(now);
   }
 
   #refused(message: RefusedMessage, now: Instant): void {
