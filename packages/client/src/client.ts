@@ -92,8 +92,10 @@ export class Client implements FpzkClient, RegistrationHost {
   readonly #registrations = new Map<string, RegistrationEntry>();
   readonly #commands = new Map<number, PendingCommand>();
   #commandCount = 0;
-  #socket: { readonly attempt: number; readonly socket: SessionSocket } | undefined;
-  /** The latest event that is not yet taken, because effects of another are being done. */
+  /** By attempt: at most the session's, one being opened and one being left. */
+  readonly #sockets = new Map<number, SessionSocket>();
+  #socket: SessionSocket | undefined;
+  /** Not yet taken, because effects of another are being done. */
   readonly #events: ClientEvent[] = [];
   #isStepping = false;
   #timer: NodeJS.Timeout | undefined;
@@ -236,7 +238,7 @@ export class Client implements FpzkClient, RegistrationHost {
   }
 
   localAddress(): string {
-    return this.#socket?.socket.localAddress?.replace(/^::ffff:/, "") ?? firstAddress();
+    return this.#socket?.localAddress?.replace(/^::ffff:/, "") ?? firstAddress();
   }
 
   /** Calls back once when the client begins to close. */
@@ -308,8 +310,11 @@ export class Client implements FpzkClient, RegistrationHost {
       case "disconnect":
         this.#endSocket(effect.attempt);
         return;
+      case "attach":
+        this.#socket = this.#sockets.get(effect.attempt);
+        return;
       case "send":
-        this.#socket?.socket.send(effect.message);
+        this.#socket?.send(effect.message);
         return;
       case "resolve-seeds":
         this.#resolveSeeds();
@@ -361,12 +366,11 @@ export class Client implements FpzkClient, RegistrationHost {
       onOpen: () => this.#step({ type: "connected", attempt }),
       onFrame: (bytes) => this.#read(attempt, socket, bytes),
       onEnd: (cause) => {
-        const isOpening = this.#machine.state === "connecting";
-        const type = isOpening ? "connect-failed" : "disconnected";
-        this.#step({ type, attempt, cause });
+        this.#sockets.delete(attempt);
+        this.#step({ type: "disconnected", attempt, cause });
       },
     });
-    this.#socket = { attempt, socket };
+    this.#sockets.set(attempt, socket);
   }
 
   #read(attempt: number, socket: SessionSocket, bytes: Uint8Array): void {
@@ -381,9 +385,11 @@ export class Client implements FpzkClient, RegistrationHost {
   }
 
   #endSocket(attempt: number): void {
-    if (this.#socket?.attempt !== attempt) return;
-    const closing = this.#socket.socket.close();
-    this.#socket = undefined;
+    const socket = this.#sockets.get(attempt);
+    if (socket === undefined) return;
+    this.#sockets.delete(attempt);
+    if (this.#socket === socket) this.#socket = undefined;
+    const closing = socket.close();
     this.#closing.push(closing);
     void closing.then(() => {
       const index = this.#closing.indexOf(closing);

@@ -88,6 +88,8 @@ export type ClientEffect =
     }
   /** Ends the socket of an attempt, open or not, after what was sent. No event is awaited. */
   | { readonly type: "disconnect"; readonly attempt: number }
+  /** From here on `send` means the socket of this attempt. */
+  | { readonly type: "attach"; readonly attempt: number }
   | { readonly type: "send"; readonly message: SessionRequest }
   /** No server is left to try: look the seeds' names up again and send `seeds`. */
   | { readonly type: "resolve-seeds" }

@@ -92,6 +92,13 @@ export class ClientRegistrations {
     return this.#registrations.size;
   }
 
+  /** Bytes of all bodies. */
+  get byteCount(): number {
+    let byteCount = 0;
+    for (const { body } of this.#registrations.values()) byteCount += body.length;
+    return byteCount;
+  }
+
   /** Takes a command in; nothing is sent before {@link flush}. */
   command(command: RegistrationCommand, now: Instant): void {
     const key = keyOf(command);
@@ -334,7 +341,9 @@ export class ClientRegistrations {
       const itemBytes = registration.body.length + ITEM_OVERHEAD_BYTES;
       const isFull = items.length >= REGISTER_BATCH_COUNT_MAX;
       if (isFull || bytes + itemBytes > BATCH_MAX_BYTES) send();
-      const { service, id, incarnation, since, state, scope, body, revision } = registration;
+      const { service, id, incarnation, since, scope, body, revision } = registration;
+      // What is only registered to be removed is not to be picked in between.
+      const state = registration.isRemoving ? InstanceState.draining : registration.state;
       items.push({ service, id, incarnation, since, state, scope, body });
       sent.set(keyOf(registration), { registration, revision });
       bytes += itemBytes;

@@ -1,11 +1,12 @@
 /**
  * The client of the registry as a state machine: `step(event, now) → effects`, no I/O.
  *
- * One session at a time. On each connection it says hello and, without waiting for the answer,
- * registers and watches everything again. The node is lost when nothing was heard for its ttl, or
+ * One session at a time. On each connection it says hello and, without waiting for the answer
+ * unless it is a lot, registers and watches everything again. The node is lost when nothing was heard for its ttl, or
  * when the socket ends; in the first case the next server is tried at once, in the second after the
  * time slot that the node had handed out, so that a thousand clients do not come at once. Views
- * stay in the meantime (P8).
+ * stay in the meantime (P8). A node that asks to move is left only when the next one has welcomed
+ * this client, so that nobody sees its instances suspect.
  *
  * States and events: `client-transitions.ts`. What is registered: `client-registrations.ts`. What
  * is watched: `client-watches.ts`. Which server is next: `server-list.ts`.
@@ -30,7 +31,7 @@ import type {
 import { ClientRegistrations } from "./client-registrations.js";
 import { CLIENT_TRANSITIONS, type ClientState } from "./client-transitions.js";
 import { ClientWatches } from "./client-watches.js";
-import { ServerList } from "./server-list.js";
+import { type Candidate, ServerList } from "./server-list.js";
 import type { BodyDecoder, ServiceView } from "./service-view.js";
 
 /** Opening a socket, and being welcomed on it, may each take this long. */
@@ -39,6 +40,11 @@ export const CONNECT_TIMEOUT_MS = 3_000;
 const MOVE_AVOID_MS = 3_000;
 /** Every so many heartbeats the views are verified. */
 const DIGEST_PERIOD_COUNT = 10;
+/** What may follow a hello before its welcome: a node holds only so much of a stranger's. */
+const PIPELINE_COUNT_MAX = 500;
+const PIPELINE_MAX_BYTES = 1024 * 1024;
+/** The socket to a node that was left, after the next one's welcome: its peers hear of it first. */
+const RETIRE_DELAY_MS = 500;
 /** Names are looked up again at most this often while no server answers. */
 const RESOLVE_INTERVAL_MS = 2_000;
 
@@ -89,6 +95,12 @@ export class ClientMachine {
   #sessionNumber = 0;
   #requestCount = 0;
   #session: Session | undefined;
+  /** In `greeting`: there is too much to say before the welcome. */
+  #isHolding = false;
+  /** The attempt at the node to move to, while the session goes on. */
+  #successor: Attempt | undefined;
+  /** The socket of the session that was moved from, and when it ends. */
+  #retiring: { readonly attempt: number; at: Instant } | undefined;
   /** In `waiting`: when to try; NEVER for not before new seeds or a deadline of resolving. */
   #connectAt: Instant = NEVER;
   #resolveAt: Instant = instant(0);
@@ -140,6 +152,8 @@ export class ClientMachine {
       this.#watches.nextDeadline(isOnSession),
     );
     if (this.#state === "waiting") deadline = Math.min(deadline, this.#connectAt);
+    if (this.#retiring !== undefined) deadline = Math.min(deadline, this.#retiring.at);
+    if (this.#successor !== undefined) deadline = Math.min(deadline, this.#successor.deadline);
     if (this.#session !== undefined) {
       const { heardAt, heartbeatAt, moveAt, welcome } = this.#session;
       deadline = Math.min(deadline, heartbeatAt, moveAt, after(heardAt, welcome.ttlMs));
@@ -150,15 +164,17 @@ export class ClientMachine {
   }
 
   get #isOnSession(): boolean {
-    return this.#state === "greeting" || this.#state === "online";
+    return (this.#state === "greeting" && !this.#isHolding) || this.#state === "online";
   }
 
   #take(event: ClientEvent, now: Instant): void {
-    if ("attempt" in event && event.attempt !== this.#attempt?.number) {
+    const isOfSuccessor = "attempt" in event && event.attempt === this.#successor?.number;
+    if ("attempt" in event && !isOfSuccessor && event.attempt !== this.#attempt?.number) {
       if (event.type === "connected") this.#emit({ type: "disconnect", attempt: event.attempt });
       return;
     }
-    const action = CLIENT_TRANSITIONS[this.#state][event.type];
+    const hasFailed = isOfSuccessor && event.type === "disconnected";
+    const action = CLIENT_TRANSITIONS[this.#state][hasFailed ? "connect-failed" : event.type];
     switch (action) {
       case "ignore":
         return;
@@ -183,6 +199,13 @@ export class ClientMachine {
         assert("cause" in event, "a failed attempt has a cause");
         this.#retry(event.cause, now);
         return;
+      case "switch":
+        if (isOfSuccessor) this.#switch(now);
+        return;
+      case "stay":
+        assert("cause" in event, "a failed attempt has a cause");
+        if (isOfSuccessor) this.#stay(event.cause, now);
+        return;
       case "read":
         assert(event.type === "message", "only messages are read");
         this.#read(event.message, now);
@@ -195,7 +218,7 @@ export class ClientMachine {
         this.#elapse(now);
         return;
       case "flush":
-        this.#registrations.flush(now);
+        if (this.#isOnSession) this.#registrations.flush(now);
         return;
       case "want":
         this.#want(event, now);
@@ -252,12 +275,15 @@ export class ClientMachine {
       this.#wait(next?.waitUntil ?? this.#resolveAt);
       return;
     }
+    this.#attempt = this.#try(next, now);
+    this.#state = "connecting";
+  }
+
+  #try({ server, tls }: Candidate, now: Instant): Attempt {
     this.#attemptCount += 1;
     const number = this.#attemptCount;
-    const deadline = after(now, CONNECT_TIMEOUT_MS);
-    this.#attempt = { number, server: next.server, deadline, refusal: undefined };
-    this.#state = "connecting";
-    this.#emit({ type: "connect", attempt: number, server: next.server, tls: next.tls });
+    this.#emit({ type: "connect", attempt: number, server, tls });
+    return { number, server, deadline: after(now, CONNECT_TIMEOUT_MS), refusal: undefined };
   }
 
   #wait(until: Instant): void {
@@ -272,6 +298,7 @@ export class ClientMachine {
     this.#state = "greeting";
     this.#attempt.deadline = after(now, CONNECT_TIMEOUT_MS);
     this.#sessionNumber += 1;
+    this.#emit({ type: "attach", attempt: this.#attempt.number });
     this.#emit({
       type: "send",
       message: {
@@ -281,6 +308,13 @@ export class ClientMachine {
         ...{ namespace, token, clientId, region, zone, agent },
       },
     });
+    const { count, byteCount } = this.#registrations;
+    const itemCount = count + this.#watches.count;
+    this.#isHolding = itemCount > PIPELINE_COUNT_MAX || byteCount > PIPELINE_MAX_BYTES;
+    if (!this.#isHolding) this.#sayEverything(now);
+  }
+
+  #sayEverything(now: Instant): void {
     this.#registrations.reconnect();
     this.#registrations.flush(now);
     this.#watches.reconnect();
@@ -305,13 +339,12 @@ export class ClientMachine {
   #lose(cause: string, delayMs: number, now: Instant): void {
     assert(this.#attempt !== undefined, "a session belongs to an attempt");
     const { number, server } = this.#attempt;
-    const hasToMove = this.#session !== undefined && this.#session.moveAt !== NEVER;
     const moveAt = this.#session?.moveAt ?? NEVER;
+    const hasToMove = moveAt !== NEVER;
     this.#session = undefined;
     this.#emit({ type: "disconnect", attempt: number });
-    const hasOthers = this.#servers.count > 1;
     if (!hasToMove) this.#servers.failed(server.address, now);
-    else if (hasOthers) this.#servers.avoid(server.address, after(moveAt, MOVE_AVOID_MS));
+    this.#dropSuccessor();
     this.#watches.disconnect(now);
     this.#emit({ type: "offline", cause });
     this.#note("warn", "client.offline", { address: server.address, cause });
@@ -320,7 +353,54 @@ export class ClientMachine {
     else this.#wait(connectAt);
   }
 
+  /** Looks for the node to move to; without one the session goes on until the node ends it. */
+  #seekSuccessor(session: Session, now: Instant): void {
+    const next = this.#servers.next(now);
+    if (next === undefined || "waitUntil" in next) {
+      session.moveAt = next?.waitUntil ?? after(now, MOVE_AVOID_MS);
+      return;
+    }
+    if (next.server.address === this.#attempt?.server.address) {
+      this.#lose("the node asked to move, and there is no other", 0, now);
+      return;
+    }
+    session.moveAt = after(now, CONNECT_TIMEOUT_MS);
+    this.#successor = this.#try(next, now);
+  }
+
+  #stay(cause: string, now: Instant): void {
+    const successor = this.#successor;
+    assert(successor !== undefined && this.#session !== undefined, "only an attempt to move fails");
+    this.#note("info", "client.move-failed", { address: successor.server.address, cause });
+    this.#servers.failed(successor.server.address, now);
+    this.#dropSuccessor();
+    this.#seekSuccessor(this.#session, now);
+  }
+
+  #switch(now: Instant): void {
+    const [left, successor] = [this.#attempt, this.#successor];
+    assert(left !== undefined && successor !== undefined, "a move has two ends");
+    this.#retire();
+    this.#retiring = { attempt: left.number, at: after(now, CONNECT_TIMEOUT_MS) };
+    this.#attempt = successor;
+    this.#successor = undefined;
+    this.#session = undefined;
+    this.#watches.disconnect(now);
+    this.#emit({ type: "offline", cause: "moving to another node" });
+    this.#greet(now);
+  }
+
+  #dropSuccessor(): void {
+    if (this.#successor === undefined) return;
+    this.#emit({ type: "disconnect", attempt: this.#successor.number });
+    this.#successor = undefined;
+  }
+
   #elapse(now: Instant): void {
+    if (this.#retiring !== undefined && this.#retiring.at <= now) this.#retire();
+    if (this.#successor !== undefined && this.#successor.deadline <= now) {
+      this.#stay(`the connection took longer than ${CONNECT_TIMEOUT_MS} ms`, now);
+    }
     this.#registrations.expire(now);
     this.#watches.elapse(now, this.#isOnSession);
     if (this.#isOnSession) this.#registrations.flush(now);
@@ -336,9 +416,9 @@ export class ClientMachine {
 
   #keepAlive(session: Session, now: Instant): void {
     const { heartbeatIntervalMs, ttlMs } = session.welcome;
-    if (session.moveAt <= now) {
-      this.#lose("the node asked to move", 0, now);
-      return;
+    if (session.moveAt <= now && this.#successor === undefined) {
+      this.#seekSuccessor(session, now);
+      if (this.#session === undefined) return;
     }
     const lateMs = now - session.heartbeatAt;
     if (lateMs > heartbeatIntervalMs) {
@@ -392,7 +472,7 @@ export class ClientMachine {
         return;
       case "superseded":
         this.#registrations.superseded(message, now);
-        this.#registrations.flush(now);
+        if (this.#isOnSession) this.#registrations.flush(now);
         return;
       case "move":
         this.#move(message.delayMs, message.reason, now);
@@ -410,9 +490,13 @@ export class ClientMachine {
     const heartbeatAt = after(now, welcome.heartbeatIntervalMs);
     this.#session = { welcome, heardAt: now, heartbeatAt, sequence: 0, moveAt: NEVER };
     this.#servers.succeeded(address);
+    if (this.#retiring !== undefined) this.#retiring.at = after(now, RETIRE_DELAY_MS);
     const { nodeId, isReady } = welcome;
     this.#emit({ type: "online", nodeId, address });
     this.#note("info", "client.online", { nodeId, address, isReady });
+    if (!this.#isHolding) return;
+    this.#isHolding = false;
+    this.#sayEverything(now);
   }
 
   #refused(message: RefusedMessage, now: Instant): void {
@@ -431,7 +515,17 @@ export class ClientMachine {
   #move(delayMs: number, reason: string, now: Instant): void {
     if (this.#session === undefined) return;
     this.#session.moveAt = after(now, delayMs);
+    const address = this.#attempt?.server.address;
+    if (address !== undefined && this.#servers.count > 1) {
+      this.#servers.avoid(address, after(now, delayMs + MOVE_AVOID_MS));
+    }
     this.#note("info", "client.move", { delayMs, reason });
+  }
+
+  #retire(): void {
+    if (this.#retiring === undefined) return;
+    this.#emit({ type: "disconnect", attempt: this.#retiring.attempt });
+    this.#retiring = undefined;
   }
 
   #close(): void {
@@ -440,6 +534,8 @@ export class ClientMachine {
     }
     this.#registrations.close();
     this.#watches.close();
+    this.#retire();
+    this.#dropSuccessor();
     if (this.#attempt !== undefined) {
       this.#emit({ type: "disconnect", attempt: this.#attempt.number });
     }

@@ -10,7 +10,8 @@
  * | online | welcomed |
  * | closed | over |
  *
- * Events of an attempt that is no longer the current one never reach the table.
+ * Events of an attempt that is neither the current one nor the one to move to never reach the
+ * table; of the latter, `disconnected` is taken for `connect-failed`.
  */
 import type { ClientEvent } from "./client-events.js";
 
@@ -28,6 +29,10 @@ export type ClientAction =
   | "drop"
   /** Counts a failed attempt and looks for another server. */
   | "retry"
+  /** The node to move to is there: says everything again on the new socket. */
+  | "switch"
+  /** The node to move to is not there: the session goes on meanwhile. */
+  | "stay"
   | "read"
   /** The session ended by itself: waits out the slot, then looks for another server. */
   | "lose"
@@ -104,8 +109,8 @@ export const CLIENT_TRANSITIONS: Readonly<
   online: {
     start: "ignore",
     seeds: "learn",
-    connected: "ignore",
-    "connect-failed": "ignore",
+    connected: "switch",
+    "connect-failed": "stay",
     message: "read",
     disconnected: "lose",
     tick: "elapse",

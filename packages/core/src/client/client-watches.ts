@@ -73,6 +73,11 @@ export class ClientWatches {
     this.#outbox = outbox;
   }
 
+  /** Watches and open queries. */
+  get count(): number {
+    return this.#watches.size + this.#queries.size;
+  }
+
   view(service: string): ServiceView | undefined {
     return this.#watches.get(service)?.view;
   }

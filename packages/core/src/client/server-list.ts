@@ -3,8 +3,8 @@
  *
  * Known are the seeds and the members that a node told. Order: nodes that are alive, the caller's
  * zone first, then its region, then other regions; then seeds that no node has told of; then nodes
- * that were suspect, and last those believed gone, because the belief may be old. Equals are
- * shuffled, so that a herd spreads. A server that failed waits out a backoff with jitter, from
+ * that were suspect, and last those believed gone, because the belief may be old. Among equals
+ * those that failed less come first, and the rest is shuffled, so that a herd spreads. A server that failed waits out a backoff with jitter, from
  * {@link BACKOFF_MIN_MS} doubling to {@link BACKOFF_MAX_MS}.
  */
 import { assertNever } from "../assert.js";
@@ -62,16 +62,15 @@ export class ServerList {
   next(now: Instant): Candidate | { readonly waitUntil: Instant } | undefined {
     const ranked = this.#ranked();
     let waitUntil: Instant | undefined;
-    let best: { candidate: Candidate; rank: number; draw: number } | undefined;
+    let best: { candidate: Candidate; order: readonly number[] } | undefined;
     for (const { candidate, rank } of ranked) {
-      const retryAt = this.#failures.get(candidate.server.address)?.retryAt ?? now;
-      if (retryAt > now) {
-        if (waitUntil === undefined || retryAt < waitUntil) waitUntil = retryAt;
+      const failure = this.#failures.get(candidate.server.address);
+      if (failure !== undefined && failure.retryAt > now) {
+        if (waitUntil === undefined || failure.retryAt < waitUntil) waitUntil = failure.retryAt;
         continue;
       }
-      const draw = this.#options.random.next();
-      const isBetter = best === undefined || rank < best.rank;
-      if (isBetter || (rank === best?.rank && draw < best.draw)) best = { candidate, rank, draw };
+      const order = [rank, failure?.count ?? 0, this.#options.random.next()];
+      if (best === undefined || isBefore(order, best.order)) best = { candidate, order };
     }
     if (best !== undefined) return best.candidate;
     return waitUntil === undefined ? undefined : { waitUntil };
@@ -137,6 +136,15 @@ export class ServerList {
       if (!known.has(address)) this.#failures.delete(address);
     }
   }
+}
+
+/** Lexicographic order of equally long lists. */
+function isBefore(a: readonly number[], b: readonly number[]): boolean {
+  for (const [index, value] of a.entries()) {
+    const other = b[index] ?? 0;
+    if (value !== other) return value < other;
+  }
+  return false;
 }
 
 /** Below every node that is alive, above every node that may be gone. */

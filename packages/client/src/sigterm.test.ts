@@ -1,0 +1,28 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { test } from "node:test";
+import { InstanceState } from "@fpzk/core";
+import { FakeNode } from "./fake-node.test.support.js";
+
+test("SIGTERM drains, says goodbye and ends the process with 0", async (t) => {
+  const node = await FakeNode.start();
+  t.after(() => node.stop());
+  const program = `
+    import { connect } from ${JSON.stringify(new URL("./index.js", import.meta.url).href)};
+    const client = await connect({ servers: ["${node.address}"], drainsOnSigterm: true });
+    await client.register({ service: "orders", id: "a", endpoints: [{ port: 1 }] });
+    console.log("registered");
+  `;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", program], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const ended = once(child, "exit");
+  await once(child.stdout, "data");
+  child.kill("SIGTERM");
+  const drain = await node.request("set-state", ({ state }) => state === InstanceState.draining);
+  assert.equal(drain.timeoutMs, 10_000);
+  node.send({ type: "drained", requestId: drain.requestId, confirmedCount: 0, unconfirmed: [] });
+  await node.request("goodbye");
+  assert.deepEqual(await ended, [0, null]);
+});

@@ -1,0 +1,846 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { REGISTER_BATCH_COUNT_MAX } from "../limits.js";
+import type { MemberView, SessionMessage, WelcomeMessage } from "../messages.js";
+import { SeededRandom } from "../random.js";
+import { InstanceState, Scope, type Stamp } from "../record.js";
+import { instant, NEVER } from "../time.js";
+import type { ClientCommand, ClientEffect, ClientEvent } from "./client-events.js";
+import { ClientMachine } from "./client-session.js";
+import { CLIENT_TRANSITIONS } from "./client-transitions.js";
+import { decoder, origin, record } from "./view-records.fixture.js";
+
+const WELCOME: WelcomeMessage = {
+  type: "welcome",
+  nodeId: "n1",
+  generation: 1,
+  region: "r",
+  heartbeatIntervalMs: 1_000,
+  ttlMs: 3_000,
+  reconnectDelayMs: 0,
+  isReady: true,
+};
+
+/** A client, its clock, and what it asked for as short texts. */
+class Harness {
+  readonly machine: ClientMachine;
+  now = 1_000;
+  attempt = 0;
+  effects: ClientEffect[] = [];
+  #commandCount = 0;
+
+  constructor(seed = 1) {
+    this.machine = new ClientMachine({
+      ...{ namespace: "default", token: "", clientId: "c", region: "r", zone: "z" },
+      ...{ agent: "test", tls: false, seeds: [], decoder, saveDelayMs: undefined },
+      random: new SeededRandom(seed),
+    });
+  }
+
+  /** Steps, and gives what came of it. */
+  step(event: ClientEvent): string[] {
+    const effects = this.machine.step(event, instant(this.now));
+    this.effects.push(...effects);
+    for (const effect of effects) if (effect.type === "connect") this.attempt = effect.attempt;
+    return effects.flatMap((effect) => describe(effect));
+  }
+
+  read(message: SessionMessage): string[] {
+    return this.step({ type: "message", attempt: this.attempt, message });
+  }
+
+  command(command: CommandWithoutId): string[] {
+    this.#commandCount += 1;
+    const commandId = this.#commandCount;
+    const texts = this.step({
+      timeoutMs: 5_000,
+      service: "s",
+      ...command,
+      commandId,
+    } as ClientEvent);
+    return [...texts, ...this.step({ type: "turn-end" })];
+  }
+
+  register(id: string): string[] {
+    const content = { scope: Scope.global, state: InstanceState.up, body: new Uint8Array([100]) };
+    return this.command({ type: "register", id, ...content });
+  }
+
+  /** Lets time pass, with a tick at each deadline in between. */
+  elapse(ms: number): string[] {
+    const end = this.now + ms;
+    const texts: string[] = [];
+    for (let tick = 0; tick < 1_000; tick += 1) {
+      const deadline = this.machine.nextDeadline();
+      if (deadline > end) break;
+      this.now = Math.max(this.now, deadline);
+      texts.push(...this.step({ type: "tick" }));
+    }
+    this.now = end;
+    return texts;
+  }
+
+  start(...addresses: string[]): string[] {
+    const servers = addresses.map((address) => ({ address, serverName: undefined }));
+    return [...this.step({ type: "start" }), ...this.step({ type: "seeds", servers })];
+  }
+
+  connected(): string[] {
+    return this.step({ type: "connected", attempt: this.attempt });
+  }
+
+  failed(): string[] {
+    return this.step({ type: "connect-failed", attempt: this.attempt, cause: "ECONNREFUSED" });
+  }
+
+  disconnected(): string[] {
+    return this.step({ type: "disconnected", attempt: this.attempt, cause: "closed" });
+  }
+
+  /** Online at `n1`. */
+  online(welcome: Partial<WelcomeMessage> = {}): this {
+    this.start("n1");
+    this.connected();
+    this.read({ ...WELCOME, ...welcome });
+    return this;
+  }
+
+  registered(requestId: number, id: string, stamp: Stamp, since = 77): string[] {
+    const items = [{ service: "s", id, stamp, since, code: undefined, message: "" }];
+    return this.read({ type: "registered", requestId, items });
+  }
+
+  /** The request id of the last message of a type. */
+  sent(type: "register" | "deregister" | "set-state" | "watch" | "query"): number {
+    const found = this.effects.findLast(
+      (effect) => effect.type === "send" && effect.message.type === type,
+    );
+    assert.ok(found?.type === "send" && "requestId" in found.message, `no ${type} was sent`);
+    return found.message.requestId;
+  }
+}
+
+type WithoutId<Command> = Command extends unknown
+  ? Omit<Command, "commandId" | "service" | "timeoutMs"> & { timeoutMs?: number }
+  : never;
+type CommandWithoutId = WithoutId<ClientCommand>;
+
+const STATE_NAMES = ["up", "offline", "draining", "removed"] as const;
+
+/** One line per effect that matters; notes are for people. */
+function describe(effect: ClientEffect): string[] {
+  switch (effect.type) {
+    case "connect":
+      return [`connect ${effect.server.address}`];
+    case "send":
+      return [describeSent(effect.message)];
+    case "online":
+      return [`online ${effect.nodeId}`];
+    case "command-done":
+      return [`done ${effect.commandId} ${effect.outcome.kind}`];
+    case "command-failed":
+      return [`failed ${effect.commandId} ${effect.code}`];
+    case "registration":
+      return [`${effect.id} is ${effect.status}`];
+    case "view-changed":
+      return [`view ${effect.changes.map((one) => `${one.type} ${one.instance.id}`).join(", ")}`];
+    case "view-state": {
+      const { isComplete, isCurrent } = effect.state;
+      return [`view is ${isComplete ? "complete" : "incomplete"}${isCurrent ? " current" : ""}`];
+    }
+    case "note":
+    case "attach":
+    case "server-failed":
+      return [];
+    default:
+      return [effect.type];
+  }
+}
+
+function describeSent(message: Extract<ClientEffect, { type: "send" }>["message"]): string {
+  switch (message.type) {
+    case "hello":
+      return `send hello ${message.sessionNumber}`;
+    case "register": {
+      const items = message.items.map(
+        ({ id, incarnation, since, state }) =>
+          `${id}/${incarnation}/${since}/${STATE_NAMES[state]}`,
+      );
+      return `send register ${items.length > 3 ? items.length : items.join(" ")}`;
+    }
+    case "watch":
+      return `send watch ${message.service} ${message.position.map((one) => one.version).join(",")}`;
+    case "set-state":
+      return `send ${STATE_NAMES[message.state]} ${message.id} ${message.timeoutMs}`;
+    case "deregister":
+      return `send deregister ${message.id}`;
+    case "heartbeat":
+      return `send heartbeat ${message.sequence}${message.wantsDigests ? " digests" : ""}`;
+    case "confirm":
+      return `send confirm ${message.id}`;
+    default:
+      return `send ${message.type}`;
+  }
+}
+
+/** The state, which the compiler must not think it knows. */
+function stateOf(client: Harness): string {
+  return client.machine.state;
+}
+
+function stamp(incarnation: number, session = 1): Stamp {
+  return { incarnation, session, claim: 0 };
+}
+
+function member(nodeId: string, change: Partial<MemberView> = {}): MemberView {
+  const base = { generation: 1, region: "r", zone: "z", tls: false, status: "alive" } as const;
+  return { nodeId, address: nodeId, ...base, ...change };
+}
+
+function snapshot(requestId: number, ...ids: string[]): SessionMessage {
+  const records = ids.map((id, index) => record(id, index + 1));
+  return {
+    ...{ type: "snapshot", requestId, service: "s", kind: "full", isFinal: true },
+    groups: [{ origin: origin("n1"), records }],
+    position: [{ origin: origin("n1"), version: ids.length }],
+    digest: { high: 0, low: 0 },
+  };
+}
+
+test("says everything with its hello, without waiting for the welcome", () => {
+  const client = new Harness();
+  client.register("a");
+  client.step({ type: "watch", service: "s" });
+  assert.deepEqual(client.start("n1"), ["resolve-seeds", "connect n1"]);
+  assert.deepEqual(client.connected(), ["send hello 1", "send register a/0/0/up", "send watch s "]);
+  assert.deepEqual(client.read(WELCOME), ["online n1"]);
+  assert.deepEqual(client.registered(client.sent("register"), "a", stamp(4)), [
+    "a is registered",
+    "done 1 done",
+  ]);
+});
+
+test("beats at the node's rhythm, and verifies the views at each tenth", () => {
+  const client = new Harness().online();
+  const texts: string[] = [];
+  for (let beat = 1; beat <= 20; beat += 1) {
+    texts.push(...client.elapse(1_000));
+    client.read({ type: "pong", sequence: beat, digests: [] });
+  }
+  assert.equal(texts.length, 20);
+  assert.deepEqual(
+    texts.filter((text) => text.endsWith("digests")),
+    ["send heartbeat 10 digests", "send heartbeat 20 digests"],
+  );
+});
+
+test("a node that is silent for its ttl is left for another one at once", () => {
+  const client = new Harness().online({ reconnectDelayMs: 500 });
+  client.read({ type: "members", members: [member("n1"), member("n2")] });
+  assert.deepEqual(client.elapse(2_999), ["send heartbeat 1", "send heartbeat 2"]);
+  assert.deepEqual(client.elapse(1), ["disconnect", "offline", "connect n2"]);
+  assert.deepEqual(client.connected(), ["send hello 2"]);
+});
+
+test("a stall of this process is not taken for silence of the node", () => {
+  const client = new Harness().online();
+  client.now += 10_000;
+  assert.deepEqual(client.step({ type: "tick" }), ["send heartbeat 1"]);
+  client.read({ type: "pong", sequence: 1, digests: [] });
+  assert.equal(client.machine.state, "online");
+  client.now += 10_000;
+  client.step({ type: "tick" });
+  client.elapse(1_000);
+  assert.notEqual(client.machine.state, "online");
+});
+
+test("a session that the node ended is followed by the slot it had handed out", () => {
+  const client = new Harness().online({ reconnectDelayMs: 700 });
+  client.read({ type: "members", members: [member("n1"), member("n2")] });
+  assert.deepEqual(client.disconnected(), ["disconnect", "offline"]);
+  assert.deepEqual(client.elapse(699), []);
+  assert.deepEqual(client.elapse(1), ["connect n2"]);
+});
+
+test("a node that asks to move is left when the next one has welcomed this client", () => {
+  const client = new Harness().online();
+  client.read({ type: "members", members: [member("n1"), member("n2", { zone: "y" })] });
+  client.register("a");
+  client.registered(client.sent("register"), "a", stamp(4));
+  const left = client.attempt;
+  assert.deepEqual(client.read({ type: "move", delayMs: 400, reason: "shutdown" }), []);
+  assert.deepEqual(client.elapse(399), []);
+  assert.deepEqual(client.elapse(1), ["connect n2"]);
+  // The session goes on until the new socket is open, then everything is said there.
+  assert.deepEqual(client.elapse(600), ["send heartbeat 1"]);
+  client.step({
+    type: "message",
+    attempt: left,
+    message: { type: "pong", sequence: 1, digests: [] },
+  });
+  assert.deepEqual(client.connected(), ["offline", "send hello 2", "send register a/4/77/up"]);
+  assert.deepEqual(client.read({ ...WELCOME, nodeId: "n2" }), ["online n2"]);
+  assert.deepEqual(client.elapse(499), []);
+  assert.deepEqual(client.elapse(1), ["disconnect"]);
+  assert.equal(client.machine.connectedNodeId, "n2");
+});
+
+test("a node that asks to move is stayed with while no other can be reached", () => {
+  const client = new Harness().online();
+  client.read({ type: "members", members: [member("n1"), member("n2")] });
+  const session = client.attempt;
+  client.read({ type: "move", delayMs: 10, reason: "rebalance" });
+  assert.deepEqual(client.elapse(10), ["connect n2"]);
+  assert.deepEqual(client.failed(), ["disconnect"]);
+  assert.equal(client.machine.connectedNodeId, "n1");
+  assert.deepEqual(client.elapse(100), ["connect n2"]);
+  const lost: ClientEvent = { type: "disconnected", attempt: session, cause: "closed" };
+  assert.deepEqual(client.step(lost), ["disconnect", "disconnect", "offline"]);
+  client.elapse(5_000);
+  assert.equal(stateOf(client), "connecting");
+});
+
+test("a client that is moved on at once ends every socket", () => {
+  const client = new Harness().online();
+  const ended = (): number[] =>
+    client.effects.flatMap((one) => (one.type === "disconnect" ? [one.attempt] : []));
+  client.read({ type: "members", members: ["n1", "n2", "n3"].map((id) => member(id)) });
+  for (const nodeId of ["x", "y"]) {
+    client.read({ type: "move", delayMs: 10, reason: "rebalance" });
+    client.elapse(10);
+    client.connected();
+    client.read({ ...WELCOME, nodeId });
+  }
+  assert.equal(client.attempt, 3);
+  assert.deepEqual(ended(), [1]);
+  client.elapse(500);
+  assert.deepEqual(ended(), [1, 2]);
+});
+
+test("the only node that asks to move is left for itself", () => {
+  const client = new Harness().online();
+  client.read({ type: "move", delayMs: 400, reason: "shutdown" });
+  assert.deepEqual(client.elapse(400), ["disconnect", "offline", "connect n1"]);
+});
+
+test("a node that closes before the delay it asked for is not left earlier", () => {
+  const client = new Harness().online();
+  client.read({ type: "move", delayMs: 400, reason: "shutdown" });
+  assert.deepEqual(client.disconnected(), ["disconnect", "offline"]);
+  assert.deepEqual(client.elapse(399), []);
+  assert.deepEqual(client.elapse(1), ["connect n1"]);
+});
+
+test("servers that cannot be reached are tried in turn, with a backoff of at most 5 s", () => {
+  const client = new Harness();
+  client.start("n1", "n2");
+  const first = client.failed();
+  assert.equal(first.length, 2);
+  assert.deepEqual(first[0], "disconnect");
+  client.failed();
+  assert.equal(stateOf(client), "waiting");
+  for (let round = 0; round < 20; round += 1) {
+    assert.ok(client.machine.nextDeadline() - client.now <= 5_000);
+    client.elapse(5_000);
+    while (stateOf(client) === "connecting") client.failed();
+  }
+});
+
+test("an attempt that takes too long is given up, before and after the connection", () => {
+  const client = new Harness();
+  client.start("n1", "n2");
+  const [next] = client.elapse(3_000).filter((text) => text.startsWith("connect"));
+  assert.ok(next !== undefined);
+  client.connected();
+  assert.deepEqual(client.elapse(2_999), []);
+  assert.equal(client.elapse(1)[0], "disconnect");
+  assert.notEqual(client.machine.state, "greeting");
+});
+
+test("a refusal of the hello is told, and another server tried", () => {
+  const client = new Harness();
+  client.start("n1");
+  client.connected();
+  client.read({ type: "refused", requestId: 0, code: "unauthenticated", message: "who?" });
+  const failure = client.effects.find((effect) => effect.type === "server-failed");
+  assert.equal(failure?.code, "unauthenticated");
+  assert.equal(client.machine.state, "waiting");
+});
+
+test("what comes from an attempt that is over changes nothing", () => {
+  const client = new Harness().online();
+  const before = client.attempt;
+  client.elapse(3_000);
+  const messages: ClientEvent[] = [
+    { type: "message", attempt: before, message: WELCOME },
+    { type: "disconnected", attempt: before, cause: "late" },
+    { type: "connect-failed", attempt: before, cause: "late" },
+  ];
+  for (const event of messages) assert.deepEqual(client.step(event), []);
+  assert.deepEqual(client.step({ type: "connected", attempt: before }), ["disconnect"]);
+});
+
+test("registers again on every session, with what was answered before", () => {
+  const client = new Harness().online();
+  assert.deepEqual(client.register("a"), ["send register a/0/0/up"]);
+  client.registered(client.sent("register"), "a", stamp(4), 77);
+  client.disconnected();
+  client.elapse(200);
+  assert.deepEqual(client.connected(), ["send hello 2", "send register a/4/77/up"]);
+});
+
+test("many registrations go out in as few messages as are allowed", () => {
+  const client = new Harness();
+  for (let index = 0; index < 2 * REGISTER_BATCH_COUNT_MAX + 5; index += 1) {
+    client.register(`i${index}`);
+  }
+  client.start("n1");
+  // Too much for a node that does not know yet who speaks.
+  assert.deepEqual(client.connected(), ["send hello 1"]);
+  assert.deepEqual(client.register("late"), []);
+  const sizes = client
+    .read(WELCOME)
+    .filter((text) => text.startsWith("send register"))
+    .map((text) => text.split(" ")[2]);
+  assert.deepEqual(sizes, ["1000", "1000", "6"]);
+});
+
+test("a registration that is refused for now is tried again until its time is up", () => {
+  const client = new Harness().online();
+  client.register("a");
+  const requestId = client.sent("register");
+  client.read({ type: "refused", requestId, code: "unavailable", message: "warming up" });
+  assert.deepEqual(client.elapse(100), ["send register a/0/0/up"]);
+  client.read({
+    type: "refused",
+    requestId: client.sent("register"),
+    code: "unavailable",
+    message: "",
+  });
+  client.elapse(200);
+  client.registered(client.sent("register"), "a", stamp(1));
+  assert.equal(client.effects.at(-1)?.type, "command-done");
+});
+
+test("a registration that is refused for good fails and is forgotten", () => {
+  const client = new Harness().online();
+  client.register("a");
+  const items = [
+    { service: "s", id: "a", stamp: undefined, since: 0, code: "permission_denied", message: "no" },
+  ] as const;
+  const texts = client.read({ type: "registered", requestId: client.sent("register"), items });
+  assert.deepEqual(texts, ["failed 1 permission_denied", "a is removed"]);
+  client.disconnected();
+  client.elapse(200);
+  assert.deepEqual(client.connected(), ["send hello 2"]);
+});
+
+test("a registration that no node took in its time is forgotten", () => {
+  const client = new Harness();
+  client.start("n1");
+  client.register("a");
+  assert.ok(client.elapse(5_000).includes("failed 1 deadline_exceeded"));
+  while (client.machine.state !== "connecting") client.elapse(500);
+  assert.deepEqual(client.connected(), ["send hello 1"]);
+});
+
+test("a registration that may have been taken too late is undone", () => {
+  const client = new Harness().online();
+  client.register("a");
+  for (let beat = 1; beat <= 5; beat += 1) {
+    client.elapse(999);
+    client.read({ type: "pong", sequence: beat, digests: [] });
+  }
+  const late = ["failed 1 deadline_exceeded", "send deregister a", "send heartbeat 5"];
+  assert.deepEqual(client.elapse(5), late);
+  const texts = client.read({ type: "done", requestId: client.sent("deregister") });
+  assert.deepEqual(texts, ["a is removed"]);
+});
+
+test("one id can be registered once", () => {
+  const client = new Harness().online();
+  client.register("a");
+  assert.deepEqual(client.register("a"), ["failed 2 already_exists"]);
+});
+
+test("an update that is refused leaves what was accepted", () => {
+  const client = new Harness().online();
+  client.register("a");
+  client.registered(client.sent("register"), "a", stamp(1));
+  assert.deepEqual(client.command({ type: "update", id: "a", body: new Uint8Array([7]) }), [
+    "send register a/1/77/up",
+  ]);
+  const requestId = client.sent("register");
+  assert.deepEqual(
+    client.read({ type: "refused", requestId, code: "invalid_argument", message: "no" }),
+    ["failed 2 invalid_argument"],
+  );
+  client.disconnected();
+  client.elapse(200);
+  client.connected();
+  const last = client.effects.findLast(
+    (effect) => effect.type === "send" && effect.message.type === "register",
+  );
+  assert.ok(last?.type === "send" && last.message.type === "register");
+  assert.deepEqual(last.message.items[0]?.body, new Uint8Array([100]));
+});
+
+test("states are set at once, and wanted again after a reconnect", () => {
+  const client = new Harness().online();
+  client.register("a");
+  client.registered(client.sent("register"), "a", stamp(1));
+  const offline = { type: "set-state", id: "a", state: InstanceState.offline } as const;
+  assert.deepEqual(client.command(offline), ["send offline a 0"]);
+  client.disconnected();
+  client.elapse(200);
+  assert.deepEqual(client.connected(), ["send hello 2", "send register a/1/77/offline"]);
+  assert.deepEqual(client.registered(client.sent("register"), "a", stamp(1, 2)), ["done 2 done"]);
+});
+
+test("P7 a drain survives a reconnect with the time it has left", () => {
+  const client = new Harness().online();
+  client.register("a");
+  client.registered(client.sent("register"), "a", stamp(1));
+  assert.deepEqual(client.command({ type: "drain", id: "a", timeoutMs: 10_000 }), [
+    "send draining a 10000",
+  ]);
+  const first = client.sent("set-state");
+  // The node has taken it: that is not yet the end.
+  assert.deepEqual(client.read({ type: "done", requestId: first }), []);
+  client.disconnected();
+  client.elapse(200);
+  assert.deepEqual(client.connected(), [
+    "send hello 2",
+    "send register a/1/77/draining",
+    "send draining a 9800",
+  ]);
+  const requestId = client.sent("set-state");
+  assert.deepEqual(
+    client.read({ type: "drained", requestId: first, confirmedCount: 9, unconfirmed: [] }),
+    [],
+  );
+  assert.deepEqual(
+    client.read({ type: "drained", requestId, confirmedCount: 2, unconfirmed: ["n2"] }),
+    ["done 2 drained"],
+  );
+});
+
+test("a drain without an answer ends all the same", () => {
+  const client = new Harness();
+  client.start("n1");
+  client.register("a");
+  client.command({ type: "drain", id: "a", timeoutMs: 1_000 });
+  assert.ok(client.elapse(3_100).includes("failed 2 deadline_exceeded"));
+});
+
+test("online after drain takes the drain back", () => {
+  const client = new Harness().online();
+  client.register("a");
+  client.registered(client.sent("register"), "a", stamp(1));
+  client.command({ type: "drain", id: "a" });
+  assert.deepEqual(client.command({ type: "set-state", id: "a", state: InstanceState.up }), [
+    "failed 2 aborted",
+    "send up a 0",
+  ]);
+});
+
+test("a deregistration on a new session registers first, so that its tombstone counts", () => {
+  const client = new Harness().online();
+  client.register("a");
+  client.registered(client.sent("register"), "a", stamp(1));
+  assert.deepEqual(client.command({ type: "deregister", id: "a" }), ["send deregister a"]);
+  client.disconnected();
+  client.elapse(200);
+  assert.deepEqual(client.connected(), [
+    "send hello 2",
+    "send register a/1/77/draining",
+    "send deregister a",
+  ]);
+  assert.deepEqual(client.read({ type: "done", requestId: client.sent("deregister") }), [
+    "done 2 done",
+    "a is removed",
+  ]);
+});
+
+test("an id that is being deregistered can be registered again", () => {
+  const client = new Harness().online();
+  client.register("a");
+  client.registered(client.sent("register"), "a", stamp(1));
+  client.command({ type: "deregister", id: "a" });
+  const removal = client.sent("deregister");
+  assert.deepEqual(client.register("a"), ["failed 2 aborted", "send register a/1/77/up"]);
+  assert.deepEqual(client.read({ type: "done", requestId: removal }), []);
+  assert.deepEqual(client.registered(client.sent("register"), "a", stamp(1)), [
+    "a is registered",
+    "done 3 done",
+  ]);
+});
+
+test("superseded: stops for the living, goes above the gone, ignores what is old", () => {
+  const client = new Harness().online();
+  client.register("a");
+  client.registered(client.sent("register"), "a", stamp(3));
+  const superseded = (by: Stamp, isAlive: boolean): string[] =>
+    client.read({ type: "superseded", service: "s", id: "a", stamp: by, isAlive });
+  assert.deepEqual(superseded(stamp(2), true), []);
+  assert.deepEqual(superseded(stamp(5), false), ["send register a/6/77/up"]);
+  client.registered(client.sent("register"), "a", stamp(6));
+  assert.deepEqual(superseded(stamp(7), true), ["a is superseded"]);
+  client.disconnected();
+  client.elapse(200);
+  assert.deepEqual(client.connected(), ["send hello 2"]);
+});
+
+test("superseded over and over is answered ever more slowly", () => {
+  const client = new Harness().online();
+  client.register("a");
+  client.registered(client.sent("register"), "a", stamp(1));
+  let sentCount = 0;
+  for (let round = 0; round < 100; round += 1) {
+    const by = stamp(10 + 2 * round);
+    const texts = client.read({
+      type: "superseded",
+      service: "s",
+      id: "a",
+      stamp: by,
+      isAlive: false,
+    });
+    sentCount += texts.filter((text) => text.startsWith("send register")).length;
+  }
+  assert.equal(sentCount, 1);
+});
+
+test("a watch shows the view, confirms what drains, and resumes where it was", () => {
+  const client = new Harness().online();
+  assert.deepEqual(client.step({ type: "watch", service: "s" }), [
+    "view is incomplete",
+    "send watch s ",
+  ]);
+  assert.deepEqual(client.read(snapshot(client.sent("watch"), "a")), [
+    "view added a",
+    "view is complete",
+  ]);
+  const draining = record("a", 2, { state: InstanceState.draining });
+  const groups = [{ origin: draining.origin, records: [draining] }];
+  const digest = { high: 0, low: 0 };
+  assert.deepEqual(client.read({ type: "change", service: "s", groups, digest }), [
+    "view updated a",
+    "send confirm a",
+  ]);
+  client.disconnected();
+  client.elapse(200);
+  assert.deepEqual(client.connected(), ["send hello 2", "send watch s 2"]);
+  const answer = { type: "snapshot", requestId: client.sent("watch"), service: "s" } as const;
+  const position = [{ origin: origin("n1"), version: 2 }];
+  const view = client.machine.view("s");
+  assert.ok(view !== undefined);
+  assert.deepEqual(
+    client.read({
+      ...{ ...answer, kind: "unchanged", isFinal: true, groups: [], position },
+      digest: view.digest,
+    }),
+    ["view is complete current", "send confirm a"],
+  );
+});
+
+test("an answer to an earlier watch of the session is not taken for the newest", () => {
+  const client = new Harness().online();
+  client.step({ type: "watch", service: "s" });
+  assert.deepEqual(client.read(snapshot(client.sent("watch") - 1, "a")), []);
+});
+
+test("a view that stays different from the node's is asked for from scratch, ever more rarely", () => {
+  const client = new Harness().online();
+  client.step({ type: "watch", service: "s" });
+  client.read(snapshot(client.sent("watch"), "a"));
+  const watchedAt: number[] = [];
+  for (let beat = 1; beat <= 120; beat += 1) {
+    client.elapse(1_000);
+    const digests = [{ service: "s", digest: { high: 9, low: 9 } }];
+    const texts = client.read({ type: "pong", sequence: beat, digests });
+    if (texts.includes("send watch s ")) {
+      watchedAt.push(beat);
+      client.read(snapshot(client.sent("watch"), "a"));
+    }
+  }
+  assert.deepEqual(watchedAt, [5, 15, 35, 75]);
+});
+
+test("a pong that is one turn ahead asks for nothing", () => {
+  const client = new Harness().online();
+  client.step({ type: "watch", service: "s" });
+  client.read(snapshot(client.sent("watch"), "a"));
+  const view = client.machine.view("s");
+  assert.ok(view !== undefined);
+  const { digest } = view;
+  for (let beat = 1; beat <= 30; beat += 1) {
+    client.elapse(1_000);
+    const ahead = { high: 9, low: 9 };
+    const digests = [{ service: "s", digest: beat % 3 === 0 ? digest : ahead }];
+    assert.ok(!client.read({ type: "pong", sequence: beat, digests }).includes("send watch s "));
+  }
+});
+
+test("a refused watch is told, and tried again", () => {
+  const client = new Harness().online();
+  client.step({ type: "watch", service: "s" });
+  const requestId = client.sent("watch");
+  assert.deepEqual(
+    client.read({ type: "refused", requestId, code: "permission_denied", message: "no" }),
+    ["watch-refused"],
+  );
+  client.read({ type: "pong", sequence: 0, digests: [] });
+  const texts: string[] = [];
+  for (let beat = 1; beat <= 5; beat += 1) {
+    texts.push(...client.elapse(1_000));
+    client.read({ type: "pong", sequence: beat, digests: [] });
+  }
+  assert.ok(texts.includes("send watch s "));
+});
+
+test("a query is asked again on a new session, and has a deadline", () => {
+  const client = new Harness().online();
+  assert.deepEqual(client.command({ type: "query" }), ["send query"]);
+  const first = client.sent("query");
+  client.disconnected();
+  client.elapse(200);
+  assert.deepEqual(client.connected(), ["send hello 2", "send query"]);
+  assert.deepEqual(client.read(snapshot(first, "a")), []);
+  assert.deepEqual(client.read(snapshot(client.sent("query"), "a")), ["done 1 instances"]);
+  client.command({ type: "query", timeoutMs: 100 });
+  assert.deepEqual(client.elapse(100), ["failed 2 deadline_exceeded"]);
+});
+
+test("close says goodbye, fails what waits, and refuses what comes after", () => {
+  const client = new Harness().online();
+  client.register("a");
+  assert.deepEqual(client.step({ type: "close" }), [
+    "send goodbye",
+    "failed 1 cancelled",
+    "a is removed",
+    "disconnect",
+    "closed",
+  ]);
+  assert.deepEqual(client.register("b"), ["failed 2 failed_precondition"]);
+  assert.equal(client.machine.nextDeadline(), NEVER);
+});
+
+test("the near and the living come first", () => {
+  const check = (members: readonly MemberView[], expected: string): void => {
+    const client = new Harness().online();
+    client.read({ type: "members", members });
+    client.elapse(3_000);
+    const last = client.effects.findLast((effect) => effect.type === "connect");
+    assert.equal(last?.server.address, expected);
+  };
+  const near = member("near");
+  const region = member("region", { zone: "y" });
+  const far = member("far", { region: "q" });
+  check([far, region, near], "near");
+  check([far, region], "region");
+  check([far], "far");
+  check([{ ...near, status: "dead" }, far], "far");
+  check(
+    [
+      { ...near, status: "suspect" },
+      { ...region, status: "left" },
+    ],
+    "near",
+  );
+});
+
+const eventArbitrary: fc.Arbitrary<(attempt: number) => ClientEvent> = fc.oneof(
+  fc.constantFrom<(attempt: number) => ClientEvent>(
+    () => ({ type: "start" }),
+    () => ({ type: "seeds", servers: [{ address: "n1", serverName: undefined }] }),
+    () => ({
+      type: "seeds",
+      servers: ["n1", "n2", "n3"].map((address) => ({ address, serverName: undefined })),
+    }),
+    () => ({ type: "tick" }),
+    () => ({ type: "turn-end" }),
+    () => ({ type: "watch", service: "s" }),
+    () => ({ type: "unwatch", service: "s" }),
+    (attempt) => ({ type: "connected", attempt }),
+    (attempt) => ({ type: "connect-failed", attempt, cause: "" }),
+    (attempt) => ({ type: "disconnected", attempt, cause: "" }),
+    (attempt) => ({ type: "message", attempt, message: WELCOME }),
+    (attempt) => ({ type: "message", attempt, message: { type: "move", delayMs: 9, reason: "" } }),
+  ),
+  fc
+    .record({
+      type: fc.constantFrom("register", "update", "set-state", "drain", "deregister", "query"),
+      id: fc.constantFrom("a", "b"),
+      commandId: fc.nat(),
+      timeoutMs: fc.integer({ min: 1, max: 9_000 }),
+    })
+    .map((command) => () => {
+      const content = { state: InstanceState.up, scope: Scope.global, body: new Uint8Array(1) };
+      return { ...command, ...content, service: "s" } as ClientEvent;
+    }),
+  fc
+    .record({
+      type: fc.constantFrom("done", "refused", "drained", "registered", "snapshot"),
+      requestId: fc.integer({ min: 0, max: 8 }),
+      code: fc.constantFrom("unavailable", "permission_denied"),
+    })
+    .map((fields) => (attempt: number) => {
+      const item = {
+        service: "s",
+        id: "a",
+        stamp: stamp(1),
+        since: 1,
+        code: undefined,
+        message: "",
+      };
+      const rest = { message: "", confirmedCount: 0, unconfirmed: [], items: [item] };
+      const view = { service: "s", kind: "full", isFinal: true, groups: [], position: [] };
+      const digest = { high: 0, low: 0 };
+      const message = { ...rest, ...view, digest, ...fields } as unknown as SessionMessage;
+      return { type: "message", attempt, message } as const;
+    }),
+);
+
+test("any events in any state: commands end once, deadlines move on, sockets are ended", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(eventArbitrary, fc.integer({ min: 0, max: 4_000 })), { maxLength: 60 }),
+      fc.nat(),
+      (events, seed) => {
+        const client = new Harness(seed);
+        const ended = new Map<number, number>();
+        const given = new Set<number>();
+        let commandId = 0;
+        for (const [make, ms] of events) {
+          let event = make(client.attempt);
+          if ("commandId" in event) {
+            commandId += 1;
+            event = { ...event, commandId };
+            given.add(commandId);
+          }
+          client.step(event);
+          client.elapse(ms);
+          client.step({ type: "tick" });
+          assert.ok(client.machine.nextDeadline() > client.now, "a tick must move the deadline on");
+        }
+        client.step({ type: "close" });
+        const sockets = new Set<number>();
+        for (const effect of client.effects) {
+          if (effect.type === "connect") sockets.add(effect.attempt);
+          if (effect.type === "disconnect") sockets.delete(effect.attempt);
+          if (effect.type !== "command-done" && effect.type !== "command-failed") continue;
+          ended.set(effect.commandId, (ended.get(effect.commandId) ?? 0) + 1);
+        }
+        assert.deepEqual([...sockets], [], "every socket must be ended");
+        for (const id of given) assert.equal(ended.get(id), 1, `command ${id} must end once`);
+      },
+    ),
+    { numRuns: 1_000 },
+  );
+});
+
+test("every state has a cell for every event, and closed is the end", () => {
+  const closed = new Set(Object.values(CLIENT_TRANSITIONS.closed));
+  assert.deepEqual([...closed].sort(), ["drop", "ignore", "refuse"]);
+});
