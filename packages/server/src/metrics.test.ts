@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import test from "node:test";
-import { startEdge } from "./edge.test.support.js";
+import { CLUSTER, NODE, startEdge } from "./edge.test.support.js";
+import { silentLogger } from "./logger.js";
+import { startServer } from "./start-server.js";
 
 const DOCUMENT = new URL("../../../docs/metrics.md", import.meta.url);
 
@@ -43,4 +45,18 @@ test("counters show what happened, and rates can be taken of them", async () => 
   assert.equal(await value('fpzk_core_events_total{event="repairRounds"}'), 3);
   assert.equal(await value("fpzk_ready"), 1);
   assert.equal(await value('fpzk_instances{state="up"}'), 0);
+});
+
+test("docs/metrics.md names exactly core's counters", async () => {
+  const server = await startServer({ cluster: CLUSTER, node: NODE, logger: silentLogger });
+  const text = await server.metricsText();
+  await server.close();
+  const shown = [...text.matchAll(/^fpzk_core_events_total\{event="(\w+)"\}/gm)].map(
+    (match) => match[1],
+  );
+  const document = await readFile(DOCUMENT, "utf8");
+  const section = /Events of `fpzk_core_events_total`:([^#]*)/.exec(document)?.[1] ?? "";
+  const cells = [...section.matchAll(/^\| (`.*?`) \|/gm)].map((match) => match[1] ?? "");
+  const named = cells.flatMap((cell) => cell.replaceAll("`", "").split(", "));
+  assert.deepEqual(named.sort(), shown.sort());
 });

@@ -1,6 +1,5 @@
 /** Puts a node together: ports, protocols, core, and what they tell each other. */
 import { randomInt } from "node:crypto";
-import type { IncomingHttpHeaders } from "node:http";
 import type { Server } from "node:net";
 import type { TLSSocket } from "node:tls";
 import {
@@ -12,7 +11,7 @@ import {
   SeededRandom,
   type WallTime,
 } from "@fpzk/core";
-import { type Authenticator, createAuthenticator } from "./authenticator.js";
+import { type Authenticator, bearerToken, createAuthenticator } from "./authenticator.js";
 import { checkExposure } from "./check-options.js";
 import { createCoreNode } from "./core-node.js";
 import { openDataDirectory, SnapshotWriter } from "./data-directory.js";
@@ -370,6 +369,7 @@ class NodeServer implements RunningServer {
         isReady: () => node.isReady,
         connectionCount: () => mux.connectionCount,
         sessionCount: () => this.#sessions.openCount,
+        leaseCount: () => node.leaseCount,
         streamCount: () => this.#sessions.streamCount,
         linkCounts: () => this.#peers.counts(),
         eventCount: () => this.#driver.eventCount,
@@ -393,9 +393,4 @@ function throwUncaught(error: Error): void {
   setImmediate(() => {
     throw error;
   });
-}
-
-/** The token of an `authorization: Bearer TOKEN` header, if there is one. */
-function bearerToken(headers: IncomingHttpHeaders): string | undefined {
-  return /^Bearer +(\S+)$/i.exec(headers.authorization ?? "")?.[1];
 }
