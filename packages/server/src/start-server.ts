@@ -7,6 +7,7 @@ import {
   CONNECTION_PER_ADDRESS_COUNT_MAX,
   ErrorCode,
   type NodeDescription,
+  NodeStatus,
   SESSION_COUNT_MAX,
   SeededRandom,
   type WallTime,
