@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { SignJWT } from "jose";
-import { createAuthenticator, signToken } from "./authenticator.js";
+import { bearerToken, createAuthenticator, signToken } from "./authenticator.js";
 
 const KEY = "k".repeat(32);
 const reader = {
@@ -76,4 +76,13 @@ test("a short signing key is refused at start", () => {
   assert.throws(() => createAuthenticator({ staticTokens: [], tokenKey: "short" }), {
     code: "invalid_argument",
   });
+});
+
+test("bearer tokens of a header", () => {
+  assert.equal(bearerToken({}), undefined);
+  assert.equal(bearerToken({ authorization: "Bearer abc.def" }), "abc.def");
+  assert.equal(bearerToken({ authorization: "bearer abc" }), "abc");
+  for (const authorization of ["", "Basic abc", "Bearer", "Bearer a b"]) {
+    assert.throws(() => bearerToken({ authorization }), { code: "unauthenticated" });
+  }
 });

@@ -93,6 +93,22 @@ export function signToken(tokenKey: string, claims: TokenClaims): Promise<string
     .sign(signingKey(tokenKey));
 }
 
+/**
+ * The token of an `authorization: Bearer` header (RFC 6750, 2.1); undefined without a header.
+ *
+ * @throws RegistryError `unauthenticated` for another scheme.
+ */
+export function bearerToken(headers: {
+  readonly authorization?: string | undefined;
+}): string | undefined {
+  const { authorization } = headers;
+  if (authorization === undefined) return undefined;
+  const match = /^Bearer +([^\s]+) *$/i.exec(authorization);
+  if (match?.[1] !== undefined) return match[1];
+  const text = "the authorization header must be `Bearer` and a token";
+  throw new RegistryError(ErrorCode.unauthenticated, text);
+}
+
 /** True when the principal may do anything at all in the namespace. */
 export function hasAnyGrant(grants: Grants): boolean {
   return grants.mayRead || grants.mayRegister || grants.mayOperate;

@@ -39,6 +39,9 @@ export function createCoreNode(options: ServedNodeOptions): ServedNode {
     get readyReason() {
       return node.readyReason;
     },
+    get leaseCount() {
+      return node.leaseCount;
+    },
     get counters() {
       return { ...node.counters };
     },

@@ -56,6 +56,7 @@ export class ScriptedNode implements ServedNode {
   readonly generation: number;
   readonly region: string;
   readonly zone: string;
+  readonly leaseCount = 0;
   readonly counters = { repairRounds: 3 };
   readonly isReady = true;
   readonly readyReason = "";

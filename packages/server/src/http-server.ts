@@ -1,10 +1,11 @@
 /** The HTTP side of the port: every timeout and limit written out, REST on Fastify, upgrades. */
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { Duplex } from "node:stream";
-import { HTTP_BODY_MAX_BYTES, PEER_FRAME_MAX_BYTES, SESSION_FRAME_MAX_BYTES } from "@fpzk/core";
+import { PEER_FRAME_MAX_BYTES, SESSION_FRAME_MAX_BYTES } from "@fpzk/core";
 import fastify, { type FastifyInstance } from "fastify";
 import { type PerMessageDeflateOptions, type WebSocket, WebSocketServer } from "ws";
-import { REST_SERVER_OPTIONS } from "./rest/rest-face.js";
+
+import { REST_BODY_MAX_BYTES, REST_SERVER_OPTIONS } from "./rest/rest-face.js";
 
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -56,10 +57,10 @@ export function createHttpParts(timings: { headersTimeoutMs?: number } = {}): Ht
   server.timeout = 0;
   const app = fastify({
     logger: false,
-    bodyLimit: HTTP_BODY_MAX_BYTES,
+    ...REST_SERVER_OPTIONS,
+    bodyLimit: REST_BODY_MAX_BYTES,
     trustProxy: false,
     forceCloseConnections: true,
-    ...REST_SERVER_OPTIONS,
     serverFactory: (handler) => {
       server.on("request", handler);
       return server;

@@ -14,6 +14,7 @@ export interface MetricsSource {
   readonly connectionCount: () => number;
   readonly sessionCount: () => number;
   readonly streamCount: () => number;
+  readonly leaseCount: () => number;
   readonly linkCounts: () => Readonly<Record<string, number>>;
   readonly eventCount: () => number;
   readonly turnCount: () => number;
@@ -74,6 +75,7 @@ export class ServerMetrics {
     this.#gauge("fpzk_connections", "TCP connections open on the port", source.connectionCount);
     this.#gauge("fpzk_sessions", "Client sessions open", source.sessionCount);
     this.#gauge("fpzk_streams", "Watches open by REST", source.streamCount);
+    this.#gauge("fpzk_leases", "Leases: sessions and registrations by REST", source.leaseCount);
     this.#gauge("fpzk_ready", "1 when the node answers queries", () => (source.isReady() ? 1 : 0));
     this.#counter(
       "fpzk_session_input_total",

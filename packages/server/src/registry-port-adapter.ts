@@ -142,10 +142,12 @@ export class RegistryPortAdapter implements RegistryPort {
   ): Promise<void> {
     const isOperator = reason === Removal.operator;
     const right = isOperator ? "mayOperate" : "mayRegister";
-    requireRight(principal, address.namespace, right, "deregister");
-    checkAddress(address);
-    const command: Command = { kind: "deregister", ...plainAddress(address), reason };
-    const run = () => this.#ask(command, COMMAND_TIMEOUT_MS);
+    const run = async () => {
+      requireRight(principal, address.namespace, right, "deregister");
+      checkAddress(address);
+      const command: Command = { kind: "deregister", ...plainAddress(address), reason };
+      return this.#ask(command, COMMAND_TIMEOUT_MS);
+    };
     if (isOperator) await this.#audited("audit.deregister", principal, address, {}, run);
     else await run();
   }
@@ -170,23 +172,25 @@ export class RegistryPortAdapter implements RegistryPort {
     description: OverrideDescription,
     timeoutMs: number,
   ): Promise<DrainOutcome> {
-    requireRight(principal, address.namespace, "mayOperate", "override");
-    checkAddress(address);
-    checkDrainTimeout(timeoutMs);
-    const command: Command = {
-      kind: "override",
-      ...plainAddress(address),
-      state,
-      body: encodeOverrideDescription(description),
-      description,
-      timeoutMs,
-    };
     const fields = {
       state: state === undefined ? "lifted" : stateName(state),
       weight: description.weight,
       note: description.note,
     };
-    const run = () => this.#ask(command, timeoutFor(state, timeoutMs));
+    const run = async () => {
+      requireRight(principal, address.namespace, "mayOperate", "override");
+      checkAddress(address);
+      checkDrainTimeout(timeoutMs);
+      const command: Command = {
+        kind: "override",
+        ...plainAddress(address),
+        state,
+        body: encodeOverrideDescription(description),
+        description,
+        timeoutMs,
+      };
+      return this.#ask(command, timeoutFor(state, timeoutMs));
+    };
     return outcomeOf(await this.#audited("audit.override", principal, address, fields, run));
   }
 
@@ -268,7 +272,7 @@ export class RegistryPortAdapter implements RegistryPort {
     return pending;
   }
 
-  /** Runs an operator's action and logs who did what to whom, and what came of it. */
+  /** Runs an operator's action and logs who asked for what, and what came of it. */
   async #audited<T>(
     event: "audit.override" | "audit.deregister",
     principal: Principal,

@@ -12,6 +12,8 @@ import type { ClusterOptions } from "./options.js";
 import type { QueriedNode } from "./registry-port-adapter.js";
 
 export interface ServedNode extends SteppedNode, QueriedNode {
+  /** Leases held: one per session with instances, one per registration without a session. */
+  readonly leaseCount: number;
   /** Counters by name: a closed set. */
   readonly counters: Readonly<Record<string, number>>;
   members(): readonly MemberView[];

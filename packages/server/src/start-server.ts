@@ -1,6 +1,5 @@
 /** Puts a node together: ports, protocols, core, and what they tell each other. */
 import { randomInt } from "node:crypto";
-import type { IncomingHttpHeaders } from "node:http";
 import type { Server } from "node:net";
 import type { TLSSocket } from "node:tls";
 import {
@@ -8,11 +7,12 @@ import {
   CONNECTION_PER_ADDRESS_COUNT_MAX,
   ErrorCode,
   type NodeDescription,
+  NodeStatus,
   SESSION_COUNT_MAX,
   SeededRandom,
   type WallTime,
 } from "@fpzk/core";
-import { type Authenticator, createAuthenticator } from "./authenticator.js";
+import { type Authenticator, bearerToken, createAuthenticator } from "./authenticator.js";
 import { checkExposure } from "./check-options.js";
 import { createCoreNode } from "./core-node.js";
 import { openDataDirectory, SnapshotWriter } from "./data-directory.js";
@@ -349,10 +349,15 @@ class NodeServer implements RunningServer {
       clusterSecret: options.node.clusterSecret,
       tls: () => tlsServer?.material,
       dialVia: options.node.dialVia,
-      knownGeneration: (id) =>
-        node.members().find((member) => member.nodeId === id)?.generation ?? 0,
+      // Two living processes with one node id must not both be let in. A node that came back with
+      // a lower generation (its disk is lost and its clock went back) must: core raises it then.
+      knownGeneration: (id) => {
+        const member = node.members().find((entry) => entry.nodeId === id);
+        const isGone = member?.status === NodeStatus.dead || member?.status === NodeStatus.left;
+        return member === undefined || isGone ? 0 : member.generation;
+      },
       onLaterGeneration: (generation) =>
-        options.logger.error("node.generation-behind", { nodeId, generation }),
+        options.logger.warn("node.generation-behind", { nodeId, generation }),
       submit: this.#driver.submit.bind(this.#driver),
       counters,
       logger: options.logger,
@@ -370,6 +375,7 @@ class NodeServer implements RunningServer {
         isReady: () => node.isReady,
         connectionCount: () => mux.connectionCount,
         sessionCount: () => this.#sessions.openCount,
+        leaseCount: () => node.leaseCount,
         streamCount: () => this.#sessions.streamCount,
         linkCounts: () => this.#peers.counts(),
         eventCount: () => this.#driver.eventCount,
@@ -393,9 +399,4 @@ function throwUncaught(error: Error): void {
   setImmediate(() => {
     throw error;
   });
-}
-
-/** The token of an `authorization: Bearer TOKEN` header, if there is one. */
-function bearerToken(headers: IncomingHttpHeaders): string | undefined {
-  return /^Bearer +(\S+)$/i.exec(headers.authorization ?? "")?.[1];
 }
