@@ -189,7 +189,9 @@ export class InstanceWriter {
       else if (step.write === "suspect") this.#mark(slot, true, now);
       else if (step.write === "alive") this.#mark(slot, false, now);
     }
-    if (step.phase === "ended") this.#leases.end(lease);
+    // A lease without a session ended with its last record.
+    const isOpen = this.#leases.get(lease.id) === lease;
+    if (step.phase === "ended" && isOpen) this.#leases.end(lease);
   }
 
   attach(slot: Slot, lease: Lease): void {
