@@ -417,6 +417,14 @@ export type RoutedCommand =
       readonly id: string;
       readonly state: InstanceState;
       readonly timeoutMs: number;
+    }
+  | {
+      /** Another description; lease, state and age stay. */
+      readonly kind: "update";
+      readonly namespace: string;
+      readonly service: string;
+      readonly id: string;
+      readonly body: Uint8Array;
     };
 
 export type PeerMessage = DigestMessage | DeltaMessage | ResetMessage | RouteMessage;

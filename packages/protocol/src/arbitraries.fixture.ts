@@ -251,6 +251,7 @@ const command: fc.Arbitrary<RoutedCommand> = fc.oneof(
   fc.record({ kind: fc.constant("renew" as const), ...address }),
   fc.record({ kind: fc.constant("deregister" as const), ...address, reason }),
   fc.record({ kind: fc.constant("set-state" as const), ...address, state, timeoutMs: durationMs }),
+  fc.record({ kind: fc.constant("update" as const), ...address, body }),
 );
 
 const payload: fc.Arbitrary<RoutePayload> = fc.oneof(

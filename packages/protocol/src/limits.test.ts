@@ -277,8 +277,14 @@ test("peers: deltas, digests and routes", () => {
     command: [
       PEER,
       route(3, 1, [1, "ns", "s", "i"]),
-      route(3, 1, [4, "ns", "s", "i"]),
-      /command\.kind 4/,
+      route(3, 1, [5, "ns", "s", "i"]),
+      /command\.kind 5/,
+    ],
+    "command body": [
+      PEER,
+      route(3, 1, [4, "ns", "s", "i", new Uint8Array(BODY_MAX_BYTES)]),
+      route(3, 1, [4, "ns", "s", "i", new Uint8Array(BODY_MAX_BYTES + 1)]),
+      /body .*16384/,
     ],
     "command name": [
       PEER,

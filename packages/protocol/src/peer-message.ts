@@ -1,5 +1,6 @@
 /** What nodes say to each other after the handshake: encoding and total decoding. */
 import {
+  BODY_MAX_BYTES,
   type DeltaGroup,
   NODE_COUNT_MAX,
   ORIGIN_COUNT_MAX,
@@ -11,6 +12,7 @@ import {
 import { type Decoded, decodeMessage, type MessageDecoder, type Readers } from "./decode.js";
 import {
   readBoolean,
+  readBytes,
   readDuration,
   readEnum,
   readFields,
@@ -208,6 +210,8 @@ function writeCommand(command: RoutedCommand): unknown[] {
       return [...head, command.reason];
     case "set-state":
       return [...head, command.state, writeDuration(command.timeoutMs)];
+    case "update":
+      return [...head, command.body];
   }
 }
 
@@ -231,6 +235,8 @@ function readCommand(value: unknown): RoutedCommand {
         state: readState(fields[4]),
         timeoutMs: readDuration(fields[5] ?? 0, "timeoutMs"),
       };
+    case "update":
+      return { kind, ...address, body: readBytes(fields[4], "body", BODY_MAX_BYTES) };
   }
 }
 

@@ -68,6 +68,7 @@ export const COMMAND_KINDS = {
   renew: 1,
   deregister: 2,
   "set-state": 3,
+  update: 4,
 } as const satisfies Record<RoutedCommand["kind"], number>;
 
 /** Wire form of a snapshot's kind. */

@@ -7,11 +7,15 @@ import {
   type CommandResult,
   type ContentDigest,
   ErrorCode,
+  type InstanceDescription,
   InstanceState,
   type MemberView,
+  NO_SLOT,
   type NodeEvent,
   type OriginVersion,
   type OverrideDescription,
+  type RecordKey,
+  RecordKind,
   type RecordTable,
   RegistryError,
   RemovalReason as Removal,
@@ -107,7 +111,10 @@ export class RegistryPortAdapter implements RegistryPort {
     }
   }
 
-  async register(principal: Principal, registration: LeaseRegistration): Promise<{ stamp: Stamp }> {
+  async register(
+    principal: Principal,
+    registration: LeaseRegistration,
+  ): Promise<{ stamp: Stamp; isNew: boolean }> {
     requireRight(principal, registration.namespace, "mayRegister", "register");
     checkAddress(registration);
     const { namespace, service, id, scope, state, ttlMs } = registration;
@@ -122,11 +129,21 @@ export class RegistryPortAdapter implements RegistryPort {
       ttlMs,
       body,
     };
+    const isNew = !this.#isLive({ kind: RecordKind.instance, namespace, service, id, scope });
     const result = await this.#ask(command, COMMAND_TIMEOUT_MS);
-    if (result.stamp === undefined) {
-      throw new RegistryError(ErrorCode.internal, `registering ${service}/${id} gave no stamp`);
-    }
-    return { stamp: result.stamp };
+    return { stamp: stampOf(result, registration), isNew };
+  }
+
+  async update(
+    principal: Principal,
+    address: InstanceAddress,
+    description: InstanceDescription,
+  ): Promise<{ stamp: Stamp }> {
+    requireRight(principal, address.namespace, "mayRegister", "update");
+    checkAddress(address);
+    const body = encodeInstanceDescription(description);
+    const command: Command = { kind: "update", ...plainAddress(address), body };
+    return { stamp: stampOf(await this.#ask(command, COMMAND_TIMEOUT_MS), address) };
   }
 
   async renew(principal: Principal, address: InstanceAddress): Promise<void> {
@@ -292,11 +309,22 @@ export class RegistryPortAdapter implements RegistryPort {
     }
   }
 
+  #isLive(key: RecordKey): boolean {
+    const { table } = this.#node;
+    const slot = table.find(key);
+    return slot !== NO_SLOT && table.state(slot) !== InstanceState.removed;
+  }
+
   #requireReady(): void {
     if (this.#node.isReady) return;
     const text = `the node is not ready: ${this.#node.readyReason}; ask another one or retry`;
     throw new RegistryError(ErrorCode.unavailable, text);
   }
+}
+
+function stampOf(result: CommandResult, { service, id }: InstanceAddress): Stamp {
+  if (result.stamp !== undefined) return result.stamp;
+  throw new RegistryError(ErrorCode.internal, `writing ${service}/${id} gave no stamp`);
 }
 
 function requireRight(principal: Principal, namespace: string, right: Right, what: string): void {

@@ -182,7 +182,10 @@ export class SessionHub {
 
   /** Performs `close-session`. */
   close(key: SessionKey, code: ErrorCode, message: string): void {
+    const listener = this.#streams.get(key);
     this.#streams.delete(key);
+    // A stream has no socket here that could close: its face must hear that nothing comes any more.
+    listener?.({ type: "refused", requestId: 0, code, message });
     const session = this.#sockets.get(key);
     if (session === undefined) return;
     this.#end(session, closeCodeOf(code), `${code}: ${message}`);

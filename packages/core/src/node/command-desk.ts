@@ -58,6 +58,7 @@ export class CommandDesk {
       case "renew":
       case "deregister":
       case "set-state":
+      case "update":
         return this.#owned(command, reply, now);
     }
   }
@@ -153,7 +154,26 @@ export class CommandDesk {
         if (command.state !== InstanceState.draining) return reply({ ...DONE, stamp });
         return this.#drain(slot, { stamp, timeoutMs: command.timeoutMs }, reply, now);
       }
+      case "update":
+        return this.#update(command, slot, reply, now);
     }
+  }
+
+  #update(
+    command: Extract<RoutedCommand, { kind: "update" }>,
+    slot: Slot,
+    reply: Reply,
+    now: Instant,
+  ): void {
+    const { writer, leases, replica } = this.#options;
+    if (leases.get(replica.table.tag(slot))?.session !== undefined) {
+      const message = `instance ${command.service}/${command.id} is kept by a session: its own program changes it`;
+      return reply(refusal({ code: ErrorCode.failedPrecondition, message }));
+    }
+    // Not a renewal: what is suspect stays so.
+    const isSuspect = replica.table.isSuspect(slot);
+    const stamp = writer.rewrite(slot, { body: command.body, isSuspect }, now);
+    reply({ ...DONE, stamp });
   }
 
   #renew(slot: Slot, reply: Reply, now: Instant): void {

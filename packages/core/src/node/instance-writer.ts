@@ -138,10 +138,10 @@ export class InstanceWriter {
     return { slot: stored, stamp };
   }
 
-  /** Changes state or suspicion of a record; takes it over when another origin wrote it. */
+  /** Changes state, suspicion or body of a record; takes it over when another origin wrote it. */
   rewrite(
     slot: Slot,
-    change: { state?: InstanceState; isSuspect?: boolean; session?: number },
+    change: { state?: InstanceState; isSuspect?: boolean; session?: number; body?: Uint8Array },
     now: Instant,
   ): Stamp {
     const held = this.#replica.table.read(slot);
@@ -156,6 +156,7 @@ export class InstanceWriter {
         stamp,
         state: change.state ?? held.state,
         isSuspect: change.isSuspect ?? false,
+        body: change.body ?? held.body,
       },
       now,
     );
@@ -189,7 +190,9 @@ export class InstanceWriter {
       else if (step.write === "suspect") this.#mark(slot, true, now);
       else if (step.write === "alive") this.#mark(slot, false, now);
     }
-    if (step.phase === "ended") this.#leases.end(lease);
+    // A lease without a session ended with its last record.
+    const isOpen = this.#leases.get(lease.id) === lease;
+    if (step.phase === "ended" && isOpen) this.#leases.end(lease);
   }
 
   attach(slot: Slot, lease: Lease): void {

@@ -1,4 +1,5 @@
 /** A registry of one node in memory, for tests of faces. */
+import { EventEmitter, once } from "node:events";
 import {
   type ContentDigest,
   EMPTY_DIGEST,
@@ -53,6 +54,7 @@ export class FakePort implements RegistryPort {
   watermark = 0;
   pauseCount = 0;
   resumeCount = 0;
+  readonly #events = new EventEmitter();
   #version = 0;
 
   async register(principal: Principal, registration: LeaseRegistration) {
@@ -157,7 +159,10 @@ export class FakePort implements RegistryPort {
     this.watches.add(watch);
     if (this.isReady) this.#sendSnapshot(watch, from);
     return {
-      close: () => this.watches.delete(watch),
+      close: () => {
+        this.watches.delete(watch);
+        if (this.watches.size === 0) this.#events.emit("idle");
+      },
       pause: () => {
         this.pauseCount += 1;
         watch.isPaused = true;
@@ -184,6 +189,11 @@ export class FakePort implements RegistryPort {
       isReady: this.isReady,
       reason,
     };
+  }
+
+  /** Resolves when no watch runs. */
+  async idle(): Promise<void> {
+    if (this.watches.size > 0) await once(this.#events, "idle");
   }
 
   /** Nodes changed: tells the watches. */

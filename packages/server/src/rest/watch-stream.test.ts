@@ -178,7 +178,7 @@ test("a reader that takes nothing for long is cut off", async () => {
     if (watch.isPaused) break;
   }
   assert.ok(watch.isPaused);
-  while (port.watches.size > 0) await new Promise((resolve) => setImmediate(resolve));
+  await port.idle();
   reader.close();
 });
 
@@ -189,7 +189,7 @@ test("a reader that goes away frees its watch", async () => {
   const full = (await WatchReader.open(httpPort, WATCH)).start();
   assert.equal(full.response.statusCode, 429);
   reader.close();
-  while (port.watches.size > 0) await new Promise((resolve) => setImmediate(resolve));
+  await port.idle();
   const next = (await WatchReader.open(httpPort, WATCH)).start();
   assert.equal(next.response.statusCode, 200);
   next.close();

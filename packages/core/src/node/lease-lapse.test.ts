@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { SeededRandom } from "../random.js";
+import { InstanceState, RemovalReason, Scope } from "../record.js";
+import { MapRecordTable } from "../table/map-record-table.js";
+import { type Instant, instant, type WallTime } from "../time.js";
+import type { NodeEvent } from "./events.js";
+import { NODE_CONFIG_DEFAULT } from "./node-config.js";
+import { RegistryNode } from "./registry-node.js";
+
+const TTL_MS = 2_000;
+
+test("a lease that nobody renews lapses, leaves a tombstone, and the node goes on", () => {
+  const node = createNode();
+  let now = instant(0);
+  const step = (event: NodeEvent) => [
+    ...node.step(event, now),
+    ...node.step({ type: "turn-end" }, now),
+  ];
+  const runUntil = (until: Instant) => {
+    while (node.nextDeadline() <= until) {
+      now = instant(Math.max(now, node.nextDeadline()));
+      step({ type: "tick" });
+    }
+    now = until;
+  };
+  runUntil(instant(60_000));
+  assert.ok(node.isReady, node.readyReason);
+  const address = { namespace: "default", service: "cart", id: "1" };
+  const command = {
+    kind: "register",
+    ...address,
+    scope: Scope.global,
+    state: InstanceState.up,
+    ttlMs: TTL_MS,
+    body: new Uint8Array([1]),
+  } as const;
+  step({ type: "command", commandId: 1, command });
+  runUntil(instant(now + TTL_MS + 60_000));
+  const tombstones = [...node.table.slots()]
+    .map((slot) => node.table.read(slot))
+    .filter((record) => record.service === "cart");
+  assert.deepEqual(
+    tombstones.map(({ state, reason }) => [state, reason]),
+    [[InstanceState.removed, RemovalReason.leaseExpired]],
+  );
+  step({ type: "command", commandId: 2, command });
+  assert.equal(node.counters.leasesLapsed > 0, true);
+});
+
+function createNode(): RegistryNode {
+  const address = "127.0.0.1:7100";
+  return new RegistryNode({
+    nodeId: "a",
+    generation: 1,
+    region: "r",
+    zone: "z",
+    description: { region: "r", zone: "z", address, peerAddress: address, tls: false },
+    encodedDescription: new Uint8Array([1]),
+    seeds: [],
+    config: NODE_CONFIG_DEFAULT,
+    random: new SeededRandom(1),
+    wallNow: () => 1_700_000_000_000 as WallTime,
+    table: new MapRecordTable(),
+    decodeNodeDescription: () => undefined,
+    now: instant(0),
+  });
+}
