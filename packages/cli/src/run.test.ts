@@ -7,14 +7,14 @@ import { ERROR_CODES, type ErrorCode } from "@fpzk/core";
 import { COMMANDS } from "./command.js";
 import { EXIT_CODES, exitCodeOf } from "./exit-code.js";
 import { runInMemory } from "./testing/memory-io.js";
+import { MAIN } from "./testing/process.js";
 
-const main = join(import.meta.dirname, "main.js");
 const page = readFileSync(join(import.meta.dirname, "../../../docs/cli.md"), "utf8");
 
 /** The binary as a process of its own, without this process's settings. */
 function fpzk(args: readonly string[], environment: Record<string, string> = {}) {
   const { PATH = "" } = process.env;
-  const result = spawnSync(process.execPath, [main, ...args], {
+  const result = spawnSync(process.execPath, [MAIN, ...args], {
     encoding: "utf8",
     env: { PATH, ...environment },
     timeout: 60_000,
@@ -84,7 +84,7 @@ const TRACE = `data:text/javascript,${encodeURIComponent(`
 `)}`;
 
 test("a command for people loads neither the server nor the schemas of settings", () => {
-  const words = ["--import", TRACE, main, "services", "--server", "127.0.0.1:1"];
+  const words = ["--import", TRACE, MAIN, "services", "--server", "127.0.0.1:1"];
   const { stderr, status } = spawnSync(process.execPath, words, { encoding: "utf8", env: {} });
   assert.equal(status, 5, stderr);
   const loaded = [...stderr.matchAll(/^loads (.*)$/gm)].map(([, url]) => url!);

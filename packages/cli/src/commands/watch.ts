@@ -16,8 +16,8 @@ import { exchange, type Target } from "../rest/request.js";
 import { ANSWER_TIMEOUT_MS } from "../rest/timeouts.js";
 import { type Color, paint, printable } from "../text-table.js";
 
-/** A server says `alive` far more often; one that is silent for so long is taken for gone. */
-const SILENCE_MAX_MS = 90_000;
+/** A server says `alive` every 15 s; one that is silent for so long is taken for gone. */
+const SILENCE_MAX_MS = 50_000;
 
 export const configure: ConfigureCommand = (command, io) => {
   addClientOptions(command)

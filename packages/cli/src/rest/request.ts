@@ -106,11 +106,11 @@ function toError(status: number, text: string, target: Target): RegistryError {
     400: "invalid_argument",
     401: "unauthenticated",
     403: "permission_denied",
-    404: "not_found",
     429: "resource_exhausted",
   };
   const code = codes[status] ?? (status >= 502 ? "unavailable" : "unknown");
-  return new RegistryError(code, `${target.baseUrl.origin} answered ${status}`);
+  const hint = status === 404 ? "; is it an FPZKServer?" : "";
+  return new RegistryError(code, `${target.baseUrl.origin} answered ${status}${hint}`);
 }
 
 function parseProblem(text: string): { code: ErrorCode; detail: string } | undefined {

@@ -102,6 +102,8 @@ class WorkerGroup {
 
   #ready(seat: Seat, message: WorkerMessage): void {
     seat.nodeId = message.nodeId;
+    const pid = seat.worker?.process.pid;
+    this.#options.logger.info("worker.started", { worker: seat.number, pid });
     const nodeIds = this.#seats.flatMap(({ nodeId }) => nodeId ?? []);
     if (this.#wasReady || nodeIds.length < this.#seats.length) return;
     this.#wasReady = true;

@@ -17,7 +17,7 @@ export function welcomeText(welcome: Welcome): string {
   const who = nodeIds.length === 1 ? `node ${nodeIds[0]}` : `${nodeIds.length} nodes`;
   const place = config.zone === "" ? config.region : `${config.region}/${config.zone}`;
   const secret = welcome.asksForTokens ? ' -H "Authorization: Bearer $FPZK_TOKEN"' : "";
-  const instance = `${url}/v1/namespaces/default/services/hello/instances/a`;
+  const instance = `${url}/v1/services/hello/instances/a`;
   const endpoints = '{"endpoints":[{"host":"127.0.0.1","port":8080}]}';
   const lines = [
     paint(`FPZKServer is ready at ${url}`, isColored ? "green" : undefined),
@@ -27,7 +27,7 @@ export function welcomeText(welcome: Welcome): string {
     `  or         curl -X PUT${secret} -H 'content-type: application/json' \\`,
     `               -d '${endpoints}' ${instance}`,
     `  look       fpzk instances hello`,
-    `  or         curl${secret} ${url}/v1/namespaces/default/services/hello`,
+    `  or         curl${secret} ${url}/v1/services/hello`,
     "  stop       Ctrl-C",
     "",
   ];
