@@ -11,7 +11,12 @@ import { fileURLToPath } from "node:url";
 import { startWire, type Wire } from "@fpzk/wire";
 import { ChildProcesses, type DemoChild } from "./child-processes.js";
 import { choosePort } from "./free-port.js";
-import { type EdgeFigures, readServerFigures, type Summary } from "./summary.js";
+import {
+  type EdgeFigures,
+  readServerFigures,
+  type ServerFigures,
+  type Summary,
+} from "./summary.js";
 import {
   type CallCounts,
   delayMsBetween,
@@ -40,7 +45,9 @@ export interface DemoEvents {
 
 const CLI_FILE = fileURLToPath(new URL("../../../packages/cli/dist/main.js", import.meta.url));
 const START_TIMEOUT_MS = 60_000;
-const POLL_INTERVAL_MS = 50;
+const POLL_INTERVAL_MS = 100;
+/** Propagation is shown of this long. */
+const WINDOW_MS = 20_000;
 const REQUEST_TIMEOUT_MS = 1_000;
 const NO_CALLS: CallCounts = { callCount: 0, failureCount: 0, lastAnswer: "", lastFailure: "" };
 
@@ -50,6 +57,8 @@ export class Demo {
   readonly #edges = new Map<Region, EdgeFigures>();
   readonly #proxyPorts = new Map<Region, number>();
   readonly #startedMs = performance.now();
+  /** Readings of the last while, oldest first. */
+  readonly #history: { readonly atMs: number; readonly servers: readonly ServerFigures[] }[] = [];
   #folder = "";
   #children: ChildProcesses | undefined;
   #servers: readonly DemoServer[] = [];
@@ -86,21 +95,32 @@ export class Demo {
     this.#servers = await this.#chooseAddresses();
     this.#events.onStep(`starting ${this.#servers.length} servers`);
     await this.#startServers(this.#children);
-    this.#events.onStep("starting instances of payments and orders");
-    await this.#startInstances(this.#children);
-    this.#events.onStep("starting a proxy and callers in each region");
-    await this.#startEdges(this.#children);
+    this.#events.onStep("starting instances of two services, proxies and callers");
+    // Clients come while the servers are still warming up, as they would after an outage.
+    await Promise.all([
+      this.#startInstances(this.#children),
+      this.#startEdges(this.#children),
+      ...this.#servers.map((server) => waitUntil(`http://${server.address}/readyz`)),
+    ]);
   }
 
   async summary(): Promise<Summary> {
     const servers = await Promise.all(
       this.#servers.map(async ({ nodeId, address }) =>
-        readServerFigures(nodeId, await get(`http://${address}/metrics`)),
+        readServerFigures(
+          nodeId,
+          await get(`http://${address}/metrics`),
+          await get(`http://${address}/v1/namespaces/default/services`),
+        ),
       ),
     );
+    const nowMs = performance.now();
+    this.#history.push({ atMs: nowMs, servers });
+    while ((this.#history[0]?.atMs ?? nowMs) < nowMs - WINDOW_MS) this.#history.shift();
     return {
-      elapsedSeconds: (performance.now() - this.#startedMs) / 1_000,
+      elapsedSeconds: (nowMs - this.#startedMs) / 1_000,
       servers,
+      earlierServers: this.#history[0]?.servers ?? [],
       edges: REGIONS.map(
         (region) => this.#edges.get(region) ?? { region, direct: NO_CALLS, proxied: NO_CALLS },
       ),
@@ -141,8 +161,7 @@ export class Demo {
       await writeFile(configFile, JSON.stringify(config, undefined, 2), { mode: 0o600 });
       children.spawn(server.nodeId, CLI_FILE, ["server", "--config", configFile]);
     }
-    const deadlineMs = performance.now() + START_TIMEOUT_MS;
-    await Promise.all(this.#servers.map((server) => waitUntilReady(server, deadlineMs)));
+    await Promise.all(this.#servers.map(({ address }) => waitUntil(`http://${address}/healthz`)));
   }
 
   /** A wire to each server of another region; this server dials those instead. */
@@ -183,7 +202,7 @@ export class Demo {
     const plans: EdgePlan[] = [];
     for (const [index, region] of REGIONS.entries()) {
       const proxyPort = await choosePort(FIRST_PROXY_PORT + index);
-      plans.push({ region, zone: `${region}-a`, servers: this.#serversOf(region), proxyPort });
+      plans.push({ region, servers: this.#serversOf(region), proxyPort });
     }
     await Promise.all(
       plans.map(async (plan) => {
@@ -229,10 +248,11 @@ function startReporting(
   });
 }
 
-async function waitUntilReady(server: DemoServer, deadlineMs: number): Promise<void> {
-  while ((await get(`http://${server.address}/readyz`)) === undefined) {
+async function waitUntil(url: string): Promise<void> {
+  const deadlineMs = performance.now() + START_TIMEOUT_MS;
+  while ((await get(url)) === undefined) {
     if (performance.now() > deadlineMs) {
-      throw new Error(`server ${server.nodeId} was not ready within ${START_TIMEOUT_MS} ms`);
+      throw new Error(`${url} did not answer 200 within ${START_TIMEOUT_MS} ms`);
     }
     await sleep(POLL_INTERVAL_MS);
   }

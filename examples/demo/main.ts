@@ -116,9 +116,11 @@ function toJson(demo: Demo, summary: Summary, readyMs: number, ended: readonly s
   }
   return JSON.stringify({
     readyMs: Math.round(readyMs),
-    ...summary,
+    elapsedSeconds: summary.elapsedSeconds,
+    servers: summary.servers,
+    edges: summary.edges,
     ...totals,
-    propagation: propagationByPair(summary.servers),
+    propagation: propagationByPair(summary.servers, summary.earlierServers),
     endedUnexpectedly: ended,
     pids: demo.children.map((child) => child.process.pid),
   });
