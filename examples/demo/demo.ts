@@ -59,6 +59,8 @@ export class Demo {
   readonly #startedMs = performance.now();
   /** Readings of the last while, oldest first. */
   readonly #history: { readonly atMs: number; readonly servers: readonly ServerFigures[] }[] = [];
+  readonly #stopping = new AbortController();
+  #starting: Promise<void> | undefined;
   #folder = "";
   #children: ChildProcesses | undefined;
   #servers: readonly DemoServer[] = [];
@@ -89,10 +91,16 @@ export class Demo {
   }
 
   /** Resolves when every process is ready. */
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    this.#starting = this.#start();
+    return this.#starting;
+  }
+
+  async #start(): Promise<void> {
     this.#folder = await mkdtemp(join(tmpdir(), "fpzk-demo-"));
     this.#children = new ChildProcesses(this.#folder, this.#events.onEnded);
     this.#servers = await this.#chooseAddresses();
+    this.#stopping.signal.throwIfAborted();
     this.#events.onStep(`starting ${this.#servers.length} servers`);
     await this.#startServers(this.#children);
     this.#events.onStep("starting instances of two services, proxies and callers");
@@ -100,7 +108,7 @@ export class Demo {
     await Promise.all([
       this.#startInstances(this.#children),
       this.#startEdges(this.#children),
-      ...this.#servers.map((server) => waitUntil(`http://${server.address}/readyz`)),
+      ...this.#servers.map(({ address }) => this.#waitUntil(`http://${address}/readyz`)),
     ]);
   }
 
@@ -129,6 +137,11 @@ export class Demo {
 
   /** Ends every process and removes the folder. */
   async stop(): Promise<void> {
+    this.#stopping.abort();
+    // A start under way ends at its next step; what it started until then is stopped, too.
+    this.#children?.refuseMore();
+    await this.#children?.stopAll();
+    await this.#starting?.catch(() => {});
     await this.#children?.stopAll();
     await Promise.all(this.#wires.map((wire) => wire.close()));
     if (this.#folder !== "") await rm(this.#folder, { recursive: true, force: true });
@@ -161,7 +174,9 @@ export class Demo {
       await writeFile(configFile, JSON.stringify(config, undefined, 2), { mode: 0o600 });
       children.spawn(server.nodeId, CLI_FILE, ["server", "--config", configFile]);
     }
-    await Promise.all(this.#servers.map(({ address }) => waitUntil(`http://${address}/healthz`)));
+    await Promise.all(
+      this.#servers.map(({ address }) => this.#waitUntil(`http://${address}/healthz`)),
+    );
   }
 
   /** A wire to each server of another region; this server dials those instead. */
@@ -215,6 +230,16 @@ export class Demo {
     );
   }
 
+  async #waitUntil(url: string): Promise<void> {
+    const deadlineMs = performance.now() + START_TIMEOUT_MS;
+    while ((await get(url)) === undefined) {
+      if (performance.now() > deadlineMs) {
+        throw new Error(`${url} did not answer 200 within ${START_TIMEOUT_MS} ms`);
+      }
+      await sleep(POLL_INTERVAL_MS, undefined, { signal: this.#stopping.signal });
+    }
+  }
+
   #serversOf(region: Region): readonly string[] {
     return this.#servers.filter((one) => one.region === region).map(({ address }) => address);
   }
@@ -229,9 +254,6 @@ function startReporting(
   onReport: (report: Report) => void = () => {},
 ): Promise<number> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      reject(new Error(`${name} was not ready within ${START_TIMEOUT_MS} ms; see its log`));
-    }, START_TIMEOUT_MS);
     const child = children.fork(name, file, plan, (report) => {
       if (report.type === "ready") {
         clearTimeout(timer);
@@ -241,21 +263,14 @@ function startReporting(
         reject(new Error(`${name}: ${report.message}; its log: ${child.logFile}`));
       } else onReport(report);
     });
+    const timer = setTimeout(() => {
+      reject(new Error(`${name} was not ready within ${START_TIMEOUT_MS} ms; see its log`));
+    }, START_TIMEOUT_MS);
     child.process.once("exit", () => {
       clearTimeout(timer);
       reject(new Error(`${name} ended while starting; its log: ${child.logFile}`));
     });
   });
-}
-
-async function waitUntil(url: string): Promise<void> {
-  const deadlineMs = performance.now() + START_TIMEOUT_MS;
-  while ((await get(url)) === undefined) {
-    if (performance.now() > deadlineMs) {
-      throw new Error(`${url} did not answer 200 within ${START_TIMEOUT_MS} ms`);
-    }
-    await sleep(POLL_INTERVAL_MS);
-  }
 }
 
 /** The text of a 2xx answer; undefined for anything else. */
