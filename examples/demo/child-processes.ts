@@ -56,9 +56,14 @@ export class ChildProcesses {
     return this.#add({ name, process: child, logFile });
   }
 
+  /** From now on no process starts: an attempt throws. */
+  refuseMore(): void {
+    this.#isStopping = true;
+  }
+
   /** Ends every process: callers and instances first, servers last. */
   async stopAll(): Promise<void> {
-    this.#isStopping = true;
+    this.refuseMore();
     const servers = this.#children.filter((child) => child.process.channel == null);
     const others = this.#children.filter((child) => !servers.includes(child));
     await Promise.all(others.map((child) => stop(child.process)));
@@ -66,6 +71,7 @@ export class ChildProcesses {
   }
 
   #openLog(name: string): { logFile: string; log: number } {
+    if (this.#isStopping) throw new Error(`${name} is not started: the demo is stopping`);
     const logFile = join(this.#logFolder, `${name}.log`);
     return { logFile, log: openSync(logFile, "a") };
   }

@@ -11,7 +11,12 @@ import { fileURLToPath } from "node:url";
 import { startWire, type Wire } from "@fpzk/wire";
 import { ChildProcesses, type DemoChild } from "./child-processes.js";
 import { choosePort } from "./free-port.js";
-import { type EdgeFigures, readServerFigures, type Summary } from "./summary.js";
+import {
+  type EdgeFigures,
+  readServerFigures,
+  type ServerFigures,
+  type Summary,
+} from "./summary.js";
 import {
   type CallCounts,
   delayMsBetween,
@@ -40,7 +45,9 @@ export interface DemoEvents {
 
 const CLI_FILE = fileURLToPath(new URL("../../../packages/cli/dist/main.js", import.meta.url));
 const START_TIMEOUT_MS = 60_000;
-const POLL_INTERVAL_MS = 50;
+const POLL_INTERVAL_MS = 100;
+/** Propagation is shown of this long. */
+const WINDOW_MS = 20_000;
 const REQUEST_TIMEOUT_MS = 1_000;
 const NO_CALLS: CallCounts = { callCount: 0, failureCount: 0, lastAnswer: "", lastFailure: "" };
 
@@ -50,6 +57,10 @@ export class Demo {
   readonly #edges = new Map<Region, EdgeFigures>();
   readonly #proxyPorts = new Map<Region, number>();
   readonly #startedMs = performance.now();
+  /** Readings of the last while, oldest first. */
+  readonly #history: { readonly atMs: number; readonly servers: readonly ServerFigures[] }[] = [];
+  readonly #stopping = new AbortController();
+  #starting: Promise<void> | undefined;
   #folder = "";
   #children: ChildProcesses | undefined;
   #servers: readonly DemoServer[] = [];
@@ -80,27 +91,44 @@ export class Demo {
   }
 
   /** Resolves when every process is ready. */
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    this.#starting = this.#start();
+    return this.#starting;
+  }
+
+  async #start(): Promise<void> {
     this.#folder = await mkdtemp(join(tmpdir(), "fpzk-demo-"));
     this.#children = new ChildProcesses(this.#folder, this.#events.onEnded);
     this.#servers = await this.#chooseAddresses();
+    this.#stopping.signal.throwIfAborted();
     this.#events.onStep(`starting ${this.#servers.length} servers`);
     await this.#startServers(this.#children);
-    this.#events.onStep("starting instances of payments and orders");
-    await this.#startInstances(this.#children);
-    this.#events.onStep("starting a proxy and callers in each region");
-    await this.#startEdges(this.#children);
+    this.#events.onStep("starting instances of two services, proxies and callers");
+    // Clients come while the servers are still warming up, as they would after an outage.
+    await Promise.all([
+      this.#startInstances(this.#children),
+      this.#startEdges(this.#children),
+      ...this.#servers.map(({ address }) => this.#waitUntil(`http://${address}/readyz`)),
+    ]);
   }
 
   async summary(): Promise<Summary> {
     const servers = await Promise.all(
       this.#servers.map(async ({ nodeId, address }) =>
-        readServerFigures(nodeId, await get(`http://${address}/metrics`)),
+        readServerFigures(
+          nodeId,
+          await get(`http://${address}/metrics`),
+          await get(`http://${address}/v1/namespaces/default/services`),
+        ),
       ),
     );
+    const nowMs = performance.now();
+    this.#history.push({ atMs: nowMs, servers });
+    while ((this.#history[0]?.atMs ?? nowMs) < nowMs - WINDOW_MS) this.#history.shift();
     return {
-      elapsedSeconds: (performance.now() - this.#startedMs) / 1_000,
+      elapsedSeconds: (nowMs - this.#startedMs) / 1_000,
       servers,
+      earlierServers: this.#history[0]?.servers ?? [],
       edges: REGIONS.map(
         (region) => this.#edges.get(region) ?? { region, direct: NO_CALLS, proxied: NO_CALLS },
       ),
@@ -109,6 +137,11 @@ export class Demo {
 
   /** Ends every process and removes the folder. */
   async stop(): Promise<void> {
+    this.#stopping.abort();
+    // A start under way ends at its next step; what it started until then is stopped, too.
+    this.#children?.refuseMore();
+    await this.#children?.stopAll();
+    await this.#starting?.catch(() => {});
     await this.#children?.stopAll();
     await Promise.all(this.#wires.map((wire) => wire.close()));
     if (this.#folder !== "") await rm(this.#folder, { recursive: true, force: true });
@@ -141,8 +174,9 @@ export class Demo {
       await writeFile(configFile, JSON.stringify(config, undefined, 2), { mode: 0o600 });
       children.spawn(server.nodeId, CLI_FILE, ["server", "--config", configFile]);
     }
-    const deadlineMs = performance.now() + START_TIMEOUT_MS;
-    await Promise.all(this.#servers.map((server) => waitUntilReady(server, deadlineMs)));
+    await Promise.all(
+      this.#servers.map(({ address }) => this.#waitUntil(`http://${address}/healthz`)),
+    );
   }
 
   /** A wire to each server of another region; this server dials those instead. */
@@ -183,7 +217,7 @@ export class Demo {
     const plans: EdgePlan[] = [];
     for (const [index, region] of REGIONS.entries()) {
       const proxyPort = await choosePort(FIRST_PROXY_PORT + index);
-      plans.push({ region, zone: `${region}-a`, servers: this.#serversOf(region), proxyPort });
+      plans.push({ region, servers: this.#serversOf(region), proxyPort });
     }
     await Promise.all(
       plans.map(async (plan) => {
@@ -194,6 +228,16 @@ export class Demo {
         this.#proxyPorts.set(region, port);
       }),
     );
+  }
+
+  async #waitUntil(url: string): Promise<void> {
+    const deadlineMs = performance.now() + START_TIMEOUT_MS;
+    while ((await get(url)) === undefined) {
+      if (performance.now() > deadlineMs) {
+        throw new Error(`${url} did not answer 200 within ${START_TIMEOUT_MS} ms`);
+      }
+      await sleep(POLL_INTERVAL_MS, undefined, { signal: this.#stopping.signal });
+    }
   }
 
   #serversOf(region: Region): readonly string[] {
@@ -210,9 +254,6 @@ function startReporting(
   onReport: (report: Report) => void = () => {},
 ): Promise<number> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      reject(new Error(`${name} was not ready within ${START_TIMEOUT_MS} ms; see its log`));
-    }, START_TIMEOUT_MS);
     const child = children.fork(name, file, plan, (report) => {
       if (report.type === "ready") {
         clearTimeout(timer);
@@ -222,20 +263,14 @@ function startReporting(
         reject(new Error(`${name}: ${report.message}; its log: ${child.logFile}`));
       } else onReport(report);
     });
+    const timer = setTimeout(() => {
+      reject(new Error(`${name} was not ready within ${START_TIMEOUT_MS} ms; see its log`));
+    }, START_TIMEOUT_MS);
     child.process.once("exit", () => {
       clearTimeout(timer);
       reject(new Error(`${name} ended while starting; its log: ${child.logFile}`));
     });
   });
-}
-
-async function waitUntilReady(server: DemoServer, deadlineMs: number): Promise<void> {
-  while ((await get(`http://${server.address}/readyz`)) === undefined) {
-    if (performance.now() > deadlineMs) {
-      throw new Error(`server ${server.nodeId} was not ready within ${START_TIMEOUT_MS} ms`);
-    }
-    await sleep(POLL_INTERVAL_MS);
-  }
 }
 
 /** The text of a 2xx answer; undefined for anything else. */

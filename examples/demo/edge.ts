@@ -20,7 +20,7 @@ main().catch((error: unknown) => {
 });
 
 async function main(): Promise<void> {
-  const client = await connect({ servers: plan.servers, region: plan.region, zone: plan.zone });
+  const client = await connect({ servers: plan.servers, region: plan.region });
   const proxy = await startProxy({
     port: plan.proxyPort,
     directory: directoryFromClient(client),

@@ -47,7 +47,8 @@ async function main(isJson: boolean, seconds: number | undefined): Promise<numbe
   try {
     await untilAborted(demo.start(), isStopped.signal);
     const readyMs = performance.now() - startedMs;
-    if (!isStopped.signal.aborted) screen.say(...welcome(demo, readyMs));
+    if (isStopped.signal.aborted) return 0;
+    screen.say(...welcome(demo, readyMs));
     await show(demo, screen, isStopped.signal, seconds);
     const summary = await demo.summary();
     if (isJson) process.stdout.write(`${toJson(demo, summary, readyMs, ended)}\n`);
@@ -116,9 +117,11 @@ function toJson(demo: Demo, summary: Summary, readyMs: number, ended: readonly s
   }
   return JSON.stringify({
     readyMs: Math.round(readyMs),
-    ...summary,
+    elapsedSeconds: summary.elapsedSeconds,
+    servers: summary.servers,
+    edges: summary.edges,
     ...totals,
-    propagation: propagationByPair(summary.servers),
+    propagation: propagationByPair(summary.servers, summary.earlierServers),
     endedUnexpectedly: ended,
     pids: demo.children.map((child) => child.process.pid),
   });

@@ -1,18 +1,19 @@
 /** What the demo shows: figures gathered from processes and `/metrics`, and their text. Pure. */
 import { type CallCounts, delayMsBetween, REGIONS, type Region } from "./topology.js";
 
-/** The mean of a propagation histogram. */
+/** How long changes took so far from one server to a region, as its histogram sums it up. */
 export interface Propagation {
   readonly from: string;
   readonly to: string;
   readonly count: number;
-  readonly meanMs: number;
+  readonly sumMs: number;
 }
 
 export interface ServerFigures {
   readonly nodeId: string;
   readonly isAnswering: boolean;
   readonly nodeCount: number;
+  /** Services with an instance. */
   readonly serviceCount: number;
   readonly instanceCount: number;
   readonly propagation: readonly Propagation[];
@@ -27,6 +28,8 @@ export interface EdgeFigures {
 export interface Summary {
   readonly elapsedSeconds: number;
   readonly servers: readonly ServerFigures[];
+  /** The same servers a while ago: propagation is shown of the time since. */
+  readonly earlierServers: readonly ServerFigures[];
   readonly edges: readonly EdgeFigures[];
 }
 
@@ -37,8 +40,17 @@ interface Sample {
   readonly value: number;
 }
 
-/** Reads a server's `/metrics`. */
-export function readServerFigures(nodeId: string, text: string | undefined): ServerFigures {
+/**
+ * Reads a server's answers.
+ *
+ * @param text - Its `/metrics`; undefined when it does not answer.
+ * @param services - Its list of services, as JSON.
+ */
+export function readServerFigures(
+  nodeId: string,
+  text: string | undefined,
+  services: string | undefined,
+): ServerFigures {
   const samples = text === undefined ? [] : text.split("\n").flatMap(parseSample);
   const counts = new Map<string, { from: string; to: string; sum: number; count: number }>();
   for (const { name, labels, value } of samples) {
@@ -53,36 +65,54 @@ export function readServerFigures(nodeId: string, text: string | undefined): Ser
     nodeId,
     isAnswering: text !== undefined,
     nodeCount: total(samples, "fpzk_members"),
-    serviceCount: total(samples, "fpzk_services"),
+    serviceCount: countServices(services),
     instanceCount: total(samples, "fpzk_instances"),
     propagation: [...counts.values()]
       .filter(({ count }) => count > 0)
-      .map(({ from, to, sum, count }) => ({ from, to, count, meanMs: (sum / count) * 1_000 })),
+      .map(({ from, to, sum, count }) => ({ from, to, count, sumMs: sum * 1_000 })),
   };
 }
 
-/** Means over the servers of each pair of regions, both ways together. */
-export function propagationByPair(servers: readonly ServerFigures[]): readonly {
+/** What was measured between two regions, both ways together. */
+export interface PairFigures {
   readonly pair: string;
   readonly wireMs: number;
+  /** Undefined when nothing was measured. */
   readonly meanMs: number | undefined;
-}[] {
+}
+
+/** Means of what was measured since `earlier`, for every pair of regions. */
+export function propagationByPair(
+  servers: readonly ServerFigures[],
+  earlier: readonly ServerFigures[],
+): readonly PairFigures[] {
+  const measured = servers.flatMap((server) => {
+    const before = earlier.find((one) => one.nodeId === server.nodeId)?.propagation ?? [];
+    return server.propagation.map((now) => since(now, before));
+  });
   const pairs: [Region, Region][] = [];
-  for (const [index, from] of REGIONS.entries()) {
-    for (const to of REGIONS.slice(index)) pairs.push([from, to]);
+  for (const [index, a] of REGIONS.entries()) {
+    for (const b of REGIONS.slice(index)) pairs.push([a, b]);
   }
   return pairs.map(([a, b]) => {
-    const measured = servers
-      .flatMap((server) => server.propagation)
-      .filter(({ from, to }) => (from === a && to === b) || (from === b && to === a));
-    const count = measured.reduce((sum, one) => sum + one.count, 0);
-    const weighted = measured.reduce((sum, one) => sum + one.meanMs * one.count, 0);
+    const ofPair = measured.filter(
+      ({ from, to }) => (from === a && to === b) || (from === b && to === a),
+    );
+    const count = ofPair.reduce((sum, one) => sum + one.count, 0);
+    const sumMs = ofPair.reduce((sum, one) => sum + one.sumMs, 0);
     return {
       pair: a === b ? `inside ${a}` : `${a}–${b}`,
       wireMs: delayMsBetween(a, b),
-      meanMs: count === 0 ? undefined : weighted / count,
+      meanMs: count === 0 ? undefined : sumMs / count,
     };
   });
+}
+
+/** What came after an earlier reading; all of it when the server started anew in between. */
+function since(now: Propagation, earlier: readonly Propagation[]): Propagation {
+  const before = earlier.find(({ from, to }) => from === now.from && to === now.to);
+  if (before === undefined || before.count > now.count) return now;
+  return { ...now, count: now.count - before.count, sumMs: now.sumMs - before.sumMs };
 }
 
 /** The block of lines that a terminal shows again and again. */
@@ -111,11 +141,21 @@ export function renderSummary(summary: Summary): readonly string[] {
     }
   }
   lines.push(`  ${pad("a change takes", 16)}${pad("wire", 8)}measured, one way`);
-  for (const { pair, wireMs, meanMs } of propagationByPair(summary.servers)) {
+  for (const { pair, wireMs, meanMs } of propagationByPair(
+    summary.servers,
+    summary.earlierServers,
+  )) {
+    if (meanMs === undefined && wireMs === 0) continue;
     const measured = meanMs === undefined ? "not yet" : `${meanMs.toFixed(1)} ms`;
     lines.push(`  ${pad(pair, 16)}${pad(`${wireMs} ms`, 8)}${measured}`);
   }
   return lines;
+}
+
+function countServices(json: string | undefined): number {
+  if (json === undefined) return 0;
+  const { services } = JSON.parse(json) as { services: { instanceCount: number }[] };
+  return services.filter(({ instanceCount }) => instanceCount > 0).length;
 }
 
 function total(samples: readonly Sample[], name: string): number {

@@ -51,7 +51,6 @@ export interface InstancePlan {
 /** What the process of a region's proxy and callers is started with. */
 export interface EdgePlan {
   readonly region: Region;
-  readonly zone: string;
   readonly servers: readonly string[];
   readonly proxyPort: number;
 }

@@ -1,0 +1,72 @@
+/** The demo as a user runs it: real processes, calls that succeed, and nothing left behind. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { it } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const DEMO_FILE = fileURLToPath(new URL("../../examples/dist/demo/main.js", import.meta.url));
+
+interface DemoResult {
+  readonly servers: readonly {
+    readonly isAnswering: boolean;
+    readonly nodeCount: number;
+    readonly serviceCount: number;
+    readonly instanceCount: number;
+  }[];
+  readonly callCount: number;
+  readonly failureCount: number;
+  readonly proxiedCallCount: number;
+  readonly proxiedFailureCount: number;
+  readonly propagation: readonly { pair: string; wireMs: number; meanMs?: number }[];
+  readonly endedUnexpectedly: readonly string[];
+  readonly pids: readonly number[];
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+it("runs three regions, calls across them, and ends everything", async () => {
+  const demo = spawn(process.execPath, [DEMO_FILE, "--seconds", "10", "--json"], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  let notes = "";
+  demo.stdout.on("data", (chunk) => {
+    output += String(chunk);
+  });
+  demo.stderr.on("data", (chunk) => {
+    notes += String(chunk);
+  });
+  const [exitCode] = (await once(demo, "close")) as [number];
+  assert.equal(exitCode, 0, notes);
+  const result = JSON.parse(output) as DemoResult;
+  for (const server of result.servers) {
+    const { isAnswering, nodeCount, serviceCount, instanceCount } = server;
+    assert.deepEqual([isAnswering, nodeCount, serviceCount, instanceCount], [true, 6, 2, 12]);
+  }
+  assert.ok(result.callCount > 0 && result.proxiedCallCount > 0, notes);
+  assert.equal(result.failureCount + result.proxiedFailureCount, 0, notes);
+  assert.deepEqual(result.endedUnexpectedly, []);
+  for (const { pair, wireMs, meanMs } of result.propagation) {
+    if (wireMs > 0) assert.ok((meanMs ?? 0) >= wireMs, `${pair}: ${meanMs}`);
+  }
+  assert.equal(result.pids.length, 21);
+  assert.deepEqual(result.pids.filter(isRunning), []);
+});
+
+it("ends everything on SIGINT, also while it starts", async () => {
+  const demo = spawn(process.execPath, [DEMO_FILE], { stdio: ["ignore", "pipe", "inherit"] });
+  const closed = once(demo, "close") as Promise<[number]>;
+  await once(demo.stdout, "data");
+  demo.kill("SIGINT");
+  demo.stdout.resume();
+  const [exitCode] = await closed;
+  assert.equal(exitCode, 0);
+});
