@@ -1,4 +1,5 @@
 /** Makes core's node into what the server serves: codecs, table and clock. */
+import { randomInt } from "node:crypto";
 import {
   ColumnRecordTable,
   type DigestEntry,
@@ -18,7 +19,8 @@ export function createCoreNode(options: ServedNodeOptions): ServedNode {
     description,
     encodedDescription: encodeNodeDescription(description),
     config: { ...NODE_CONFIG_DEFAULT, ...withoutName(cluster) },
-    table: new ColumnRecordTable(),
+    // A seed that nobody knows, so that nobody can choose ids that share a hash chain.
+    table: new ColumnRecordTable({ hashSeed: randomInt(2 ** 32) }),
     decodeNodeDescription: (body) => {
       const decoded = decodeNodeDescription(body);
       return decoded.ok ? decoded.description : undefined;

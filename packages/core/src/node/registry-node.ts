@@ -332,7 +332,10 @@ export class RegistryNode {
       case "session-message":
         return this.#desk.message(event.session, event.message, now);
       case "session-close":
-        return this.#desk.close(event.session, now);
+        this.#desk.close(event.session, now);
+        // The last one has moved: nothing is left to wait for.
+        if (this.#state === "leaving" && this.#sessions.count === 0) this.#leaveAt = now;
+        return;
       case "session-congested":
         return this.#watches.congested(event.session);
       case "session-writable":
