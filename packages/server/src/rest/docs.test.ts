@@ -10,7 +10,7 @@ const read = (name: string) =>
   readFileSync(new URL(`../../../../docs/${name}`, import.meta.url), "utf8");
 
 test("docs/errors.md lists every code with its status and retry", () => {
-  const rows = read("errors.md").matchAll(/^\| `(\w+)` \| (\d+) \| (yes|no) \|/gm);
+  const rows = read("errors.md").matchAll(/^\| `(\w+)` +\| (\d+) +\| (yes|no) +\|/gm);
   const documented = new Map(
     [...rows].map(([, code, status, retry]) => [code, `${status} ${retry}`]),
   );
@@ -21,7 +21,7 @@ test("docs/errors.md lists every code with its status and retry", () => {
 });
 
 test("docs/rest.md lists every route, and no other", () => {
-  const rows = read("rest.md").matchAll(/^\| `([A-Z]+) (\/\S+)` \|/gm);
+  const rows = read("rest.md").matchAll(/^\| `([A-Z]+) (\/\S+)` +\|/gm);
   const documented = [...rows].map(([, method, path]) => `${method} ${path}`);
   const real = allRoutes({ version: "0", isMetricsPublic: false })
     .filter(({ path }) => !path.startsWith("/v1/services"))
