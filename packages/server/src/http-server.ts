@@ -5,9 +5,7 @@ import { PEER_FRAME_MAX_BYTES, SESSION_FRAME_MAX_BYTES } from "@fpzk/core";
 import fastify, { type FastifyInstance } from "fastify";
 import { type PerMessageDeflateOptions, type WebSocket, WebSocketServer } from "ws";
 
-
 import { REST_BODY_MAX_BYTES, REST_SERVER_OPTIONS } from "./rest/rest-face.js";
-
 
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;

@@ -71,3 +71,69 @@ test("a session over a real socket is welcomed and sees the members", async () =
   assert.equal((await client.receive("pong")).sequence, 7);
   client.send({ type: "goodbye" });
 });
+
+test("three nodes, two regions, one secret: what one knows all know", async () => {
+  const common = { clusterSecret: "open sesame" };
+  await using a = await start({ ...common, nodeId: "a" });
+  await using b = await start({ ...common, nodeId: "b", seeds: [a.address] });
+  await using c = await start({ ...common, nodeId: "c", region: "us", seeds: [b.address] });
+  const servers = [a, b, c];
+  await eventually(() => servers.every((server) => server.port.nodes().length === 3));
+  await eventually(() => servers.every((server) => server.port.state().isReady));
+  await a.port.register(ROOT, {
+    ...ADDRESS,
+    description: DESCRIPTION,
+    scope: 0,
+    state: 0,
+    ttlMs: 30_000,
+  });
+  await eventually(() =>
+    servers.every((server) => server.port.query(ROOT, "default", "cart").instances.length === 1),
+  );
+  // The owner is another node in another region: the request is routed there.
+  await c.port.deregister(ROOT, ADDRESS, RemovalReason.deregistered);
+  await eventually(() =>
+    servers.every((server) => server.port.query(ROOT, "default", "cart").instances.length === 0),
+  );
+  assert.match(await c.metricsText(), /fpzk_links\{state="open"\} [1-9]/);
+});
+
+test("REST on the same port asks for the token that sessions ask for", async () => {
+  const token = { token: "t", name: "ops", namespace: "*", roles: ["operate"] as const };
+  await using server = await start({ staticTokens: [token] });
+  const ask = async (path: string, headers: Record<string, string> = {}) =>
+    (await fetch(`http://${server.address}${path}`, { headers })).status;
+  assert.equal(await ask("/healthz"), 200);
+  assert.equal(await ask("/readyz"), 200);
+  assert.equal(await ask("/v1/nodes"), 401);
+  assert.equal(await ask("/v1/nodes", { authorization: "Bearer wrong" }), 401);
+  assert.equal(await ask("/v1/nodes", { authorization: "Bearer t" }), 200);
+  assert.equal(await ask("/metrics", { authorization: "Bearer t" }), 200);
+});
+
+test("a server beyond loopback without tokens and peer proof does not start", async () => {
+  await assert.rejects(start({ host: "0.0.0.0" }), {
+    code: "failed_precondition",
+    message: /--insecure/,
+  });
+});
+
+test("a port of its own for peers is what the node advertises to them", async () => {
+  await using server = await start({ peerPort: 0 });
+  assert.notEqual(server.peerAddress, server.address);
+  assert.equal(server.nodeId, server.peerAddress);
+  const status = async (address: string) => (await fetch(`http://${address}/healthz`)).status;
+  assert.equal(await status(server.peerAddress), 200);
+  assert.equal(await status(server.address), 200);
+});
+
+test("a port in use is an error, and nothing is left open", async () => {
+  await using server = await start();
+  const port = Number(server.address.split(":")[1]);
+  await assert.rejects(start({ port }), { code: "EADDRINUSE" });
+});
+
+/** Waits for what other processes' messages bring about; the test's own timeout is the bound. */
+async function eventually(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
+}

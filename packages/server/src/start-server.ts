@@ -7,6 +7,7 @@ import {
   CONNECTION_PER_ADDRESS_COUNT_MAX,
   ErrorCode,
   type NodeDescription,
+  NodeStatus,
   SESSION_COUNT_MAX,
   SeededRandom,
   type WallTime,
@@ -348,10 +349,15 @@ class NodeServer implements RunningServer {
       clusterSecret: options.node.clusterSecret,
       tls: () => tlsServer?.material,
       dialVia: options.node.dialVia,
-      knownGeneration: (id) =>
-        node.members().find((member) => member.nodeId === id)?.generation ?? 0,
+      // Two living processes with one node id must not both be let in. A node that came back with
+      // a lower generation (its disk is lost and its clock went back) must: core raises it then.
+      knownGeneration: (id) => {
+        const member = node.members().find((entry) => entry.nodeId === id);
+        const isGone = member?.status === NodeStatus.dead || member?.status === NodeStatus.left;
+        return member === undefined || isGone ? 0 : member.generation;
+      },
       onLaterGeneration: (generation) =>
-        options.logger.error("node.generation-behind", { nodeId, generation }),
+        options.logger.warn("node.generation-behind", { nodeId, generation }),
       submit: this.#driver.submit.bind(this.#driver),
       counters,
       logger: options.logger,
