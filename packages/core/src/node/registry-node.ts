@@ -129,6 +129,8 @@ export class RegistryNode {
   #housekeepingAt: Instant;
   #leaveAt: Instant = NEVER;
   #deadline: Instant;
+  /** Before the first step nobody has promised to call in time. */
+  #hasStepped = false;
   #membersChanged = false;
   #doubtReason: DoubtReason | undefined;
   /** The instant of the step that runs. */
@@ -442,7 +444,8 @@ export class RegistryNode {
 
   /** A tick that comes much later than it was asked for: this node slept (P6). */
   #noticeStall(event: NodeEvent, now: Instant): void {
-    const lateMs = now - this.#deadline;
+    const lateMs = this.#hasStepped ? now - this.#deadline : 0;
+    this.#hasStepped = true;
     if (lateMs <= STALL_MS || event.type === "turn-end") return;
     this.counters.stalls += 1;
     this.#doubt.stalled(now);

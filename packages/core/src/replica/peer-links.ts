@@ -339,7 +339,7 @@ export class PeerLinks {
   #fromVersion(link: PeerLink, index: OriginIndex): number {
     const origin = this.#replica.table.origin(index);
     if (!link.isSameRegion && origin.scope === Scope.region) return -1;
-    if (origin.nodeId === link.peer.nodeId) return -1;
+    if (isOwnOf(link.peer, origin)) return -1;
     const sent = link.sent[index] ?? 0;
     return sent < this.#replica.seenVersion(index) ? sent : -1;
   }
@@ -351,7 +351,7 @@ export class PeerLinks {
     asked: { version: number; repair: RepairRequest },
   ): boolean {
     const origin = this.#replica.table.origin(index);
-    if (origin.nodeId === link.peer.nodeId) return false;
+    if (isOwnOf(link.peer, origin)) return false;
     if (asked.repair !== "none") return true;
     const spanCount = this.#replica.seenVersion(index) - asked.version;
     return this.#replica.isOwn(origin) && spanCount <= NEWS_VERSION_COUNT_MAX;
@@ -569,9 +569,14 @@ export class PeerLinks {
 
   #isGiver(link: PeerLink, origin: Origin): boolean {
     if (this.#replica.isOwn(origin)) return true;
-    if (origin.nodeId === link.peer.nodeId) return origin.generation !== link.peer.generation;
+    if (isOwnOf(link.peer, origin)) return false;
     return this.#replica.nodeId > link.peer.nodeId;
   }
+}
+
+/** Whether the peer itself writes the origin now: nobody can tell it anything about it. */
+function isOwnOf(peer: PeerIdentity, origin: Origin): boolean {
+  return origin.nodeId === peer.nodeId && origin.generation === peer.generation;
 }
 
 function sizeOf(record: RegistryRecord): number {
