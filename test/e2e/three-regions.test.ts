@@ -71,6 +71,23 @@ describe("three regions of two servers", { timeout: 240_000 }, () => {
     }
   });
 
+  test("P7 drain() resolves when the subscribers of every region have confirmed", async () => {
+    const watchers = await watchEverywhere("confirmed");
+    const provider = await cluster.client("eu");
+    const handle = await provider.register({
+      service: "confirmed",
+      id: "c-1",
+      endpoints: [{ port: 80 }],
+    });
+    await until("all pick it", 5_000, () =>
+      watchers.every((watcher) => watcher.view.pick()?.instance.id === "c-1"),
+    );
+    const result = await handle.drain({ timeoutMs: 10_000 });
+    assert.deepEqual(result, { confirmedCount: REGIONS.length, unconfirmed: [] });
+    for (const watcher of watchers) assert.equal(watcher.view.pick(), undefined);
+    await provider.close();
+  });
+
   test("P6 a killed server removes no instance, and its clients are served by its neighbour", async () => {
     const watchers = await watchEverywhere("served");
     const provider = await cluster.client("us");
@@ -175,6 +192,43 @@ describe("three regions of two servers", { timeout: 240_000 }, () => {
     for (const watcher of watchers) {
       assert.deepEqual(watcher.removals, [], "nothing that stands was ever removed");
       assert.equal(watcher.minimumCount, ids.length, "no view ever shrank");
+    }
+    for (const provider of providers) await provider.close();
+  });
+
+  test("P8 with every server down callers go on, and on return no view shrinks", async () => {
+    const watchers = await watchEverywhere("outage");
+    const providers = await Promise.all(REGIONS.map((region) => cluster.client(region)));
+    for (const provider of providers) {
+      const id = `${provider.clientId.slice(0, 6)}-x`;
+      await provider.register({ service: "outage", id, endpoints: [{ port: 3 }] });
+    }
+    await until("shown", 5_000, () => watchers.every((watcher) => watcher.ids.length === 3));
+    for (const watcher of watchers) watcher.watchMinimum();
+
+    await Promise.all(
+      cluster.servers.map((server) => cluster.stopServer(server.nodeId, "SIGKILL")),
+    );
+    await until("the outage is noticed", 10_000, () =>
+      watchers.every((watcher) => !watcher.view.status.isCurrent),
+    );
+    for (const watcher of watchers) {
+      assert.equal(watcher.ids.length, 3);
+      assert.ok(watcher.view.pick() !== undefined);
+    }
+
+    for (const server of cluster.servers) cluster.startServer(server.nodeId);
+    await Promise.all(cluster.servers.map((server) => cluster.ready(server.nodeId)));
+    await until("all are alive and current again", 30_000, () =>
+      watchers.every(
+        (watcher) =>
+          watcher.view.status.isCurrent &&
+          watcher.view.instances.every((instance) => instance.liveness === "alive"),
+      ),
+    );
+    for (const watcher of watchers) {
+      assert.deepEqual(watcher.removals, []);
+      assert.equal(watcher.minimumCount, 3);
     }
     for (const provider of providers) await provider.close();
   });
