@@ -22,7 +22,7 @@ import type {
   SupersededMessage,
 } from "../messages.js";
 import { compareStamps, InstanceState, RemovalReason, type Scope, type Stamp } from "../record.js";
-import { after, type Instant } from "../time.js";
+import { after, type Instant, NEVER } from "../time.js";
 import type { ClientCommand, ClientOutbox, RegistrationStatus } from "./client-events.js";
 import { CommandWaiters } from "./command-waiters.js";
 
@@ -81,6 +81,8 @@ export class ClientRegistrations {
   readonly #registrations = new Map<string, Registration>();
   /** Those with something to send. */
   readonly #unsent = new Set<Registration>();
+  /** Not after the first time that one which has to wait may be sent. */
+  #retryAt: Instant = NEVER;
   readonly #inFlight = new Map<number, InFlight>();
   readonly #waiters = new CommandWaiters<Registration, WaitKind>();
 
@@ -122,8 +124,16 @@ export class ClientRegistrations {
   /** Sends what is wanted and not yet sent. Call on a session, after its hello. */
   flush(now: Instant): void {
     if (this.#unsent.size === 0) return;
-    const due = [...this.#unsent].filter((registration) => registration.retryAt <= now);
-    for (const registration of due) this.#unsent.delete(registration);
+    const due: Registration[] = [];
+    this.#retryAt = NEVER;
+    for (const registration of this.#unsent) {
+      if (registration.retryAt <= now) {
+        due.push(registration);
+        this.#unsent.delete(registration);
+      } else if (registration.retryAt < this.#retryAt) {
+        this.#retryAt = registration.retryAt;
+      }
+    }
     this.#sendRegisters(due.filter((registration) => registration.needsRegister));
     for (const registration of due) {
       if (registration.needsState) this.#sendState(registration);
@@ -233,13 +243,10 @@ export class ClientRegistrations {
     }
   }
 
+  /** What was just commanded is not counted: it is sent at the end of the turn. */
   nextDeadline(isOnSession: boolean): Instant {
-    let deadline = this.#waiters.nextDeadline;
-    if (!isOnSession) return deadline;
-    for (const registration of this.#unsent) {
-      if (registration.retryAt < deadline) deadline = registration.retryAt;
-    }
-    return deadline;
+    const { nextDeadline } = this.#waiters;
+    return isOnSession && this.#retryAt < nextDeadline ? this.#retryAt : nextDeadline;
   }
 
   /** The client is closing: nothing waits any longer. */
@@ -465,6 +472,7 @@ export class ClientRegistrations {
     const delayMs = exponent < 0 ? 0 : Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** exponent);
     registration.retryCount = Math.min(registration.retryCount + 1, 16);
     registration.retryAt = after(now, delayMs);
+    if (registration.retryAt < this.#retryAt) this.#retryAt = registration.retryAt;
     this.#unsent.add(registration);
   }
 
