@@ -287,10 +287,26 @@ export class ClientRegistrations {
       return;
     }
     const registration: Registration = {
-      ...{ service, id, scope, state, body, incarnation: 0, since: 0, stamp: undefined },
-      ...{ revision: 1, confirmedRevision: 0, confirmedBody: body, isTold: false },
-      ...{ needsRegister: true, needsState: false, needsDrain: false, needsRemove: false },
-      ...{ drainDeadline: undefined, isRemoving: false, retryAt: now, retryCount: 0 },
+      service,
+      id,
+      scope,
+      state,
+      body,
+      incarnation: 0,
+      since: 0,
+      stamp: undefined,
+      revision: 1,
+      confirmedRevision: 0,
+      confirmedBody: body,
+      isTold: false,
+      needsRegister: true,
+      needsState: false,
+      drainDeadline: undefined,
+      needsDrain: false,
+      isRemoving: false,
+      needsRemove: false,
+      retryAt: now,
+      retryCount: 0,
     };
     this.#registrations.set(keyOf(command), registration);
     this.#unsent.add(registration);
