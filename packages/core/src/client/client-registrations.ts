@@ -63,6 +63,8 @@ interface Registration {
   needsDrain: boolean;
   isRemoving: boolean;
   needsRemove: boolean;
+  /** Of the register message that carried it last: what an earlier one met is old news. */
+  registerRequestId: number;
   /** Not to be sent again before. */
   retryAt: Instant;
   retryCount: number;
@@ -162,8 +164,10 @@ export class ClientRegistrations {
     for (const item of message.items) {
       const sent = request.items.get(keyOf(item));
       if (sent === undefined || !this.#isHeld(sent.registration)) continue;
-      if (item.stamp === undefined) this.#refuse(sent.registration, sent.revision, item, now);
-      else this.#confirmStamp(sent.registration, sent.revision, item.stamp, item.since);
+      const isNews = sent.registration.registerRequestId === message.requestId;
+      if (item.stamp === undefined) {
+        if (isNews) this.#refuse(sent.registration, sent.revision, item, now);
+      } else this.#confirmStamp(sent.registration, sent.revision, item.stamp, item.since);
     }
   }
 
@@ -228,6 +232,7 @@ export class ClientRegistrations {
     }
     this.#note("info", "client.claimed-again", { service, id });
     registration.incarnation = message.stamp.incarnation + 1;
+    registration.registerRequestId = 0;
     registration.needsRegister = true;
     registration.needsDrain = registration.drainDeadline !== undefined;
     this.#retryLater(registration, now, { isFirstImmediate: true });
@@ -305,6 +310,7 @@ export class ClientRegistrations {
       needsDrain: false,
       isRemoving: false,
       needsRemove: false,
+      registerRequestId: 0,
       retryAt: now,
       retryCount: 0,
     };
@@ -354,6 +360,7 @@ export class ClientRegistrations {
     const send = (): void => {
       if (items.length === 0) return;
       const requestId = this.#outbox.nextRequestId();
+      for (const { registration } of sent.values()) registration.registerRequestId = requestId;
       this.#inFlight.set(requestId, { kind: "register", items: sent });
       this.#outbox.emit({ type: "send", message: { type: "register", requestId, items } });
       items = [];

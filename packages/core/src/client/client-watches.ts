@@ -181,9 +181,12 @@ export class ClientWatches {
       return;
     }
     const watch = this.#watches.get(message.service);
+    if (watch === undefined) return;
+    // Not asked for: changes were dropped because this client read too slowly, and here is all.
+    const isUnasked = message.requestId === 0 && watch.isAnswered;
     // A part of an answer to an earlier watch of this session: the newer one covers it.
-    if (watch === undefined || watch.requestId !== message.requestId) return;
-    const { changes, draining } = watch.view.applySnapshot(message);
+    if (!isUnasked && watch.requestId !== message.requestId) return;
+    const { changes, draining } = watch.view.applySnapshot(message, now);
     if (changes.length > 0) this.#changed(message.service, changes, now);
     if (!message.isFinal) {
       this.#confirm(message.service, draining);
