@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -304,4 +305,114 @@ test("wrong input is refused with everything that is wrong", async (t) => {
     message: /port 0 must be a whole number/,
   });
   assert.throws(() => client.subscribe("a", { panicRatio: 2 }), { code: "invalid_argument" });
+});
+
+test("a DNS name stands for all of its addresses", async (t) => {
+  const node = await startNode(t);
+  const client = await connect({ servers: [`localhost:${node.port}`] });
+  t.after(() => client.close());
+  assert.equal(client.connectedNodeId, "node-1");
+});
+
+test("a node that asks to move is left without a gap", async (t) => {
+  const store = new FakeStore();
+  const first = await startNode(t, { nodeId: "first", store });
+  const second = await startNode(t, { nodeId: "second", store });
+  const client = await open(t, [first]);
+  await client.register({ service: "orders", id: "a", endpoints: [{ port: 1 }] });
+  const subscription = client.subscribe("orders");
+  await subscription.ready();
+  first.send({ type: "move", delayMs: 0, reason: "shutdown" });
+  await second.request("register");
+  assert.equal(first.sessionCount, 1);
+  await second.request("watch");
+  await first.sessionsEnded();
+  assert.equal(client.connectedNodeId, "second");
+  assert.equal(subscription.pick()?.instance.id, "a");
+  assert.equal(first.received.filter(({ type }) => type === "goodbye").length, 0);
+});
+
+test("updates, offline and online reach the node", async (t) => {
+  const node = await startNode(t);
+  const client = await open(t, [node]);
+  const handle = await client.register({ service: "orders", id: "a", endpoints: [{ port: 1 }] });
+  const subscription = client.subscribe("orders", { filter: { version: "2" } });
+  await subscription.ready();
+  assert.equal(subscription.instances.length, 0);
+  const entered = change(subscription, ({ type }) => type === "added");
+  await handle.update({ version: "2", weight: 7 });
+  await entered;
+  assert.equal(subscription.instances[0]?.weight, 7);
+  assert.equal(subscription.instances[0]?.description.endpoints[0]?.port, 1);
+  await assert.rejects(handle.update({ weight: -1 }), { code: "invalid_argument" });
+  const left = change(subscription, ({ type }) => type === "updated");
+  await handle.offline();
+  await left;
+  assert.equal(subscription.pick(), undefined);
+  const back = change(subscription, ({ type }) => type === "updated");
+  await handle.online();
+  await back;
+  assert.equal(subscription.pick()?.instance.id, "a");
+});
+
+test("connect can be aborted, before and while it looks for a server", async (t) => {
+  const node = await startNode(t);
+  const { address } = node;
+  await node.stop();
+  await assert.rejects(connect({ servers: [address], signal: AbortSignal.abort() }), {
+    code: "cancelled",
+  });
+  const controller = new AbortController();
+  const attempt = connect({
+    servers: [address],
+    signal: controller.signal,
+    onNote: ({ event }) => {
+      if (event === "client.connect-failed") controller.abort();
+    },
+  });
+  await assert.rejects(attempt, { code: "cancelled" });
+});
+
+test("a frame that is no message ends the connection, and the client comes back", async (t) => {
+  const node = await startNode(t);
+  const notes: string[] = [];
+  const client = await open(t, [node], { onNote: ({ event }) => notes.push(event) });
+  const subscription = client.subscribe("orders");
+  await subscription.ready();
+  const lost = change(subscription, (found) => found.type === "status" && !found.status.isCurrent);
+  node.sendBytes(new Uint8Array([0xc1, 0xff]));
+  await lost;
+  await node.request("hello", ({ sessionNumber }) => sessionNumber === 2);
+  assert.ok(notes.includes("client.frame-refused"));
+});
+
+test("notes are published on the diagnostics channel, with the client's id", async (t) => {
+  const node = await startNode(t);
+  const noted = new Promise<{ clientId?: string; event?: string }>((resolve) => {
+    const listener = (message: unknown): void => {
+      unsubscribe("fpzk:client", listener);
+      resolve(message as { clientId?: string; event?: string });
+    };
+    subscribe("fpzk:client", listener);
+  });
+  const client = await open(t, [node], { clientId: "me" });
+  assert.deepEqual(await noted.then(({ clientId, event }) => [clientId, event]), [
+    "me",
+    "client.online",
+  ]);
+  assert.equal(client.clientId, "me");
+});
+
+test("a closed client refuses, and closes its subscriptions", async (t) => {
+  const node = await startNode(t);
+  const client = await open(t, [node]);
+  const subscription = client.subscribe("orders");
+  const changes = subscription.changes()[Symbol.asyncIterator]();
+  await client[Symbol.asyncDispose]();
+  await client.close();
+  for (;;) if ((await changes.next()).done === true) break;
+  assert.throws(() => client.subscribe("orders"), { code: "failed_precondition" });
+  await assert.rejects(client.query("orders"), { code: "failed_precondition" });
+  const registration = { service: "orders", id: "a", endpoints: [{ port: 1 }] };
+  await assert.rejects(client.register(registration), { code: "failed_precondition" });
 });

@@ -58,7 +58,8 @@ function open(
         serverFailed: (address, code, message) => {
           failures.set(address, message);
           if (!ERROR_CODES[code].isRetryable) {
-            const text = `connect to ${address}: ${message}`;
+            // A node's message may begin with the code, as that of a RegistryError does.
+            const text = `connect to ${address}: ${message.replace(`[${code}] `, "")}`;
             finish(() => reject(new RegistryError(code, text)));
           } else if (failures.size >= seedCount && client.savedCount > 0) {
             finish(resolve);

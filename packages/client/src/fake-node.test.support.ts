@@ -142,6 +142,15 @@ export class FakeNode {
     for (const { socket } of this.#sessions) socket.send(frame);
   }
 
+  sendBytes(frame: Uint8Array): void {
+    for (const { socket } of this.#sessions) socket.send(frame);
+  }
+
+  /** Resolves when every session that is open now has ended. */
+  async sessionsEnded(): Promise<void> {
+    await Promise.all([...this.#sessions].map(({ socket }) => once(socket, "close")));
+  }
+
   /** Writes a record of this node's own. */
   put(record: Partial<RegistryRecord> & { readonly service: string; readonly id: string }): void {
     this.#version += 1;

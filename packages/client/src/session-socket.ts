@@ -1,4 +1,5 @@
 /** One WebSocket to a node's `/v1/session`: bytes in and out, and one end that is told once. */
+import { isIP } from "node:net";
 import { PEER_FRAME_MAX_BYTES, type ServerAddress, type SessionRequest } from "@fpzk/core";
 import { encodeSessionRequest } from "@fpzk/protocol";
 import { WebSocket } from "ws";
@@ -28,7 +29,9 @@ export class SessionSocket {
   constructor(server: ServerAddress, tls: TlsOptions | undefined, events: SessionSocketEvents) {
     this.#events = events;
     const host = parseHostPort(server.address)?.host;
-    const serverName = tls?.serverName ?? server.serverName ?? host;
+    const serverName = tls?.serverName ?? server.serverName ?? host ?? "";
+    // An address is no server name (RFC 6066, section 3); it is checked against the certificate.
+    const isNamed = tls !== undefined && isIP(serverName) === 0 && serverName !== "";
     this.#socket = new WebSocket(
       `${tls === undefined ? "ws" : "wss"}://${server.address}${SESSION_PATH}`,
       {
@@ -37,7 +40,7 @@ export class SessionSocket {
         handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
         followRedirects: false,
         ...(tls?.ca === undefined ? {} : { ca: tls.ca }),
-        ...(tls === undefined || serverName === undefined ? {} : { servername: serverName }),
+        ...(isNamed ? { servername: serverName } : {}),
       },
     );
     this.#socket.on("upgrade", ({ socket }) => {

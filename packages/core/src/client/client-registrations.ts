@@ -22,7 +22,7 @@ import type {
   SupersededMessage,
 } from "../messages.js";
 import { compareStamps, InstanceState, RemovalReason, type Scope, type Stamp } from "../record.js";
-import { after, type Instant } from "../time.js";
+import { after, type Instant, NEVER } from "../time.js";
 import type { ClientCommand, ClientOutbox, RegistrationStatus } from "./client-events.js";
 import { CommandWaiters } from "./command-waiters.js";
 
@@ -63,6 +63,8 @@ interface Registration {
   needsDrain: boolean;
   isRemoving: boolean;
   needsRemove: boolean;
+  /** Of the register message that carried it last: what an earlier one met is old news. */
+  registerRequestId: number;
   /** Not to be sent again before. */
   retryAt: Instant;
   retryCount: number;
@@ -81,6 +83,8 @@ export class ClientRegistrations {
   readonly #registrations = new Map<string, Registration>();
   /** Those with something to send. */
   readonly #unsent = new Set<Registration>();
+  /** Not after the first time that one which has to wait may be sent. */
+  #retryAt: Instant = NEVER;
   readonly #inFlight = new Map<number, InFlight>();
   readonly #waiters = new CommandWaiters<Registration, WaitKind>();
 
@@ -122,8 +126,16 @@ export class ClientRegistrations {
   /** Sends what is wanted and not yet sent. Call on a session, after its hello. */
   flush(now: Instant): void {
     if (this.#unsent.size === 0) return;
-    const due = [...this.#unsent].filter((registration) => registration.retryAt <= now);
-    for (const registration of due) this.#unsent.delete(registration);
+    const due: Registration[] = [];
+    this.#retryAt = NEVER;
+    for (const registration of this.#unsent) {
+      if (registration.retryAt <= now) {
+        due.push(registration);
+        this.#unsent.delete(registration);
+      } else if (registration.retryAt < this.#retryAt) {
+        this.#retryAt = registration.retryAt;
+      }
+    }
     this.#sendRegisters(due.filter((registration) => registration.needsRegister));
     for (const registration of due) {
       if (registration.needsState) this.#sendState(registration);
@@ -152,8 +164,10 @@ export class ClientRegistrations {
     for (const item of message.items) {
       const sent = request.items.get(keyOf(item));
       if (sent === undefined || !this.#isHeld(sent.registration)) continue;
-      if (item.stamp === undefined) this.#refuse(sent.registration, sent.revision, item, now);
-      else this.#confirmStamp(sent.registration, sent.revision, item.stamp, item.since);
+      const isNews = sent.registration.registerRequestId === message.requestId;
+      if (item.stamp === undefined) {
+        if (isNews) this.#refuse(sent.registration, sent.revision, item, now);
+      } else this.#confirmStamp(sent.registration, sent.revision, item.stamp, item.since);
     }
   }
 
@@ -218,6 +232,7 @@ export class ClientRegistrations {
     }
     this.#note("info", "client.claimed-again", { service, id });
     registration.incarnation = message.stamp.incarnation + 1;
+    registration.registerRequestId = 0;
     registration.needsRegister = true;
     registration.needsDrain = registration.drainDeadline !== undefined;
     this.#retryLater(registration, now, { isFirstImmediate: true });
@@ -233,13 +248,10 @@ export class ClientRegistrations {
     }
   }
 
+  /** What was just commanded is not counted: it is sent at the end of the turn. */
   nextDeadline(isOnSession: boolean): Instant {
-    let deadline = this.#waiters.nextDeadline;
-    if (!isOnSession) return deadline;
-    for (const registration of this.#unsent) {
-      if (registration.retryAt < deadline) deadline = registration.retryAt;
-    }
-    return deadline;
+    const { nextDeadline } = this.#waiters;
+    return isOnSession && this.#retryAt < nextDeadline ? this.#retryAt : nextDeadline;
   }
 
   /** The client is closing: nothing waits any longer. */
@@ -280,10 +292,27 @@ export class ClientRegistrations {
       return;
     }
     const registration: Registration = {
-      ...{ service, id, scope, state, body, incarnation: 0, since: 0, stamp: undefined },
-      ...{ revision: 1, confirmedRevision: 0, confirmedBody: body, isTold: false },
-      ...{ needsRegister: true, needsState: false, needsDrain: false, needsRemove: false },
-      ...{ drainDeadline: undefined, isRemoving: false, retryAt: now, retryCount: 0 },
+      service,
+      id,
+      scope,
+      state,
+      body,
+      incarnation: 0,
+      since: 0,
+      stamp: undefined,
+      revision: 1,
+      confirmedRevision: 0,
+      confirmedBody: body,
+      isTold: false,
+      needsRegister: true,
+      needsState: false,
+      drainDeadline: undefined,
+      needsDrain: false,
+      isRemoving: false,
+      needsRemove: false,
+      registerRequestId: 0,
+      retryAt: now,
+      retryCount: 0,
     };
     this.#registrations.set(keyOf(command), registration);
     this.#unsent.add(registration);
@@ -331,6 +360,7 @@ export class ClientRegistrations {
     const send = (): void => {
       if (items.length === 0) return;
       const requestId = this.#outbox.nextRequestId();
+      for (const { registration } of sent.values()) registration.registerRequestId = requestId;
       this.#inFlight.set(requestId, { kind: "register", items: sent });
       this.#outbox.emit({ type: "send", message: { type: "register", requestId, items } });
       items = [];
@@ -465,6 +495,7 @@ export class ClientRegistrations {
     const delayMs = exponent < 0 ? 0 : Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** exponent);
     registration.retryCount = Math.min(registration.retryCount + 1, 16);
     registration.retryAt = after(now, delayMs);
+    if (registration.retryAt < this.#retryAt) this.#retryAt = registration.retryAt;
     this.#unsent.add(registration);
   }
 

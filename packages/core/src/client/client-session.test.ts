@@ -592,6 +592,25 @@ test("superseded: stops for the living, goes above the gone, ignores what is old
   assert.deepEqual(client.connected(), ["send hello 2"]);
 });
 
+test("a refusal that comes with superseded is answered once", () => {
+  const client = new Harness().online();
+  client.register("a");
+  client.registered(client.sent("register"), "a", stamp(3));
+  client.disconnected();
+  client.elapse(200);
+  client.connected();
+  client.read(WELCOME);
+  const requestId = client.sent("register");
+  const by = stamp(5);
+  assert.deepEqual(
+    client.read({ type: "superseded", service: "s", id: "a", stamp: by, isAlive: false }),
+    ["send register a/6/77/up"],
+  );
+  const refused = { service: "s", id: "a", stamp: undefined, since: 0, message: "held" };
+  client.read({ type: "registered", requestId, items: [{ ...refused, code: "aborted" }] });
+  assert.deepEqual(client.elapse(999), []);
+});
+
 test("superseded over and over is answered ever more slowly", () => {
   const client = new Harness().online();
   client.register("a");
@@ -642,6 +661,14 @@ test("a watch shows the view, confirms what drains, and resumes where it was", (
     }),
     ["view is complete current", "send confirm a"],
   );
+});
+
+test("an answer that was not asked for replaces the changes that were dropped", () => {
+  const client = new Harness().online();
+  client.step({ type: "watch", service: "s" });
+  assert.deepEqual(client.read(snapshot(0, "a")), []);
+  client.read(snapshot(client.sent("watch"), "a"));
+  assert.deepEqual(client.read(snapshot(0, "a", "b")), ["view added b"]);
 });
 
 test("an answer to an earlier watch of the session is not taken for the newest", () => {

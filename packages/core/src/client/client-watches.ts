@@ -41,7 +41,7 @@ interface Watch {
   divergedAt: Instant | undefined;
   resyncCount: number;
   resyncAt: Instant;
-  /** Send the watch again then; NEVER when nothing was refused. */
+  /** After a refusal: when to send the watch again. */
   retryAt: Instant;
   reported: ViewState | undefined;
 }
@@ -62,6 +62,8 @@ export class ClientWatches {
   readonly #options: ClientWatchesOptions;
   readonly #outbox: ClientOutbox;
   readonly #watches = new Map<string, Watch>();
+  /** Watches that were refused and wait for their `retryAt`. */
+  readonly #refused = new Set<Watch>();
   readonly #queries = new Map<number, Query>();
   readonly #waiters = new CommandWaiters<Query, "query">();
   readonly #unsaved = new Set<string>();
@@ -98,7 +100,7 @@ export class ClientWatches {
     const watch: Watch = {
       view: this.#newView(service),
       ...{ requestId: 0, isAnswered: false, isCurrent: false, lastCurrentAt: undefined },
-      ...{ divergedAt: undefined, resyncCount: 0, resyncAt: instant(0), retryAt: NEVER },
+      ...{ divergedAt: undefined, resyncCount: 0, resyncAt: instant(0), retryAt: instant(0) },
       reported: undefined,
     };
     this.#watches.set(service, watch);
@@ -111,7 +113,10 @@ export class ClientWatches {
   }
 
   unwatch(service: string, isOnSession: boolean): void {
-    if (!this.#watches.delete(service)) return;
+    const watch = this.#watches.get(service);
+    if (watch === undefined) return;
+    this.#watches.delete(service);
+    this.#refused.delete(watch);
     this.#unsaved.delete(service);
     if (isOnSession) this.#outbox.emit({ type: "send", message: { type: "unwatch", service } });
   }
@@ -176,9 +181,12 @@ export class ClientWatches {
       return;
     }
     const watch = this.#watches.get(message.service);
+    if (watch === undefined) return;
+    // Not asked for: changes were dropped because this client read too slowly, and here is all.
+    const isUnasked = message.requestId === 0 && watch.isAnswered;
     // A part of an answer to an earlier watch of this session: the newer one covers it.
-    if (watch === undefined || watch.requestId !== message.requestId) return;
-    const { changes, draining } = watch.view.applySnapshot(message);
+    if (!isUnasked && watch.requestId !== message.requestId) return;
+    const { changes, draining } = watch.view.applySnapshot(message, now);
     if (changes.length > 0) this.#changed(message.service, changes, now);
     if (!message.isFinal) {
       this.#confirm(message.service, draining);
@@ -231,6 +239,7 @@ export class ClientWatches {
       if (watch.requestId !== requestId) continue;
       watch.requestId = 0;
       watch.retryAt = after(now, REFUSED_RETRY_MS);
+      this.#refused.add(watch);
       const level = ERROR_CODES[code].isRetryable ? "info" : "warn";
       const fields = { service, code, message };
       this.#outbox.emit({ type: "note", level, event: "client.watch-refused", fields });
@@ -249,7 +258,7 @@ export class ClientWatches {
     }
     if (this.#saveAt <= now) this.saveNow();
     if (!isOnSession) return;
-    for (const watch of this.#watches.values()) {
+    for (const watch of [...this.#refused]) {
       if (watch.retryAt <= now) this.#sendWatch(watch);
     }
   }
@@ -257,7 +266,7 @@ export class ClientWatches {
   nextDeadline(isOnSession: boolean): Instant {
     let deadline = Math.min(this.#waiters.nextDeadline, this.#saveAt);
     if (isOnSession) {
-      for (const watch of this.#watches.values()) deadline = Math.min(deadline, watch.retryAt);
+      for (const watch of this.#refused) deadline = Math.min(deadline, watch.retryAt);
     }
     return instant(deadline);
   }
@@ -295,7 +304,7 @@ export class ClientWatches {
     watch.view.beginWatch();
     watch.requestId = this.#outbox.nextRequestId();
     watch.isAnswered = false;
-    watch.retryAt = NEVER;
+    this.#refused.delete(watch);
     const { requestId } = watch;
     const { service } = watch.view;
     this.#outbox.emit({

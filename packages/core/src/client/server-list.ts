@@ -96,12 +96,17 @@ export class ServerList {
   #ranked(): { candidate: Candidate; rank: number }[] {
     const { tls } = this.#options;
     const byAddress = new Map<string, { candidate: Candidate; rank: number }>();
+    const seeds = new Map(this.#seeds.map((seed) => [seed.address, seed]));
     for (const member of this.#members) {
       const held = byAddress.get(member.address);
       const rank = this.#rankOf(member);
       // Workers of one machine share an address: the best of them speaks for it.
       if (held !== undefined && held.rank <= rank) continue;
-      const server = { address: member.address, serverName: undefined };
+      // A seed knows the name that its certificate is for.
+      const server = seeds.get(member.address) ?? {
+        address: member.address,
+        serverName: undefined,
+      };
       byAddress.set(member.address, { candidate: { server, tls: tls || member.tls }, rank });
     }
     for (const seed of this.#seeds) {

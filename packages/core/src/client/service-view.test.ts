@@ -16,10 +16,12 @@ import {
   recordKeyText,
   Scope,
 } from "../record.js";
-import { ServiceView, type ViewUpdate } from "./service-view.js";
+import { instant } from "../time.js";
+import { ServiceView, UNPROVEN_TTL_MS, type ViewUpdate } from "./service-view.js";
 import { BAD_BODY, decoder, origin, record } from "./view-records.fixture.js";
 
 const { up, offline, draining, removed } = InstanceState;
+const later = { incarnation: 1, session: 2, claim: 0 };
 const NO_DIGEST = { high: 0, low: 0 };
 
 function newView(): ServiceView {
@@ -89,6 +91,32 @@ test("P4 an answer of a node that knows nothing removes nothing", () => {
   view.beginWatch();
   view.applySnapshot(snapshot("full", [], []));
   assert.equal(ids(view), "a");
+});
+
+test("what no node knows any more goes when its owner is gone, after a long time", () => {
+  const view = newView();
+  view.applySnapshot(snapshot("full", [record("a", 1), record("b", 2)], at(2)), instant(0));
+  // All nodes lost everything; n1 is back in a new life, and b has registered again.
+  view.setMembers(new Map([["n1", member("n1", "alive", 2)]]));
+  const again = record("b", 1, { origin: origin("n1", Scope.global, 2), stamp: later });
+  const answer = (ms: number): ViewUpdate =>
+    view.applySnapshot(snapshot("full", [again], []), instant(ms));
+  answer(1_000);
+  assert.equal(ids(view), "a b");
+  assert.deepEqual(answer(UNPROVEN_TTL_MS + 999).changes, []);
+  const { changes } = answer(UNPROVEN_TTL_MS + 1_000);
+  assert.equal(ids(view), "b");
+  assert.equal(changes[0]?.type === "removed" && changes[0].reason, RemovalReason.orphaned);
+});
+
+test("what no node knows any more stays while its owner may know it", () => {
+  const view = newView();
+  view.applySnapshot(snapshot("full", [record("a", 1)], at(1)), instant(0));
+  view.setMembers(new Map([["n1", member("n1", "unreachable")]]));
+  for (const ms of [1, 2 * UNPROVEN_TTL_MS]) {
+    view.applySnapshot(snapshot("full", [], []), instant(ms));
+    assert.equal(ids(view), "a");
+  }
 });
 
 test("what changes while a full answer comes in is not collected by it", () => {

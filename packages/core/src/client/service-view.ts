@@ -4,7 +4,9 @@
  * Per key the winner by {@link compareRecords} is kept, tombstones included, so deliveries may come
  * late, twice or from several nodes in any order and the result is the same. The view shrinks only
  * by a tombstone, or by the proof that a node which has seen a record (its position covers the
- * record's version) no longer holds it in a complete answer (P4).
+ * record's version) no longer holds it in a complete answer (P4). One case has no proof: every node
+ * that saw the record lost its state, and its program never came back. Such a record goes when its
+ * owner is gone and complete answers have lacked it for {@link UNPROVEN_TTL_MS}.
  *
  * Two positions are kept per origin. `seen` is what to tell a node on the next watch: it rises with
  * every delivery. `proven` rises only with a final snapshot part: every record up to it was
@@ -15,7 +17,7 @@
  */
 import { assert } from "../assert.js";
 import type { ContentDigest } from "../hash.js";
-import type { InstanceDescription, OverrideDescription } from "../instance.js";
+import { type InstanceDescription, Liveness, type OverrideDescription } from "../instance.js";
 import { ORIGIN_COUNT_MAX, VIEW_RECORD_COUNT_MAX, VIEW_TOMBSTONE_COUNT_MAX } from "../limits.js";
 import type { ChangeMessage, OriginVersion, RecordGroup, SnapshotMessage } from "../messages.js";
 import type { ViewInstance } from "../pick/picker.js";
@@ -30,6 +32,7 @@ import {
   recordDigest,
   type Stamp,
 } from "../record.js";
+import type { Instant } from "../time.js";
 import { livenessOf, type MemberTable } from "./member-liveness.js";
 import { replaceSorted } from "./sorted-instances.js";
 
@@ -83,6 +86,9 @@ interface SnapshotBuffer {
   readonly touched: Set<string>;
 }
 
+/** Longer than nodes keep an instance whose owner is gone, with some to spare. */
+export const UNPROVEN_TTL_MS = 1_200_000;
+
 const NO_UPDATE: ViewUpdate = { changes: [], draining: [] };
 
 export class ServiceView {
@@ -93,6 +99,8 @@ export class ServiceView {
   readonly #origins = new Map<string, OriginProgress>();
   /** Entry keys of tombstones, the oldest first. */
   readonly #tombstones = new Set<string>();
+  /** Since when complete answers have lacked a live record, by entry key. */
+  readonly #lackedSince = new Map<string, Instant>();
   #instances: readonly ViewInstance[] = [];
   #members: MemberTable | undefined;
   #buffer: SnapshotBuffer | undefined;
@@ -171,8 +179,13 @@ export class ServiceView {
     }
   }
 
-  /** Takes in one part of an answer to a watch. */
-  applySnapshot(message: SnapshotMessage): ViewUpdate {
+  /**
+   * Takes in one part of an answer to a watch.
+   *
+   * @param now - For the ttl of what no node knows any more; undefined keeps it for ever.
+   */
+  applySnapshot(message: SnapshotMessage, now?: Instant): ViewUpdate {
+    this.#isFilling = true;
     if (message.kind === "unchanged") {
       this.#complete(message.position);
       return NO_UPDATE;
@@ -191,7 +204,7 @@ export class ServiceView {
         this.#buffer.groups.push(group);
       }
     }
-    return message.isFinal ? this.#applyFull(this.#buffer, message.position) : NO_UPDATE;
+    return message.isFinal ? this.#applyFull(this.#buffer, message.position, now) : NO_UPDATE;
   }
 
   /** Takes in changes, also while a full answer is coming in. */
@@ -261,7 +274,11 @@ export class ServiceView {
     return found;
   }
 
-  #applyFull(buffer: SnapshotBuffer, position: readonly OriginVersion[]): ViewUpdate {
+  #applyFull(
+    buffer: SnapshotBuffer,
+    position: readonly OriginVersion[],
+    now: Instant | undefined,
+  ): ViewUpdate {
     this.#buffer = undefined;
     const answered = new Set(buffer.touched);
     for (const group of buffer.groups) {
@@ -273,15 +290,32 @@ export class ServiceView {
       for (const entry of slot.entries) {
         if (entry === undefined || entry.digest === undefined) continue;
         const { record } = entry;
-        if (answered.has(entryKey(record))) continue;
-        if (record.version > (covered.get(originText(record.origin)) ?? 0)) continue;
-        this.#put(slot, tombstoneOf(record, RemovalReason.collected));
+        const key = entryKey(record);
+        if (answered.has(key)) {
+          this.#lackedSince.delete(key);
+          continue;
+        }
+        const isProven = record.version <= (covered.get(originText(record.origin)) ?? 0);
+        if (!isProven && !this.#isOutlived(record, now)) continue;
+        const reason = isProven ? RemovalReason.collected : RemovalReason.orphaned;
+        this.#put(slot, tombstoneOf(record, reason));
         touched.add(id);
       }
     }
     const update = this.#applyGroups(buffer.groups, touched);
     if (buffer.recordCount <= VIEW_RECORD_COUNT_MAX) this.#complete(position);
     return update;
+  }
+
+  /** True when no node has known the record for long, and its owner is not there to say so. */
+  #isOutlived(record: RegistryRecord, now: Instant | undefined): boolean {
+    const isOwnerGone =
+      livenessOf({ ...record, isSuspect: false }, this.#members) === Liveness.orphaned;
+    if (now === undefined || !isOwnerGone) return false;
+    const key = entryKey(record);
+    const since = this.#lackedSince.get(key) ?? now;
+    this.#lackedSince.set(key, since);
+    return now - since >= UNPROVEN_TTL_MS;
   }
 
   #complete(position: readonly OriginVersion[]): void {
@@ -344,6 +378,7 @@ export class ServiceView {
     this.#count(entry, 1);
     const key = entryKey(record);
     this.#tombstones.delete(key);
+    this.#lackedSince.delete(key);
     if (entry.digest === undefined) {
       this.#tombstones.add(key);
       this.#forgetTombstones();

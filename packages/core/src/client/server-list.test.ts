@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import type { MemberView } from "../messages.js";
+import { SeededRandom } from "../random.js";
+import { instant } from "../time.js";
+import { BACKOFF_MAX_MS, BACKOFF_MIN_MS, ServerList } from "./server-list.js";
+
+function newList(seed = 1, tls = false): ServerList {
+  return new ServerList({ random: new SeededRandom(seed), region: "r", zone: "z", tls });
+}
+
+function seed(address: string, serverName?: string) {
+  return { address, serverName };
+}
+
+function member(address: string, change: Partial<MemberView> = {}): MemberView {
+  const base = { generation: 1, region: "r", zone: "z", tls: false, status: "alive" } as const;
+  return { nodeId: address, address, ...base, ...change };
+}
+
+/** Addresses in the order in which they are tried when each fails at once. */
+function order(list: ServerList): string {
+  const tried: string[] = [];
+  for (;;) {
+    const next = list.next(instant(0));
+    if (next === undefined || "waitUntil" in next) return tried.join(" ");
+    tried.push(next.server.address);
+    list.failed(next.server.address, instant(0));
+  }
+}
+
+test("zone, region, others, unknown seeds, then those that may be gone", () => {
+  const list = newList();
+  list.setSeeds([seed("seed"), seed("near")]);
+  list.setMembers([
+    member("left", { status: "left" }),
+    member("unreachable", { status: "unreachable" }),
+    member("suspect", { status: "suspect" }),
+    member("far", { region: "q" }),
+    member("region", { zone: "y" }),
+    member("near"),
+  ]);
+  assert.equal(order(list), "near region far seed suspect unreachable left");
+});
+
+test("an empty region is near nothing", () => {
+  const list = new ServerList({ random: new SeededRandom(1), region: "", zone: "", tls: false });
+  list.setMembers([member("a", { region: "", zone: "" }), member("b", { region: "q" })]);
+  const firsts = new Set<string>();
+  for (let draw = 0; draw < 50; draw += 1) {
+    const next = list.next(instant(0));
+    assert.ok(next !== undefined && "server" in next);
+    firsts.add(next.server.address);
+  }
+  assert.deepEqual([...firsts].sort(), ["a", "b"]);
+});
+
+test("a node that is known by a seed keeps the name for its certificate", () => {
+  const list = newList();
+  list.setSeeds([seed("10.0.0.1:7100", "registry")]);
+  list.setMembers([member("10.0.0.1:7100", { tls: true })]);
+  assert.deepEqual(list.next(instant(0)), {
+    server: seed("10.0.0.1:7100", "registry"),
+    tls: true,
+  });
+});
+
+test("who demands TLS gets it, whatever a node says", () => {
+  const list = newList(1, true);
+  list.setMembers([member("a", { tls: false })]);
+  const next = list.next(instant(0));
+  assert.equal(next !== undefined && "tls" in next && next.tls, true);
+});
+
+test("the backoff doubles up to its bound, with jitter, and ends with success", () => {
+  fc.assert(
+    fc.property(fc.nat(), fc.integer({ min: 1, max: 30 }), (draw, failureCount) => {
+      const list = newList(draw);
+      list.setSeeds([seed("a")]);
+      for (let count = 0; count < failureCount; count += 1) list.failed("a", instant(0));
+      const next = list.next(instant(0));
+      assert.ok(next !== undefined && "waitUntil" in next);
+      const ceilingMs = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** (failureCount - 1));
+      assert.ok(next.waitUntil >= ceilingMs / 2 && next.waitUntil <= ceilingMs);
+      list.succeeded("a");
+      assert.ok("server" in (list.next(instant(0)) ?? {}));
+    }),
+  );
+});
+
+test("P10 failures of servers that are no longer known are forgotten", () => {
+  const list = newList();
+  list.setSeeds([seed("a")]);
+  list.failed("a", instant(0));
+  list.setSeeds([seed("b")]);
+  list.setSeeds([seed("a")]);
+  assert.ok("server" in (list.next(instant(0)) ?? {}));
+});
+
+test("no servers: nothing to try", () => {
+  assert.equal(newList().next(instant(0)), undefined);
+});
