@@ -14,6 +14,8 @@ import {
 
 const GENERATION_FILE = "generation.json";
 const SNAPSHOT_FILE = "table.snapshot";
+/** Pause after a snapshot per time it took: snapshots of a full table must not fill a core. */
+const REST_RATIO = 20;
 
 /** What a start finds. */
 export interface StoredState {
@@ -52,7 +54,9 @@ export class SnapshotWriter {
   readonly #source: SnapshotSource;
   readonly #counters: ServerCounters;
   readonly #logger: Logger;
-  readonly #timer: NodeJS.Timeout;
+  readonly #intervalMs: number;
+  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
   #running: Promise<void> | undefined;
 
   constructor(
@@ -66,8 +70,8 @@ export class SnapshotWriter {
     this.#source = source;
     this.#counters = counters;
     this.#logger = logger;
-    this.#timer = setInterval(() => void this.write(), intervalMs);
-    this.#timer.unref();
+    this.#intervalMs = intervalMs;
+    this.#plan(intervalMs);
   }
 
   /** Never rejects: a disk that fails costs the snapshot, not the node. */
@@ -80,7 +84,8 @@ export class SnapshotWriter {
 
   /** Writes a last one. */
   async close(): Promise<void> {
-    clearInterval(this.#timer);
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
     await this.#running;
     await this.write();
   }
@@ -97,5 +102,13 @@ export class SnapshotWriter {
       const detail = error instanceof Error ? error.message : String(error);
       this.#logger.error("snapshot.failed", { path: this.#path, error: detail });
     }
+    this.#plan(Math.max(this.#intervalMs, (performance.now() - startMs) * REST_RATIO));
+  }
+
+  #plan(delayMs: number): void {
+    clearTimeout(this.#timer);
+    if (this.#isClosed) return;
+    this.#timer = setTimeout(() => void this.write(), delayMs);
+    this.#timer.unref();
   }
 }

@@ -1,4 +1,5 @@
 /** A server around a scripted node, for tests of what is at the edge: sockets, tokens, frames. */
+import { createHmac, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import {
   type Effect,
@@ -10,12 +11,23 @@ import {
   type SessionMessage,
   type SessionRequest,
 } from "@fpzk/core";
-import { decodeSessionMessage, encodeSessionRequest } from "@fpzk/protocol";
+import {
+  decodeSessionMessage,
+  encodeSessionRequest,
+  type HandshakeOutcome,
+  type HandshakeStep,
+  PeerHandshake,
+} from "@fpzk/protocol";
 import { type ClientOptions, WebSocket } from "ws";
 import { type LogFields, type Logger, silentLogger } from "./logger.js";
 import type { NodeServerOptions, ServerOptions } from "./options.js";
 import type { ServedNode, ServedNodeOptions } from "./served-node.js";
-import { type EdgeTimings, type RunningServer, startServerWith } from "./start-server.js";
+import {
+  type EdgeTimings,
+  fingerprintOf,
+  type RunningServer,
+  startServerWith,
+} from "./start-server.js";
 
 export const CLUSTER = {
   name: "test",
@@ -253,5 +265,57 @@ export class RawClient {
   async closed(): Promise<{ code: number; reason: string }> {
     const [code, reason] = (await once(this.ws, "close")) as [number, Buffer];
     return { code, reason: reason.toString() };
+  }
+}
+
+/** A peer that speaks the handshake and then does what the test says. */
+export class RawPeer {
+  readonly ws: WebSocket;
+  readonly outcome: Promise<HandshakeOutcome>;
+  /** The first frame after the handshake. */
+  readonly first: Promise<Buffer>;
+
+  /** @param tamper - What becomes of each frame of the handshake before it is sent. */
+  constructor(
+    port: number,
+    region: string,
+    secret: string | undefined,
+    tamper: (frame: Uint8Array) => Uint8Array = (frame) => frame,
+  ) {
+    const handshake = new PeerHandshake({
+      role: "dialer",
+      self: { nodeId: "raw", generation: 1, region, zone: "" },
+      clusterName: CLUSTER.name,
+      fingerprint: fingerprintOf(CLUSTER),
+      nonce: randomBytes(32),
+      proof:
+        secret === undefined
+          ? undefined
+          : {
+              hmac: (input) => createHmac("sha256", secret).update(input).digest(),
+              isEqual: (a, b) => Buffer.compare(a, b) === 0,
+            },
+      expectedNodeId: undefined,
+      knownGeneration: () => 0,
+    });
+    this.ws = new WebSocket(`ws://127.0.0.1:${port}/v1/peer`);
+    this.ws.on("error", () => {});
+    let onFirst: (data: Buffer) => void = () => {};
+    this.first = new Promise((resolve) => {
+      onFirst = resolve;
+    });
+    this.outcome = new Promise((resolve) => {
+      const apply = (step: HandshakeStep) => {
+        for (const frame of step.send) this.ws.send(tamper(frame));
+        if (step.outcome === undefined) return;
+        this.ws.off("message", onMessage);
+        // The next frame may have come with this one.
+        this.ws.once("message", onFirst);
+        resolve(step.outcome);
+      };
+      const onMessage = (data: Buffer) => apply(handshake.receive(data));
+      this.ws.on("message", onMessage);
+      this.ws.once("open", () => apply(handshake.start()));
+    });
   }
 }

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { createServer } from "node:net";
+import { createServer, type Socket } from "node:net";
 import test from "node:test";
 import type { Effect, NodeEvent, PeerMessage } from "@fpzk/core";
 import { encodePeerMessage } from "@fpzk/protocol";
 import { WebSocket } from "ws";
-import { CLUSTER, type Edge, echoScript, startEdge } from "./edge.test.support.js";
+import { CLUSTER, type Edge, echoScript, RawPeer, startEdge } from "./edge.test.support.js";
 import type { NodeServerOptions } from "./options.js";
 
 const DIGEST: PeerMessage = {
@@ -15,6 +15,16 @@ const DIGEST: PeerMessage = {
   hears: [],
   isReady: true,
   repair: "none",
+};
+
+/** About 240 kB. */
+const BIG: PeerMessage = {
+  ...DIGEST,
+  hears: Array.from({ length: 1_000 }, (_, index) => `${index}-`.padEnd(200, "x")),
+};
+const ANYBODY = {
+  name: "anybody",
+  grantsOf: () => ({ mayRead: true, mayRegister: true, mayOperate: true }),
 };
 
 /** Dials the addresses once, at the first tick. */
@@ -120,10 +130,7 @@ test("a dial to the node itself, to nobody and to a name that is none", async ()
   const dial = async (address: string) => {
     const failed = edge.node.next("dial-failed");
     void edge.server.port
-      .renew(
-        { name: "t", grantsOf: () => ({ mayRead: true, mayRegister: true, mayOperate: true }) },
-        { namespace: "default", service: "dial", id: address },
-      )
+      .renew(ANYBODY, { namespace: "default", service: "dial", id: address })
       .catch(() => {});
     return failed;
   };
@@ -180,6 +187,98 @@ test("nonsense, silence and oversize end one link and nothing else", async () =>
   assert.equal(edge.node.seen("link-open").length, 0);
   await using other = await startEdge({ nodeId: "a" }, dialing({ address: edge.server.address }));
   await other.node.expect("link-open");
+});
+
+test("an older protocol, a replayed and an altered proof are refused", async () => {
+  const secret = "open sesame";
+  await using edge = await startEdge({ nodeId: "b", clusterSecret: secret }, dialing());
+  const check = async (tamper: (frame: Uint8Array) => Uint8Array, message: RegExp) => {
+    const peer = new RawPeer(edge.port, "eu", secret, tamper);
+    const outcome = await peer.outcome;
+    assert.equal(outcome.type, "refused");
+    assert.match(outcome.refusal.message, message);
+    assert.equal(edge.node.seen("link-open").length, 0);
+  };
+  // A hello is an array of 11: its second value is the protocol version.
+  const isHello = (frame: Uint8Array) => frame[0] === 0x9b;
+  const withVersion = (frame: Uint8Array, version: number) => {
+    const copy = Uint8Array.from(frame);
+    copy[2] = version;
+    return copy;
+  };
+  await check(
+    (frame) => (isHello(frame) ? withVersion(frame, 7) : frame),
+    /protocol version 7 .*must equal 1/,
+  );
+  let recorded: Uint8Array | undefined;
+  const good = new RawPeer(edge.port, "eu", secret, (frame) => {
+    if (!isHello(frame)) recorded = frame;
+    return frame;
+  });
+  assert.equal((await good.outcome).type, "accepted");
+  edge.node.events.length = 0;
+  await check((frame) => (isHello(frame) ? frame : (recorded ?? frame)), /did not prove/);
+});
+
+test("a message between regions arrives compressed, within a region as it is", async () => {
+  const body = Buffer.from("all work and no play ".repeat(400));
+  const origin = { nodeId: "b", generation: 1, scope: 0 } as const;
+  const record = {
+    kind: 1,
+    scope: 0,
+    namespace: "default",
+    service: "s",
+    id: "i",
+    origin,
+    version: 1,
+    stamp: { incarnation: 1, session: 1, claim: 0 },
+    state: 0,
+    isSuspect: false,
+    reason: 0,
+    since: 0,
+    body,
+  } as const;
+  const message: PeerMessage = {
+    type: "delta",
+    groups: [{ origin, from: 0, to: 1, records: [record] }],
+  };
+  await using edge = await startEdge({ nodeId: "b" }, (event) =>
+    event.type === "link-open" ? [{ type: "send-links", links: [event.link], message }] : [],
+  );
+  const sizeFor = async (region: string) => {
+    const peer = new RawPeer(edge.port, region, undefined);
+    const data = await peer.first;
+    const { bytesRead } = (peer.ws as unknown as { _socket: Socket })._socket;
+    peer.ws.terminate();
+    assert.ok(data.includes(body), "the message is whole");
+    return bytesRead;
+  };
+  const [near, far] = [await sizeFor("eu"), await sizeFor("us")];
+  assert.ok(near > body.length && far < body.length / 4, `${near} and ${far} bytes`);
+});
+
+test("a peer that stops reading is congested, and cut off if it never does", async () => {
+  const digests = Array.from({ length: 40 }, () => BIG);
+  await using edge = await startEdge({ nodeId: "b" }, (event) =>
+    event.type === "command" || event.type === "link-open"
+      ? digests.map((message) => ({ type: "send-links", links: [1], message }))
+      : [],
+  );
+  const peer = new RawPeer(edge.port, "eu", undefined);
+  await peer.outcome;
+  peer.ws.pause();
+  await edge.node.expect("link-congested");
+  const writable = edge.node.expect("link-writable");
+  peer.ws.resume();
+  await writable;
+  peer.ws.pause();
+  const closed = edge.node.expect("link-close");
+  while (edge.node.seen("link-close").length === 0) {
+    void edge.server.port.renew(ANYBODY, { namespace: "n", service: "s", id: "i" }).catch(() => {});
+    await edge.node.next("turn-end");
+  }
+  await closed;
+  peer.ws.terminate();
 });
 
 async function freePort(): Promise<number> {

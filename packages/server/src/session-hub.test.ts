@@ -114,6 +114,39 @@ test("tokens decide what a session may do", async () => {
   assert.deepEqual(grants, { mayRead: true, mayRegister: true, mayOperate: false });
 });
 
+test("a session ends when its token expires", async () => {
+  // The sweep runs as often as the shorter of its bounds.
+  await using edge = await startEdge({ tokenKey: TOKEN_KEY }, echoScript, { congestedMaxMs: 20 });
+  const claims = { subject: "s", namespace: "*", roles: ["read"] as const };
+  const client = await RawClient.open(edge.port);
+  client.hello({ token: await signToken(TOKEN_KEY, { ...claims, ttlMs: 1_500 }) });
+  await client.receive("welcome");
+  assert.equal((await client.receive("refused")).code, "unauthenticated");
+  await edge.node.expect("session-close");
+});
+
+test("more frames than may wait while the token is checked end the session", async () => {
+  await using edge = await startEdge({ tokenKey: TOKEN_KEY });
+  const client = await RawClient.open(edge.port);
+  const hello = encodeSessionRequest({
+    type: "hello",
+    protocolVersion: 1,
+    namespace: "default",
+    token: "x.y.z",
+    clientId: "flood",
+    sessionNumber: 1,
+    region: "",
+    zone: "",
+    agent: "",
+  });
+  const heartbeat = encodeSessionRequest({ type: "heartbeat", sequence: 1, wantsDigests: false });
+  client.ws.send(hello);
+  for (let count = 0; count < 3_000; count += 1) client.ws.send(heartbeat);
+  const { code } = await client.receive("refused");
+  assert.ok(code === "resource_exhausted" || code === "unauthenticated", code);
+  assert.equal(edge.node.seen("session-open").length, 0);
+});
+
 test("a hello that does not come is given up on", async () => {
   await using edge = await startEdge({}, echoScript, { helloTimeoutMs: 20 });
   const client = await RawClient.open(edge.port);

@@ -165,7 +165,7 @@ export class SessionHub {
     for (const key of keys) {
       const session = this.#sockets.get(key);
       if (session === undefined) {
-        this.#streams.get(key)?.(message);
+        this.#sendToStream(key, message);
         continue;
       }
       frame ??= binaryFrame(encodeSessionMessage(message));
@@ -177,6 +177,17 @@ export class SessionHub {
       this.#counters.pushBytes += socketCount * (frame?.length ?? 0);
     } else {
       this.#counters.answerCount += keys.length;
+    }
+  }
+
+  /** A face that fails loses its own stream; the node goes on. */
+  #sendToStream(key: SessionKey, message: SessionMessage): void {
+    try {
+      this.#streams.get(key)?.(message);
+    } catch (error) {
+      const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      this.#options.logger.error("stream.failed", { error: detail });
+      this.closeStream(key);
     }
   }
 
@@ -308,7 +319,8 @@ export class SessionHub {
   }
 
   #write(session: SocketSession, frame: Buffer): void {
-    if (session.state === "closed" || session.socket.destroyed) return;
+    // After a close frame nothing may follow (RFC 6455, 5.5.1).
+    if (session.state === "closed" || session.ws.readyState !== session.ws.OPEN) return;
     if (!session.isCorked) {
       session.isCorked = true;
       session.socket.cork();

@@ -27,9 +27,9 @@ export interface TableSnapshot {
   readonly entries: readonly DigestEntry[];
 }
 
-/** Body bytes in one chunk: about a millisecond of encoding. */
-const CHUNK_BODY_BYTES = 48 * 1024;
-const CHUNK_RECORD_COUNT = 500;
+/** Bounds of one chunk: about a millisecond of encoding. */
+const CHUNK_BODY_BYTES = 32 * 1024;
+const CHUNK_RECORD_COUNT = 100;
 
 /** The chunks of a snapshot; the table may change between two of them. */
 export function* snapshotChunks(source: SnapshotSource): Generator<Uint8Array> {
