@@ -16,6 +16,12 @@ export class CliError extends Error {
 export function describeFailure(error: unknown): { exitCode: number; message: string } {
   if (error instanceof CliError) return { exitCode: error.exitCode, message: error.message };
   if (isRegistryError(error)) return { exitCode: exitCodeOf(error.code), message: error.message };
-  const message = error instanceof Error ? error.message || error.name : String(error);
+  const message = error instanceof Error ? unexpectedText(error) : String(error);
   return { exitCode: ExitCode.failed, message };
+}
+
+/** What the system says (a code) speaks for itself; anything else is a fault of ours to be found. */
+function unexpectedText(error: Error): string {
+  const isOfSystem = typeof (error as NodeJS.ErrnoException).code === "string";
+  return isOfSystem ? error.message : (error.stack ?? error.message);
 }

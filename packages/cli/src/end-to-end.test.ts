@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
-import test from "node:test";
-import { freePort, type RunningProcess, startFpzk } from "./testing/process.js";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test, { after } from "node:test";
+import { freePort, killRunning, type RunningProcess, startFpzk } from "./testing/process.js";
+
+after(killRunning);
 
 /** A program that serves, and says on standard output what happens to it. */
 const PROGRAM = `
@@ -156,5 +161,26 @@ test("workers that cannot start end the whole with the reason", async () => {
     const second = startFpzk(["server", "--port", port, "--workers", "2"]);
     assert.equal(await second.ended, 1);
     assert.match(second.output.stderr, /is in use by another program/);
+  });
+});
+
+test("a proxy reaches a registered program by its service's name", async () => {
+  await withServer([], async (address) => {
+    const program = register(address, await freePort());
+    await program.seen("stderr", /registered/);
+    const directory = mkdtempSync(join(tmpdir(), "fpzk-"));
+    const file = join(directory, "proxy.yaml");
+    writeFileSync(file, "routes: [{service: hello, pathPrefix: /h, stripPrefix: true}]\n");
+    const words = ["proxy", "-c", file, "--port", "0", "--registry-servers", address];
+    const proxy = startFpzk([...words, "--log", "pretty", "--access-log", "json"]);
+    const [, url = ""] = await proxy.seen("stdout", /FPZKProxy is ready at (\S+)/);
+    const response = await fetch(`${url}/h/`);
+    assert.deepEqual([response.status, await response.text()], [200, "hello"]);
+    await proxy.seen("stdout", /"service":"hello","statusCode":200/);
+    proxy.process.kill("SIGTERM");
+    assert.equal(await proxy.ended, 0);
+    program.process.kill("SIGTERM");
+    assert.equal(await program.ended, 7);
+    rmSync(directory, { recursive: true });
   });
 });

@@ -1,6 +1,6 @@
 /** `fpzk proxy`: runs a reverse proxy that finds its instances in the registry. */
 import type { FpzkClient } from "@fpzk/client";
-import { CliError } from "../cli-error.js";
+import type { AccessLog, RunningProxy } from "@fpzk/proxy";
 import type { ConfigureCommand } from "../command.js";
 import { addConfigFlags, loadConfig } from "../config/load-config.js";
 import { type ProxyConfig, proxyConfigKind, toProxyOptions } from "../config/proxy-config.js";
@@ -31,28 +31,14 @@ Examples:
     });
 };
 
-interface RunningProxy {
-  readonly url: string;
-  readonly adminPort: number | undefined;
-  close(options?: { drainMs?: number }): Promise<void>;
-}
-
-interface ProxyModule {
-  readonly startProxy?: (options: unknown) => Promise<RunningProxy>;
-  readonly directoryFromClient?: (
-    client: FpzkClient,
-    byNamespace: ReadonlyMap<string, FpzkClient>,
-  ) => unknown;
-}
+/** For the views of all routes; after it, requests for those still unknown are 503. */
+const READY_TIMEOUT_MS = 5_000;
 
 async function serve(config: ProxyConfig, io: Io): Promise<number> {
   const files = readPemFiles(config, io);
   const form = logForm(config.log, io);
   const logger = await createLogger(form, config.logLevel, io, {});
-  const { startProxy, directoryFromClient } = (await import("@fpzk/proxy")) as ProxyModule;
-  if (startProxy === undefined || directoryFromClient === undefined) {
-    throw new CliError(ExitCode.failed, "this build has no proxy");
-  }
+  const { startProxy, directoryFromClient } = await import("@fpzk/proxy");
   const clients = await connectClients(config, logger);
   const proxy = await startProxy({
     ...toProxyOptions(config),
@@ -60,6 +46,9 @@ async function serve(config: ProxyConfig, io: Io): Promise<number> {
     directory: directoryFromClient(clients.main, clients.byNamespace),
     logger,
     ...(config.accessLog === "off" ? {} : { accessLog: jsonAccessLog(io) }),
+  });
+  await proxy.ready({ timeoutMs: READY_TIMEOUT_MS }).catch((error: unknown) => {
+    logger.warn("proxy.views_incomplete", { error: String(error) });
   });
   if (form === "json") logger.info("proxy.ready", { url: proxy.url, adminPort: proxy.adminPort });
   else io.stdout.write(welcomeText(config, proxy, hasColor(io, io.stdout)));
@@ -86,9 +75,9 @@ async function end(
   return ExitCode.ok;
 }
 
-function jsonAccessLog(io: Io) {
+function jsonAccessLog(io: Io): AccessLog {
   return {
-    write: (entry: object) => {
+    write: (entry) => {
       io.stdout.write(`${JSON.stringify({ time: new Date().toISOString(), ...entry })}\n`);
     },
   };

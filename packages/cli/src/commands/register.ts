@@ -1,5 +1,5 @@
 /** `fpzk register … -- COMMAND`: a program that knows nothing of FPZK becomes an instance. */
-import type { ConnectOptions, FpzkClient, Registration } from "@fpzk/client";
+import type { ConnectOptions, Registration } from "@fpzk/client";
 import { METADATA_COUNT_MAX, WEIGHT_DEFAULT, WEIGHT_MAX } from "@fpzk/core";
 import { type Command, Option } from "commander";
 import { CliError } from "../cli-error.js";
@@ -55,7 +55,7 @@ Examples:
       const settings = clientSettings(command, io);
       const { registration, probe, timeouts } = readOptions(options);
       const [name = "", ...args] = words;
-      const connect = await loadConnect();
+      const { connect } = await import("@fpzk/client");
       const port = String(registration.endpoints[0]?.port ?? "");
       const registered = new RegisteredCommand({
         child: startChild(name, args, { PORT: port, ...io.environment }),
@@ -180,14 +180,6 @@ function timeoutMs(flag: string, text: string, faults: string[]): number {
     `${flag} ${JSON.stringify(text)} must be a duration such as "10s", at most ${longest}`,
   );
   return 0;
-}
-
-type Connect = (options: ConnectOptions) => Promise<FpzkClient>;
-
-async function loadConnect(): Promise<Connect> {
-  const { connect } = (await import("@fpzk/client")) as unknown as { connect?: Connect };
-  if (connect === undefined) throw new CliError(ExitCode.failed, "this build has no client");
-  return connect;
 }
 
 function connectOptions(

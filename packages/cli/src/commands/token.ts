@@ -1,6 +1,6 @@
 /** `fpzk token`: signs a token that every server with the same key accepts. */
 import { readFileSync } from "node:fs";
-import { SignJWT } from "jose";
+import type { RoleName, TokenClaims } from "@fpzk/server";
 import { CliError } from "../cli-error.js";
 import type { ConfigureCommand } from "../command.js";
 import { formatDurationMs, parseDurationMs } from "../config/duration.js";
@@ -12,7 +12,7 @@ const KEY_FILE_MAX_BYTES = 4_096;
 const EXPIRES_DEFAULT_MS = 30 * 86_400_000;
 const EXPIRES_MIN_MS = 1_000;
 const EXPIRES_MAX_MS = 3_650 * 86_400_000;
-const ROLES = ["read", "register", "operate"];
+const ROLES: readonly RoleName[] = ["read", "register", "operate"];
 
 interface TokenOptions {
   readonly namespace?: string;
@@ -50,15 +50,11 @@ Examples:
     )
     .action(async (options: TokenOptions) => {
       const { key, claims } = readClaims(options, io);
-      const token = await new SignJWT({ ns: claims.namespace, roles: claims.roles })
-        .setProtectedHeader({ alg: "HS256", typ: "JWT" })
-        .setSubject(claims.subject)
-        .setIssuedAt()
-        .setExpirationTime(claims.expires)
-        .sign(Buffer.from(key, "utf8"));
-      const text = options.json
-        ? JSON.stringify({ token, ...claims, expires: claims.expires.toISOString() })
-        : token;
+      const { signToken } = await import("@fpzk/server");
+      const token = await signToken(key, claims);
+      const { ttlMs, ...said } = claims;
+      const expires = new Date(Date.now() + ttlMs).toISOString();
+      const text = options.json ? JSON.stringify({ token, ...said, expires }) : token;
       io.stdout.write(`${text}\n`);
     });
 };
@@ -67,8 +63,7 @@ Examples:
 function readClaims(options: TokenOptions, io: Io) {
   const faults: string[] = [];
   const roles = options.roles.split(",").map((role) => role.trim());
-  const unknown = roles.filter((role) => !ROLES.includes(role));
-  if (unknown.length > 0) {
+  if (!roles.every(isRole)) {
     faults.push(`--roles ${JSON.stringify(options.roles)} must be some of ${ROLES.join(", ")}`);
   }
   const expiresMs = parseDurationMs(options.expires ?? EXPIRES_DEFAULT_MS);
@@ -84,8 +79,17 @@ function readClaims(options: TokenOptions, io: Io) {
   const key = readKey(options, io, faults);
   if (faults.length > 0) throw new CliError(ExitCode.usage, faults.join("\nfpzk: "));
   const namespace = options.namespace ?? (io.environment["FPZK_NAMESPACE"] || "default");
-  const expires = new Date(Date.now() + (expiresMs ?? 0));
-  return { key, claims: { subject: options.subject ?? "", namespace, roles, expires } };
+  const claims: TokenClaims = {
+    subject: options.subject ?? "",
+    namespace,
+    roles: roles.filter(isRole),
+    ttlMs: expiresMs ?? 0,
+  };
+  return { key, claims };
+}
+
+function isRole(role: string): role is RoleName {
+  return ROLES.some((known) => known === role);
 }
 
 function readKey(options: TokenOptions, io: Io, faults: string[]): string {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { PROXY_LIMIT_DEFAULTS } from "@fpzk/proxy";
 import { formatMistake } from "./mistake.js";
 import { parseConfig } from "./parse-config.js";
 import { proxyConfigKind, toProxyOptions } from "./proxy-config.js";
@@ -63,6 +64,12 @@ test("routes become the proxy's routes, without what was not said", () => {
   assert.equal(options.retryBudget.retryRatio, 0.5);
   assert.equal(options.limits.requestTimeoutMs, 0);
   assert.equal("admin" in options, false);
+});
+
+test("the defaults are the proxy's own", () => {
+  const parsed = parse("dynamic: true");
+  assert.ok(parsed.isGood);
+  assert.deepEqual(toProxyOptions(parsed.config).limits, PROXY_LIMIT_DEFAULTS);
 });
 
 test("mistakes in routes name their place", () => {

@@ -42,7 +42,7 @@ export async function connectClients(config: ProxyConfig, logger: Logger): Promi
   const { namespace } = config.registry;
   const named = config.routes.flatMap((route) => route.namespace ?? []);
   const names = [namespace, ...new Set(named.filter((name) => name !== namespace))];
-  const connect = await loadConnect();
+  const { connect } = await import("@fpzk/client");
   const results = await Promise.allSettled(
     names.map((name) => connect(connectOptions(config, name, logger))),
   );
@@ -57,14 +57,6 @@ export async function connectClients(config: ProxyConfig, logger: Logger): Promi
   }
   const byNamespace = new Map(names.map((name, index) => [name, clients[index] ?? main]));
   return { main, byNamespace, all: clients };
-}
-
-type Connect = (options: ConnectOptions) => Promise<FpzkClient>;
-
-async function loadConnect(): Promise<Connect> {
-  const { connect } = (await import("@fpzk/client")) as unknown as { connect?: Connect };
-  if (connect === undefined) throw new CliError(ExitCode.failed, "this build has no client");
-  return connect;
 }
 
 function connectOptions(config: ProxyConfig, namespace: string, logger: Logger): ConnectOptions {

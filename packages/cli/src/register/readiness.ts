@@ -1,7 +1,7 @@
 /** Waits until a program serves: its port accepts connections, or its health URL says so. */
-import { get as httpGet } from "node:http";
+import { type ClientRequest, get as httpGet } from "node:http";
 import { get as httpsGet } from "node:https";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { delay } from "../delay.js";
 
 /** What to ask for readiness. */
@@ -41,26 +41,33 @@ export function probeText(probe: Probe): string {
 /** Undefined for success, else the reason. */
 function probeOnce(probe: Probe, signal: AbortSignal): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const onError = (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message);
-    if (probe.type === "tcp") {
-      const { host, port } = probe;
-      const socket = connect({ host, port, timeout: PROBE_TIMEOUT_MS, signal } as never);
-      socket.on("timeout", () => socket.destroy(new Error("no answer")));
-      socket.on("error", onError);
-      socket.on("connect", () => {
-        socket.destroy();
-        resolve(undefined);
-      });
-      return;
-    }
-    const get = probe.url.protocol === "https:" ? httpsGet : httpGet;
-    const request = get(probe.url, { agent: false, timeout: PROBE_TIMEOUT_MS, signal });
-    request.on("timeout", () => request.destroy(new Error("no answer")));
-    request.on("error", onError);
-    request.on("response", (answer) => {
-      const status = answer.statusCode ?? 0;
-      answer.destroy();
-      resolve(status >= 200 && status < 300 ? undefined : `status ${status}`);
-    });
+    const attempt = probe.type === "tcp" ? tcpAttempt(probe, resolve) : httpAttempt(probe, resolve);
+    const abort = () => attempt.destroy(new Error("no longer asked"));
+    attempt.on("timeout", () => attempt.destroy(new Error("no answer")));
+    attempt.on("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    attempt.on("close", () => signal.removeEventListener("abort", abort));
+    signal.addEventListener("abort", abort);
   });
+}
+
+type Resolve = (failure: string | undefined) => void;
+
+function tcpAttempt({ host, port }: Probe & { type: "tcp" }, resolve: Resolve): Socket {
+  const socket = connect({ host, port, timeout: PROBE_TIMEOUT_MS });
+  socket.on("connect", () => {
+    socket.destroy();
+    resolve(undefined);
+  });
+  return socket;
+}
+
+function httpAttempt({ url }: Probe & { type: "http" }, resolve: Resolve): ClientRequest {
+  const get = url.protocol === "https:" ? httpsGet : httpGet;
+  const request = get(url, { agent: false, timeout: PROBE_TIMEOUT_MS });
+  request.on("response", (answer) => {
+    const status = answer.statusCode ?? 0;
+    answer.destroy();
+    resolve(status >= 200 && status < 300 ? undefined : `status ${status}`);
+  });
+  return request;
 }

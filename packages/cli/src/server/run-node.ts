@@ -1,18 +1,8 @@
 /** One server in this process, from its start to the end of the process. */
-import type { Logger, NodeServerOptions, ServerOptions } from "@fpzk/server";
+import type { Logger, NodeServerOptions, RunningServer, ServerOptions } from "@fpzk/server";
 import { CliError } from "../cli-error.js";
 import { ExitCode } from "../exit-code.js";
 import { onStopSignals, SIGNAL_EXIT_CODE } from "./stop-signals.js";
-
-/** What this command needs of a started server. */
-export interface RunningServer {
-  readonly nodeId: string;
-  /** `host:port` as bound. */
-  readonly address: string;
-  close(): Promise<void>;
-}
-
-export type StartServer = (options: ServerOptions) => Promise<RunningServer>;
 
 /** Longest wait for an end that is asked for. */
 export const CLOSE_TIMEOUT_MS = 30_000;
@@ -66,20 +56,18 @@ export async function runWorkerNode(options: ServerOptions): Promise<number> {
 }
 
 async function start(options: ServerOptions): Promise<RunningServer> {
-  const startServer = await loadStartServer();
+  const { startServer } = await import("@fpzk/server");
   try {
-    return await startServer(options);
+    return await startServer({ onFatal: (error) => endNow(error, options.logger), ...options });
   } catch (error) {
     throw startError(error, options.node);
   }
 }
 
-async function loadStartServer(): Promise<StartServer> {
-  const { startServer } = (await import("@fpzk/server")) as unknown as {
-    startServer?: StartServer;
-  };
-  if (startServer === undefined) throw new CliError(ExitCode.failed, "this build has no server");
-  return startServer;
+/** A broken invariant of FPZK itself: nothing of this process can be trusted to end well. */
+function endNow(error: Error, logger: Logger): never {
+  logger.error("server.fatal", { error: error.stack ?? error.message });
+  process.exit(ExitCode.failed);
 }
 
 function startError(error: unknown, node: NodeServerOptions): unknown {

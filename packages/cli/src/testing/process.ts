@@ -18,6 +18,13 @@ export interface RunningProcess {
   readonly ended: Promise<number | string>;
 }
 
+const running = new Set<ChildProcess>();
+
+/** To be called after all tests, so that one that failed leaves nothing behind. */
+export function killRunning(): void {
+  for (const child of running) child.kill("SIGKILL");
+}
+
 /** Starts `fpzk` without this process's settings. */
 export function startFpzk(
   args: readonly string[],
@@ -25,9 +32,7 @@ export function startFpzk(
 ): RunningProcess {
   const { PATH = "" } = process.env;
   const child = spawn(process.execPath, [MAIN, ...args], { env: { PATH, ...environment } });
-  // A test that fails leaves nothing behind.
-  const kill = () => child.kill("SIGKILL");
-  process.once("exit", kill);
+  running.add(child);
   const output = { stdout: "", stderr: "" };
   const listeners = new Set<() => void>();
   const notify = () => {
@@ -44,7 +49,7 @@ export function startFpzk(
   const ended = new Promise<number | string>((resolve) => {
     child.on("close", (code, signal) => {
       hasEnded = true;
-      process.off("exit", kill);
+      running.delete(child);
       resolve(code ?? signal ?? "");
       notify();
     });
