@@ -95,7 +95,7 @@ function welcome(demo: Demo, readyMs: number): readonly string[] {
     "",
     "try, in another terminal:",
     `  curl ${demo.proxyUrl("us")}/shop/buy                  # by a route of the proxy`,
-    `  curl -X POST ${demo.proxyUrl("ap")}/payments/charge   # any service, by its name`,
+    `  curl --retry 2 ${demo.proxyUrl("ap")}/payments/charge # any service, by its name`,
     `  npx fpzk nodes --server ${first?.address}`,
     `  npx fpzk watch orders --server ${last?.address}       # then, from the other side:`,
     `  npx fpzk offline orders orders-us-1 --server ${first?.address}`,
