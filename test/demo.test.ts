@@ -62,11 +62,25 @@ it("runs three regions, calls across them, and ends everything", async () => {
 });
 
 it("ends everything on SIGINT, also while it starts", async () => {
-  const demo = spawn(process.execPath, [DEMO_FILE], { stdio: ["ignore", "pipe", "inherit"] });
+  const demo = spawn(process.execPath, [DEMO_FILE, "--json"], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const closed = once(demo, "close") as Promise<[number]>;
-  await once(demo.stdout, "data");
+  let output = "";
+  demo.stdout.on("data", (chunk) => {
+    output += String(chunk);
+  });
+  let notes = "";
+  while (!notes.includes("starting instances")) {
+    const [chunk] = (await once(demo.stderr, "data")) as [Buffer];
+    notes += String(chunk);
+  }
   demo.kill("SIGINT");
-  demo.stdout.resume();
+  demo.stderr.resume();
   const [exitCode] = await closed;
   assert.equal(exitCode, 0);
+  const { readyMs, pids } = JSON.parse(output) as { readyMs: null; pids: number[] };
+  assert.equal(readyMs, null);
+  assert.ok(pids.length >= 6, `${pids.length} processes had been started`);
+  assert.deepEqual(pids.filter(isRunning), []);
 });

@@ -4,22 +4,9 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { it } from "node:test";
-import { type Directory, startProxy } from "@fpzk/proxy";
+import { startProxy } from "@fpzk/proxy";
 import { WebSocket, WebSocketServer } from "ws";
-
-function directoryOf(port: number): Directory {
-  const endpoint = { protocol: "http", host: "127.0.0.1", port, tls: false, reach: "internal" };
-  const instance = { id: "i", description: { endpoints: [endpoint] } };
-  return {
-    subscribe: () => ({
-      pick: () => ({ instance, endpoint, url: `http://127.0.0.1:${port}`, release() {} }) as never,
-      instanceCount: 1,
-      status: { isComplete: true, isCurrent: true, isRestored: false, ageMs: 0 },
-      ready: () => Promise.resolve(),
-      close() {},
-    }),
-  };
-}
+import { directoryOf } from "./one-instance-directory.js";
 
 it("echoes WebSocket messages of all sizes through the proxy, and passes the close", async (t) => {
   const server = createServer();
@@ -30,7 +17,7 @@ it("echoes WebSocket messages of all sizes through the proxy, and passes the clo
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   t.after(() => server.close());
-  const directory = directoryOf((server.address() as AddressInfo).port);
+  const directory = directoryOf((server.address() as AddressInfo).port, false);
   const routes = [{ service: "chat", pathPrefix: "/chat", stripPrefix: true }];
   const proxy = await startProxy({ port: 0, directory, routes });
   t.after(() => proxy.close({ drainMs: 0 }));

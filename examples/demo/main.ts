@@ -44,6 +44,7 @@ async function main(isJson: boolean, seconds: number | undefined): Promise<numbe
     process.once(signal, () => isStopped.abort());
   }
   const startedMs = performance.now();
+  let json: string | undefined;
   try {
     await untilAborted(demo.start(), isStopped.signal);
     const readyMs = performance.now() - startedMs;
@@ -51,7 +52,7 @@ async function main(isJson: boolean, seconds: number | undefined): Promise<numbe
     screen.say(...welcome(demo, readyMs));
     await show(demo, screen, isStopped.signal, seconds);
     const summary = await demo.summary();
-    if (isJson) process.stdout.write(`${toJson(demo, summary, readyMs, ended)}\n`);
+    json = toJson(demo, summary, readyMs, ended);
     return 0;
   } catch (error) {
     screen.say(`the demo failed: ${error instanceof Error ? error.message : String(error)}`);
@@ -60,7 +61,13 @@ async function main(isJson: boolean, seconds: number | undefined): Promise<numbe
   } finally {
     screen.say("stopping …");
     await demo.stop();
+    json ??= JSON.stringify({ readyMs: null, pids: pidsOf(demo) });
+    if (isJson) process.stdout.write(`${json}\n`);
   }
+}
+
+function pidsOf(demo: Demo): readonly (number | undefined)[] {
+  return demo.children.map((child) => child.process.pid);
 }
 
 /** Refreshes the block until the time is over or somebody stops the demo. */
@@ -95,7 +102,7 @@ function welcome(demo: Demo, readyMs: number): readonly string[] {
     "",
     "try, in another terminal:",
     `  curl ${demo.proxyUrl("us")}/shop/buy                  # by a route of the proxy`,
-    `  curl -X POST ${demo.proxyUrl("ap")}/payments/charge   # any service, by its name`,
+    `  curl --retry 2 ${demo.proxyUrl("ap")}/payments/charge # any service, by its name`,
     `  npx fpzk nodes --server ${first?.address}`,
     `  npx fpzk watch orders --server ${last?.address}       # then, from the other side:`,
     `  npx fpzk offline orders orders-us-1 --server ${first?.address}`,
@@ -123,7 +130,7 @@ function toJson(demo: Demo, summary: Summary, readyMs: number, ended: readonly s
     ...totals,
     propagation: propagationByPair(summary.servers, summary.earlierServers),
     endedUnexpectedly: ended,
-    pids: demo.children.map((child) => child.process.pid),
+    pids: pidsOf(demo),
   });
 }
 

@@ -183,7 +183,12 @@ class Exchange implements RunningExchange {
     const { response } = this.#input;
     const link = headers["link"];
     if (statusCode !== 103 || response.headersSent) return;
-    if (typeof link === "string" || Array.isArray(link)) response.writeEarlyHints({ link });
+    if (typeof link !== "string" && !Array.isArray(link)) return;
+    try {
+      response.writeEarlyHints({ link });
+    } catch {
+      // A link that Node does not accept: hints may be left out (RFC 8297 §2).
+    }
   }
 
   /** Passes a piece on; false asks to pause until {@link onRoom}. */

@@ -19,7 +19,7 @@ import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { ErrorCode, type Instant } from "@fpzk/core";
 import { type ExchangePorts, type RunningExchange, startExchange } from "./exchange.js";
-import { fieldCount, requestHeaders } from "./headers.js";
+import { fieldCount, passedCount, requestHeaders } from "./headers.js";
 import type { ProxyMetrics } from "./metrics.js";
 import type { ResolvedProxyOptions } from "./options.js";
 import { type Problem, rawProblem, sendProblem } from "./problem.js";
@@ -130,6 +130,7 @@ export class Front {
       return;
     }
     record.service = target.service;
+    record.isServiceKnown = !target.isDynamic;
     const exchange = startExchange(
       {
         request,
@@ -162,6 +163,7 @@ export class Front {
       return;
     }
     record.service = target.service;
+    record.isServiceKnown = !target.isDynamic;
     if (this.#upgraded.size >= this.#ports.options.limits.upgradeCountMax) {
       socket.once("close", () => this.#end(record));
       const detail = `${this.#upgraded.size} upgraded connections are open, which is the most`;
@@ -207,6 +209,10 @@ export class Front {
     if (request.method === "TRACE") return this.#invalid("method", "TRACE is not served", 405);
     if (fieldCount(request.rawHeaders, "host") > 1) {
       return this.#invalid("host", "more than one Host field was sent");
+    }
+    if (passedCount(request.rawHeaders) >= PASSED_COUNT_MAX) {
+      const detail = `the request passed ${PASSED_COUNT_MAX} proxies; its route leads back here`;
+      return this.#invalid("loop", detail, 508);
     }
     if (url.startsWith("/") || url === "*") return { host: request.headers.host ?? "", path: url };
     const absolute = /^https?:\/\/([^/?#]+)(.*)$/i.exec(url);
@@ -292,6 +298,9 @@ export class Front {
     else end(socket, clientErrorProblem(code));
   }
 }
+
+/** More FPZK proxies than this in a row are taken for a loop. */
+const PASSED_COUNT_MAX = 10;
 
 function createServer(options: ResolvedProxyOptions): Server {
   const { limits } = options;

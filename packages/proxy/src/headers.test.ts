@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { passableTrailers, requestHeaders, responseHeaders } from "./headers.js";
+import { passableTrailers, passedCount, requestHeaders, responseHeaders } from "./headers.js";
 
 const ORIGIN = {
   remoteAddress: "9.9.9.9",
@@ -102,5 +102,14 @@ describe("passableTrailers", () => {
       ["x-l", "c"],
       ["x-l", "d"],
     ]);
+  });
+});
+
+describe("passedCount", () => {
+  it("counts FPZK proxies in every Via", () => {
+    assert.equal(
+      passedCount(["via", "1.1 fpzk, 1.0 other", "Via", "1.1 fpzk (note),1.1 fpzkx"]),
+      2,
+    );
   });
 });

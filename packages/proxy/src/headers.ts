@@ -113,6 +113,18 @@ export function passableTrailers(
   return passable;
 }
 
+/** How many FPZK proxies a request passed, by its Via. */
+export function passedCount(raw: RawHeaders): number {
+  let count = 0;
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    if (raw[index]?.toLowerCase() !== "via") continue;
+    for (const hop of (raw[index + 1] ?? "").split(",")) {
+      if (hop.trim().split(" ")[1] === VIA_NAME) count += 1;
+    }
+  }
+  return count;
+}
+
 /** How often a field occurs. */
 export function fieldCount(raw: RawHeaders, lowerName: string): number {
   let count = 0;

@@ -134,6 +134,14 @@ describe("hostile requests", () => {
     assert.equal(fixture.directory.heldCount, 0);
   });
 
+  it("does not answer a request in work with what is wrong about the next", async (t) => {
+    const fixture = await startFixture(t);
+    const instance = await startInstance(t, () => {});
+    fixture.directory.set("echo", { id: "a", port: instance.port });
+    const text = "GET / HTTP/1.1\r\nhost: x\r\n\r\nGARBAGE\r\n\r\n";
+    assert.equal(await rawExchange(fixture.proxy.port, text), "");
+  });
+
   it("503: more requests than the limit", async (t) => {
     const fixture = await startFixture(t, { limits: { requestCountMax: 1 } });
     const reached = deferred<() => void>();

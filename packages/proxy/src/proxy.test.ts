@@ -120,6 +120,35 @@ describe("relaying", () => {
     assert.equal(directory.heldCount, 0);
   });
 
+  it("stops reading a caller whose instance does not read", async (t) => {
+    const { proxy, directory, nextEntry } = await startFixture(t);
+    const instance = await startInstance(t, (request) => request.pause());
+    directory.set("echo", { id: "a", port: instance.port });
+    const outgoing = httpRequest(`${proxy.url}/`, { method: "POST" });
+    outgoing.on("error", () => {});
+    const chunk = Buffer.alloc(256 * 1024);
+    let sentBytes = 0;
+    for (;;) {
+      sentBytes += chunk.length;
+      assert.ok(sentBytes < 60 * 1024 * 1024, "the caller is never slowed");
+      if (outgoing.write(chunk)) continue;
+      const patience = new AbortController();
+      const timer = setTimeout(() => patience.abort(), 300);
+      const isStalled = await once(outgoing, "drain", { signal: patience.signal }).then(
+        () => false,
+        () => true,
+      );
+      clearTimeout(timer);
+      if (isStalled) break;
+    }
+    const answered = once(outgoing, "response") as Promise<[IncomingMessage]>;
+    instance.server.closeAllConnections();
+    assert.equal((await answered)[0].statusCode, 502);
+    outgoing.destroy();
+    assert.ok((await nextEntry()).requestBodyBytes < sentBytes);
+    assert.equal(directory.heldCount, 0);
+  });
+
   it("passes trailers of an answer", async (t) => {
     const { proxy, directory } = await startFixture(t);
     const instance = await startInstance(t, (_request, response) => {
@@ -291,14 +320,64 @@ describe("failures", () => {
     assert.equal(directory.heldCount, 0);
   });
 
-  it("survives an instance that answers nonsense", async (t) => {
-    const { proxy, directory } = await startFixture(t);
-    const instance = await startInstance(t, (request) => {
-      request.socket.end("HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nabc");
-    });
-    directory.set("echo", { id: "a", port: instance.port });
-    assert.equal((await fetch(`${proxy.url}/`)).status, 502);
+  it("stops a request that goes round in circles", async (t) => {
+    const { proxy, directory, entries } = await startFixture(t);
+    directory.set("echo", { id: "itself", port: proxy.port });
+    assert.equal((await fetch(`${proxy.url}/`)).status, 508);
+    assert.equal(entries.length, 11);
   });
+
+  const nonsense: readonly { name: string; text: string; status: number }[] = [
+    {
+      name: "two lengths",
+      text: "HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nabc",
+      status: 502,
+    },
+    {
+      name: "a length and chunks",
+      text: "HTTP/1.1 200 OK\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+      status: 502,
+    },
+    {
+      name: "an upgrade that nobody asked for",
+      text: "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\nabc",
+      status: 502,
+    },
+    { name: "no HTTP", text: "garbage\r\n\r\n", status: 502 },
+    { name: "a control character", text: "HTTP/1.1 200 OK\r\nx: a\u0001b\r\n\r\n", status: 502 },
+    { name: "nothing", text: "", status: 502 },
+    {
+      name: "a header section above the limit",
+      text: `HTTP/1.1 200 OK\r\nx: ${"a".repeat(40_000)}\r\ncontent-length: 0\r\n\r\n`,
+      status: 502,
+    },
+    {
+      name: "wrong hints before its answer",
+      text: "HTTP/1.1 103 Early Hints\r\nlink: ><\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+      status: 200,
+    },
+    {
+      name: "more than its length",
+      text: "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\nHTTP/1.1 200 OK\r\n\r\nextra",
+      status: 200,
+    },
+  ];
+  for (const { name, text, status } of nonsense) {
+    it(`survives an instance that answers ${name}`, async (t) => {
+      const { proxy, directory } = await startFixture(t, {
+        routes: [{ service: "echo", retryCount: 0 }],
+      });
+      const instance = await startInstance(t, (request) => request.socket.end(text, "latin1"));
+      directory.set("echo", { id: "a", port: instance.port });
+      const answer = await rawExchange(
+        proxy.port,
+        "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
+      );
+      assert.match(answer, new RegExp(`(^|\r\n\r\n)HTTP/1\\.1 ${status} `));
+      assert.doesNotMatch(answer, /extra|abc/);
+      assert.equal(directory.heldCount, 0);
+    });
+  }
 });
 
 describe("discovery", () => {

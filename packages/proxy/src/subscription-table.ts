@@ -38,6 +38,8 @@ const EMPTY_IDLE_MS = 30_000;
 export class SubscriptionTable {
   readonly #options: SubscriptionTableOptions;
   readonly #watched = new Map<string, WatchedService>();
+  /** Filters belong to routes: each is written out once and not for every request. */
+  readonly #filterTexts = new WeakMap<object, string>();
   #dynamicCount = 0;
 
   constructor(options: SubscriptionTableOptions) {
@@ -51,7 +53,7 @@ export class SubscriptionTable {
 
   /** The service's watch, begun now when there was none; a problem when it cannot begin. */
   get(request: SubscriptionRequest, now: Instant): WatchedService | Problem {
-    const key = subscriptionKey(request);
+    const key = this.#key(request);
     const known = this.#watched.get(key);
     if (known !== undefined) {
       known.lastUsed = now;
@@ -93,6 +95,20 @@ export class SubscriptionTable {
     for (const watched of this.#watched.values()) watched.subscription.close();
     this.#watched.clear();
     this.#dynamicCount = 0;
+  }
+
+  #key(request: SubscriptionRequest): string {
+    const { namespace, service, policy, filter } = request;
+    const filterText = filter === undefined ? "" : this.#filterText(filter);
+    return `${namespace}\u0001${service}\u0001${policy ?? ""}\u0001${filterText}`;
+  }
+
+  #filterText(filter: object): string {
+    const known = this.#filterTexts.get(filter);
+    if (known !== undefined) return known;
+    const text = JSON.stringify(filter);
+    this.#filterTexts.set(filter, text);
+    return text;
   }
 
   #begin(key: string, request: SubscriptionRequest, now: Instant): WatchedService | Problem {
@@ -146,10 +162,4 @@ export function isWatched(value: WatchedService | Problem): value is WatchedServ
 
 function isEmpty(watched: WatchedService): boolean {
   return watched.subscription.instanceCount === 0;
-}
-
-function subscriptionKey(request: SubscriptionRequest): string {
-  const filter = request.filter === undefined ? "" : JSON.stringify(request.filter);
-  const { namespace, service, policy } = request;
-  return `${namespace}\u0001${service}\u0001${policy ?? ""}\u0001${filter}`;
 }

@@ -5,6 +5,7 @@ import type { Socket } from "node:net";
 import { describe, it } from "node:test";
 import {
   closed,
+  deferred,
   rawConnect,
   rawExchange,
   readAll,
@@ -42,6 +43,28 @@ describe("upgrade", () => {
     const entry = await nextEntry();
     assert.deepEqual([entry.outcome, entry.statusCode], ["upgraded", 101]);
     assert.equal(directory.heldCount, 0);
+  });
+
+  it("goes on to pass what the caller sends when the instance has ended", async (t) => {
+    const { proxy, directory } = await startFixture(t);
+    const received = deferred<string>();
+    const instance = await startInstance(t, () => {});
+    instance.server.on("upgrade", (_request, socket) => {
+      let text = "";
+      socket.on("data", (chunk) => {
+        text += String(chunk);
+      });
+      socket.on("end", () => received.resolve(text));
+      socket.end(SWITCHED);
+    });
+    directory.set("echo", { id: "a", port: instance.port });
+    const socket = rawConnect(proxy.port);
+    socket.write(`${UPGRADE}\r\n`);
+    socket.resume();
+    await once(socket, "end");
+    socket.write("still ");
+    socket.end("here");
+    assert.equal(await received.promise, "still here");
   });
 
   it("relays a large stream under backpressure", async (t) => {

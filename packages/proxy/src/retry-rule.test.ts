@@ -1,0 +1,18 @@
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import { isRepeatable, isRetryableStatus } from "./retry-rule.js";
+
+it("repeats what is safe or idempotent and has no body", () => {
+  for (const method of ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]) {
+    assert.equal(isRepeatable(method, false), true, method);
+    assert.equal(isRepeatable(method, true), false, `${method} with a body`);
+  }
+  for (const method of ["POST", "PATCH", "CONNECT", "get", ""]) {
+    assert.equal(isRepeatable(method, false), false, method);
+  }
+});
+
+it("asks another instance after answers of gateways only", () => {
+  const retried = [200, 400, 429, 500, 501, 502, 503, 504, 505].filter(isRetryableStatus);
+  assert.deepEqual(retried, [502, 503, 504]);
+});

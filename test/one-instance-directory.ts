@@ -1,0 +1,16 @@
+/** A directory of one instance, for tests of the proxy with foreign clients. */
+import type { Directory } from "@fpzk/proxy";
+
+export function directoryOf(port: number, tls: boolean): Directory {
+  const endpoint = { protocol: "http", host: "127.0.0.1", port, tls, reach: "internal" };
+  const instance = { id: "i", description: { endpoints: [endpoint] } };
+  return {
+    subscribe: () => ({
+      pick: () => ({ instance, endpoint, url: `http://127.0.0.1:${port}`, release() {} }) as never,
+      instanceCount: 1,
+      status: { isComplete: true, isCurrent: true, isRestored: false, ageMs: 0 },
+      ready: () => Promise.resolve(),
+      close() {},
+    }),
+  };
+}
