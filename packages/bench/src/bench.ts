@@ -1,0 +1,27 @@
+/** What a benchmark is, and how large it is to be. */
+import type { Figure } from "./figure.js";
+
+/** `tiny` only keeps the code from rotting; `quick` gives a first look. */
+export type Scale = "tiny" | "quick" | "full";
+
+export interface BenchContext {
+  readonly scale: Scale;
+  /** Says what runs now. */
+  readonly progress: (text: string) => void;
+  /** Arguments for the server's `node`, for profiling. */
+  readonly serverExecArgv: readonly string[];
+}
+
+export interface Bench {
+  readonly name: string;
+  /** What is loaded with what, for readers of the table. */
+  readonly title: string;
+  /** Long benches are not run more often than this. */
+  readonly runCountMax?: number;
+  run(context: BenchContext): Promise<Figure[]>;
+}
+
+/** The value for the scale of a run. */
+export function sized<T>(context: BenchContext, values: Readonly<Record<Scale, T>>): T {
+  return values[context.scale];
+}

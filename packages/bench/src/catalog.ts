@@ -1,0 +1,25 @@
+import type { Bench } from "./bench.js";
+import { hangBench } from "./hang-bench.js";
+import { heartbeatBench } from "./heartbeat-bench.js";
+import { joinBench } from "./join-bench.js";
+import { killBench } from "./kill-bench.js";
+import { memoryBench } from "./memory-bench.js";
+import { partsBench } from "./parts-bench.js";
+import { pickBench } from "./pick-bench.js";
+import { pushBench } from "./push-bench.js";
+import { registerBench } from "./register-bench.js";
+import { stormBench } from "./storm-bench.js";
+
+/** Every benchmark, in the order of the table. */
+export const BENCHES: readonly Bench[] = [
+  heartbeatBench,
+  registerBench,
+  pushBench,
+  stormBench,
+  memoryBench,
+  killBench,
+  hangBench,
+  joinBench,
+  pickBench,
+  partsBench,
+];

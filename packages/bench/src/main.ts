@@ -1,0 +1,75 @@
+/** `npm run bench`: runs benchmarks one after the other and prints what they measured. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { type BenchArguments, parseBenchArguments, USAGE } from "./arguments.js";
+import type { Bench, BenchContext } from "./bench.js";
+import { BENCHES } from "./catalog.js";
+import { type Figure, isMet, type MeasuredFigure, summarize } from "./figure.js";
+import { describeMachine, machineText } from "./machine.js";
+import { benchText, docsText, jsonLine, missedText, replaceMeasured } from "./report.js";
+
+const DOCS_PATH = fileURLToPath(new URL("../../../docs/performance.md", import.meta.url));
+const USAGE_EXIT_CODE = 2;
+
+/** Resolves with the exit code: 0 also when goals are missed. */
+export async function main(args: readonly string[]): Promise<number> {
+  let options: BenchArguments;
+  try {
+    options = parseBenchArguments(
+      args,
+      BENCHES.map((bench) => bench.name),
+    );
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}\n`);
+    return USAGE_EXIT_CODE;
+  }
+  const machine = describeMachine();
+  const print = (text: string) => process.stdout.write(`${text}\n`);
+  if (!options.isJson) print(`${machineText(machine)}\n`);
+  const chosen = BENCHES.filter(
+    ({ name }) => options.names.length === 0 || options.names.includes(name),
+  );
+  const measured: { bench: Bench; figures: MeasuredFigure[] }[] = [];
+  for (const bench of chosen) {
+    const figures = summarize(await runBench(bench, options));
+    measured.push({ bench, figures });
+    if (options.isJson) for (const figure of figures) print(jsonLine(figure));
+    else print(benchText(bench, figures));
+  }
+  const missed = measured.flatMap(({ figures }) => figures).filter((figure) => !isMet(figure));
+  if (!options.isJson) {
+    print(missed.length === 0 ? "All goals were met." : "MISSED:");
+    for (const figure of missed) print(`  ${missedText(figure)}`);
+  }
+  if (options.writesDocs) {
+    const document = readFileSync(DOCS_PATH, "utf8");
+    writeFileSync(DOCS_PATH, replaceMeasured(document, docsText(machine, measured)));
+  }
+  return 0;
+}
+
+async function runBench(bench: Bench, options: BenchArguments): Promise<Figure[][]> {
+  const runCount = Math.min(options.runCount, bench.runCountMax ?? options.runCount);
+  const { profileDirectory } = options;
+  const runs: Figure[][] = [];
+  for (let run = 1; run <= runCount; run += 1) {
+    const context: BenchContext = {
+      scale: options.scale,
+      serverExecArgv:
+        profileDirectory === undefined
+          ? []
+          : ["--cpu-prof", `--cpu-prof-dir=${profileDirectory}`, "--cpu-prof-interval=200"],
+      progress: (text) => showProgress(`${bench.name}, run ${run} of ${runCount}: ${text}`),
+    };
+    context.progress("starting");
+    runs.push(await bench.run(context));
+    showProgress("");
+  }
+  return runs;
+}
+
+/** One line that replaces itself; nothing where nobody looks. */
+function showProgress(text: string): void {
+  if (!process.stderr.isTTY) return;
+  process.stderr.write(`\r\u001b[K${text}`);
+}

@@ -1,0 +1,77 @@
+/** Time from a registration's sending until each subscriber has it. */
+import { type Bench, type BenchContext, sized } from "./bench.js";
+import type { Figure } from "./figure.js";
+import { Stage } from "./stage.js";
+
+interface Case {
+  readonly subscriberCount: number;
+  readonly instanceCount: number;
+  readonly goals: { readonly p50Ms: number; readonly p99Ms: number } | undefined;
+}
+
+const CASES: readonly Case[] = [
+  { subscriberCount: 1, instanceCount: 10, goals: { p50Ms: 0.5, p99Ms: 3 } },
+  { subscriberCount: 1, instanceCount: 1_000, goals: undefined },
+  { subscriberCount: 1_000, instanceCount: 10, goals: undefined },
+  { subscriberCount: 1_000, instanceCount: 1_000, goals: { p50Ms: 10, p99Ms: 25 } },
+];
+const REGISTERING_SESSION_COUNT = 10;
+const WARM_ROUND_COUNT = 20;
+const KEEP_ALIVE_MS = 1_000;
+
+export const pushBench: Bench = {
+  name: "push",
+  title:
+    "subscribers × instances of one service; subscribers are raw sessions in one process that " +
+    "read the id in each frame, the registering session is in another; over all subscribers",
+  async run(context) {
+    const figures: Figure[] = [];
+    for (const entry of CASES) {
+      const { subscriberCount, instanceCount } = entry;
+      context.progress(`${subscriberCount} subscribers x ${instanceCount} instances`);
+      figures.push(...(await measure(context, entry)));
+    }
+    return figures;
+  },
+};
+
+async function measure(context: BenchContext, { goals, ...counts }: Case): Promise<Figure[]> {
+  const subscriberCount = Math.min(
+    counts.subscriberCount,
+    sized(context, { tiny: 5, quick: 1_000, full: 1_000 }),
+  );
+  const roundCount = sized(context, { tiny: 5, quick: 100, full: 400 });
+  const intervalMs = subscriberCount > 1 ? sized(context, { tiny: 10, quick: 60, full: 60 }) : 10;
+  const service = "service-0";
+  const stage = new Stage(context);
+  try {
+    const server = await stage.server();
+    const registering = await stage.load(server, {
+      count: REGISTERING_SESSION_COUNT,
+      name: "registering",
+    });
+    const instances = { firstIndex: 0, count: counts.instanceCount, batchCount: 10, depth: 1 };
+    await registering.call("register", instances);
+    await registering.call("keepAlive", { intervalMs: KEEP_ALIVE_MS });
+    const subscribing = await stage.load(server, { count: subscriberCount, name: "subscribing" });
+    await subscribing.call("keepAlive", { intervalMs: KEEP_ALIVE_MS });
+    await subscribing.call("watchStamped", { service });
+    for (const count of [WARM_ROUND_COUNT, roundCount]) {
+      await registering.call("registerStamped", { service, count, intervalMs });
+      if (count !== roundCount)
+        await subscribing.call("latencies", { count: count * subscriberCount });
+    }
+    const { p50Ms, p99Ms, maxMs } = await subscribing.call("latencies", {
+      count: roundCount * subscriberCount,
+    });
+    const name = `${counts.subscriberCount} x ${counts.instanceCount}`;
+    const common = { bench: "push", unit: "ms", better: "lower" } as const;
+    return [
+      { ...common, figure: `${name} p50`, value: p50Ms, goal: goals?.p50Ms ?? null },
+      { ...common, figure: `${name} p99`, value: p99Ms, goal: goals?.p99Ms ?? null },
+      { ...common, figure: `${name} max`, value: maxMs, goal: null },
+    ];
+  } finally {
+    await stage[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,130 @@
+/** A real server in a process of its own, and what it costs. */
+import { monitorEventLoopDelay, PerformanceObserver } from "node:perf_hooks";
+import { type RunningServer, silentLogger, startServer } from "@fpzk/server";
+import { cpuNowMs, sharedNowMs } from "./clock.js";
+import { serveHandlers } from "./remote.js";
+
+export interface ServerStart {
+  readonly seeds?: readonly string[];
+}
+
+/** Since the last reset, where it says so. */
+export interface ServerUsage {
+  /** Since the last reset. */
+  readonly cpuMs: number;
+  /** Since the last reset. */
+  readonly elapsedMs: number;
+  readonly rssBytes: number;
+  readonly heapBytes: number;
+  readonly tableBytes: number;
+  readonly recordCount: number;
+  readonly pushBytes: number;
+  /** Longest delay of the event loop since the last reset. */
+  readonly loopDelayMaxMs: number;
+  /** Longest stop for the garbage collector since the last reset. */
+  readonly gcPauseMaxMs: number;
+}
+
+const CLUSTER_SECRET = "a secret of benchmarks alone";
+const LOOP_RESOLUTION_MS = 5;
+const READY_POLL_MS = 2;
+
+let server: RunningServer | undefined;
+let cpuStartMs = cpuNowMs();
+let startMs = sharedNowMs();
+let gcPauseMaxMs = 0;
+const loopDelay = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
+loopDelay.enable();
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) gcPauseMaxMs = Math.max(gcPauseMaxMs, entry.duration);
+}).observe({ entryTypes: ["gc"] });
+
+const handlers = {
+  /** Resolves with the address. */
+  async start({ seeds = [] }: ServerStart): Promise<string> {
+    server = await startServer({
+      logger: silentLogger,
+      cluster: {
+        name: "bench",
+        sessionTtlMs: 3_000,
+        heartbeatIntervalMs: 1_000,
+        reconnectGraceMs: 2_000,
+        confirmationMs: 5_000,
+        orphanSuspectMs: 30_000,
+        orphanTtlMs: 900_000,
+        tombstoneTtlMs: 3_600_000,
+      },
+      node: {
+        nodeId: undefined,
+        region: "local",
+        zone: "a",
+        host: "127.0.0.1",
+        port: 0,
+        advertise: undefined,
+        peerPort: undefined,
+        seeds,
+        dialVia: {},
+        clusterSecret: CLUSTER_SECRET,
+        staticTokens: [],
+        tokenKey: undefined,
+        tls: undefined,
+        isInsecure: false,
+        dataDirectory: undefined,
+        snapshotIntervalMs: 60_000,
+      },
+    });
+    return server.address;
+  },
+
+  /** Resolves with the ms that it took until the node answers queries. */
+  async ready(): Promise<number> {
+    const beginMs = sharedNowMs();
+    while (!running().port.state().isReady) {
+      await new Promise((resolve) => setTimeout(resolve, READY_POLL_MS));
+    }
+    return sharedNowMs() - beginMs;
+  },
+
+  /** Begins a new count. */
+  reset(): void {
+    cpuStartMs = cpuNowMs();
+    startMs = sharedNowMs();
+    gcPauseMaxMs = 0;
+    loopDelay.reset();
+  },
+
+  async usage(): Promise<ServerUsage> {
+    const cpuMs = cpuNowMs() - cpuStartMs;
+    const elapsedMs = sharedNowMs() - startMs;
+    const loopDelayMaxMs = Math.max(0, loopDelay.max / 1e6 - LOOP_RESOLUTION_MS);
+    const pauseMs = gcPauseMaxMs;
+    const memory = process.memoryUsage();
+    const metrics = await running().metricsText();
+    return {
+      cpuMs,
+      elapsedMs,
+      loopDelayMaxMs,
+      gcPauseMaxMs: pauseMs,
+      rssBytes: memory.rss,
+      heapBytes: memory.heapUsed,
+      tableBytes: metric(metrics, "fpzk_table_bytes"),
+      recordCount: metric(metrics, "fpzk_records"),
+      pushBytes: metric(metrics, "fpzk_push_bytes_total"),
+    };
+  },
+};
+
+export type ServerHandlers = typeof handlers;
+
+function running(): RunningServer {
+  if (server === undefined) throw new Error("the server must be started first");
+  return server;
+}
+
+function metric(text: string, name: string): number {
+  const match = new RegExp(`^${name} (\\S+)$`, "m").exec(text);
+  if (match === null) throw new Error(`the metrics must have ${name}`);
+  return Number(match[1]);
+}
+
+serveHandlers(handlers);
