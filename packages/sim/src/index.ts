@@ -1,1 +1,2 @@
-export {};
+export { type HistoryResult, runHistory } from "./run.js";
+export { World } from "./world.js";

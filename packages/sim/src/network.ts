@@ -1,20 +1,27 @@
 /**
- * A simulated network of byte messages between named hosts.
+ * A simulated network between named hosts, with connections that behave like TCP.
  *
- * Connections deliver in order with a delay; faults cut hosts from each other (both ways or one
- * way: what is sent is lost, nobody is told), drop, duplicate or reorder messages. A cut that lasts
- * is noticed only by silence, as in life.
+ * A {@link Stream} delivers in order with a delay. Faults cut hosts from each other, both ways or
+ * one way: what is sent waits and is sent again later, as TCP does, and nobody is told; a cut that
+ * lasts is noticed only by silence, as in life. Streams that are marked lossy (between peers) may
+ * also lose, duplicate and reorder messages, which TCP never does: the replication must bear it.
  */
 import { type Random, randomBelow } from "@fpzk/core";
 import type { EventQueue } from "./event-queue.js";
 
 export interface NetworkFaults {
-  /** Share of messages lost, 0 to 1. Real connections lose none; the protocols must bear it. */
+  /** Share of messages of lossy streams that are lost, 0 to 1. */
   lossRatio: number;
   duplicateRatio: number;
   reorderRatio: number;
   jitterMs: number;
 }
+
+/** How long what could not be sent waits at first, and at most, before it is sent again. */
+const RESEND_MIN_MS = 200;
+const RESEND_MAX_MS = 1_600;
+const REORDER_MAX_MS = 50;
+const DUPLICATE_MAX_MS = 100;
 
 export class Network {
   readonly #queue: EventQueue;
@@ -77,20 +84,81 @@ export class Network {
     return this.#delayMs(from, to);
   }
 
-  /**
-   * Delivers after the delay, not before `notBefore` (order of one connection); returns when.
-   */
-  send(path: { from: string; to: string; notBefore: number }, deliver: () => void): number {
-    const { from, to } = path;
-    if (this.isCut(from, to) || this.#random.next() < this.faults.lossRatio) return path.notBefore;
-    const jitterMs = this.faults.jitterMs * this.#random.next();
-    const isReordered = this.#random.next() < this.faults.reorderRatio;
-    const at = this.#now() + this.#delayMs(from, to) + jitterMs;
-    const arrival = isReordered ? at + randomBelow(this.#random, 50) : Math.max(at, path.notBefore);
-    this.#queue.add(arrival, deliver);
-    if (this.#random.next() < this.faults.duplicateRatio) {
-      this.#queue.add(arrival + randomBelow(this.#random, 100), deliver);
+  /** One direction of a new connection. */
+  stream(path: StreamPath): Stream {
+    return new Stream(path, {
+      network: this,
+      queue: this.#queue,
+      random: this.#random,
+      now: this.#now,
+    });
+  }
+}
+
+interface StreamPath {
+  readonly from: string;
+  readonly to: string;
+  readonly isLossy: boolean;
+}
+
+interface StreamParts {
+  readonly network: Network;
+  readonly queue: EventQueue;
+  readonly random: Random;
+  readonly now: () => number;
+}
+
+/** One direction of one connection. */
+export class Stream {
+  readonly #path: StreamPath;
+  readonly #parts: StreamParts;
+  /** When the last message on it arrives: order is kept. */
+  #lastArrival = 0;
+  /** What could not be sent, the oldest first. */
+  #backlog: (() => void)[] = [];
+
+  constructor(path: StreamPath, parts: StreamParts) {
+    this.#path = path;
+    this.#parts = parts;
+  }
+
+  send(deliver: () => void): void {
+    const { network } = this.#parts;
+    if (this.#backlog.length === 0 && !network.isCut(this.#path.from, this.#path.to)) {
+      this.#carry(deliver);
+      return;
     }
-    return isReordered ? path.notBefore : arrival;
+    this.#backlog.push(deliver);
+    if (this.#backlog.length === 1) this.#resendIn(RESEND_MIN_MS);
+  }
+
+  #resendIn(delayMs: number): void {
+    const { queue, now, network } = this.#parts;
+    queue.add(now() + delayMs, () => {
+      if (network.isCut(this.#path.from, this.#path.to)) {
+        this.#resendIn(Math.min(RESEND_MAX_MS, delayMs * 2));
+        return;
+      }
+      const waiting = this.#backlog;
+      this.#backlog = [];
+      for (const deliver of waiting) this.#carry(deliver);
+    });
+  }
+
+  #carry(deliver: () => void): void {
+    const { network, random, queue, now } = this.#parts;
+    const { faults } = network;
+    const { from, to, isLossy } = this.#path;
+    const at = now() + network.delayMs(from, to) + faults.jitterMs * random.next();
+    if (isLossy && random.next() < faults.lossRatio) return;
+    if (isLossy && random.next() < faults.reorderRatio) {
+      queue.add(at + randomBelow(random, REORDER_MAX_MS), deliver);
+      return;
+    }
+    this.#lastArrival = Math.max(at, this.#lastArrival);
+    queue.add(this.#lastArrival, deliver);
+    if (isLossy && random.next() < faults.duplicateRatio) {
+      queue.add(this.#lastArrival + randomBelow(random, DUPLICATE_MAX_MS), deliver);
+    }
   }
 }

@@ -6,10 +6,12 @@ import {
   type CommandOutcome,
   instant,
   type Random,
+  type RegistrationStatus,
   type ServerAddress,
   type SessionMessage,
   type SessionRequest,
   type ViewInstance,
+  type ViewState,
 } from "@fpzk/core";
 import {
   decodeInstanceDescription,
@@ -26,6 +28,8 @@ export interface ClientWorld {
   send(from: SimClient, bytes: Uint8Array): void;
   schedule(at: number, run: () => void): void;
   viewChanged(from: SimClient, effect: Extract<ClientEffect, { type: "view-changed" }>): void;
+  commandDone(from: SimClient, commandId: number, outcome: CommandOutcome): void;
+  clientNote(from: SimClient, effect: Extract<ClientEffect, { type: "note" }>): void;
 }
 
 export interface SimClientOptions {
@@ -44,6 +48,9 @@ export class SimClient {
   frozenUntil = 0;
   /** Settled commands by id. */
   readonly outcomes = new Map<number, CommandOutcome | { kind: "failed"; message: string }>();
+  /** What the program was last told of each of its registrations. */
+  readonly statuses = new Map<string, RegistrationStatus>();
+  readonly viewStates = new Map<string, ViewState>();
   #commandId = 0;
   #timerAt = Number.POSITIVE_INFINITY;
   #isTurnPending = false;
@@ -150,9 +157,19 @@ export class SimClient {
           break;
         case "command-done":
           this.outcomes.set(effect.commandId, effect.outcome);
+          this.#world.commandDone(this, effect.commandId, effect.outcome);
           break;
         case "command-failed":
           this.outcomes.set(effect.commandId, { kind: "failed", message: effect.message });
+          break;
+        case "registration":
+          this.statuses.set(`${effect.service}/${effect.id}`, effect.status);
+          break;
+        case "view-state":
+          this.viewStates.set(effect.service, effect.state);
+          break;
+        case "note":
+          this.#world.clientNote(this, effect);
           break;
         default:
           break;

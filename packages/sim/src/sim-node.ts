@@ -2,12 +2,12 @@
 import {
   type Effect,
   instant,
-  MapRecordTable,
   NODE_CONFIG_DEFAULT,
   type NodeConfig,
   type NodeEvent,
   type Random,
   RegistryNode,
+  type RegistryRecord,
   type SessionMessage,
   type WallTime,
 } from "@fpzk/core";
@@ -17,14 +17,16 @@ import {
   encodeNodeDescription,
   encodePeerMessage,
 } from "@fpzk/protocol";
+import type { Stream } from "./network.js";
+import { ObservedTable } from "./observed-table.js";
 
 /** One side of a connection between two nodes. */
 export interface Wire {
   readonly key: number;
   readonly peer: SimNode;
   readonly peerKey: number;
-  /** When the last message on it arrives: order is kept. */
-  lastArrival: number;
+  /** What this side sends. */
+  readonly stream: Stream;
 }
 
 export interface SimNodeOptions {
@@ -47,6 +49,10 @@ export interface NodeWorld {
   closeSession(from: SimNode, session: number, reason: string): void;
   commandResult(from: SimNode, effect: Extract<Effect, { type: "command-result" }>): void;
   note(from: SimNode, effect: Extract<Effect, { type: "note" }>): void;
+  /** The process ends by itself. */
+  left(from: SimNode): void;
+  /** A record was put into the node's table. */
+  stored(at: SimNode, record: RegistryRecord): void;
   schedule(at: number, run: () => void): void;
 }
 
@@ -57,7 +63,6 @@ export class SimNode {
   readonly wires = new Map<number, Wire>();
   readonly #world: NodeWorld;
   isUp = true;
-  hasLeft = false;
   #isTurnPending = false;
   #timerAt = Number.POSITIVE_INFINITY;
   /** Until when this process is frozen: events wait. */
@@ -85,7 +90,7 @@ export class SimNode {
       config: { ...NODE_CONFIG_DEFAULT, ...options.config },
       random: world.random,
       wallNow: () => world.wallNow(),
-      table: new MapRecordTable(),
+      table: new ObservedTable((record) => world.stored(this, record)),
       decodeNodeDescription: (body) => {
         const decoded = decodeNodeDescription(body);
         return decoded.ok ? decoded.description : undefined;
@@ -161,7 +166,7 @@ export class SimNode {
         case "propagation":
           break;
         case "left":
-          this.hasLeft = true;
+          this.#world.left(this);
           break;
       }
     }

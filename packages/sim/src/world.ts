@@ -5,16 +5,20 @@
  */
 import {
   type ClientEffect,
+  type CommandOutcome,
   type CommandResult,
   type Effect,
+  hashText,
   type NodeConfig,
+  originText,
+  type RegistryRecord,
   SeededRandom,
   type SessionMessage,
   type WallTime,
 } from "@fpzk/core";
 import { decodeSessionRequest, encodeSessionMessage } from "@fpzk/protocol";
 import { EventQueue } from "./event-queue.js";
-import { Network } from "./network.js";
+import { Network, type Stream } from "./network.js";
 import { type ClientWorld, SimClient, type SimClientOptions } from "./sim-client.js";
 import { type NodeWorld, SimNode, type SimNodeOptions, type Wire } from "./sim-node.js";
 
@@ -29,9 +33,16 @@ interface SessionWire {
   readonly client: SimClient;
   readonly attempt: number;
   readonly node: SimNode;
+  readonly toNode: Stream;
+  readonly toClient: Stream;
   isHelloDone: boolean;
-  toNodeArrival: number;
-  toClientArrival: number;
+}
+
+/** What can be seen of a world from outside: the oracles' input. */
+export interface WorldObserver {
+  viewChanged?(client: SimClient, effect: Extract<ClientEffect, { type: "view-changed" }>): void;
+  commandDone?(client: SimClient, commandId: number, outcome: CommandOutcome): void;
+  stored?(node: SimNode, record: RegistryRecord): void;
 }
 
 export interface WorldOptions {
@@ -46,15 +57,15 @@ export class World implements NodeWorld, ClientWorld {
   readonly clients = new Map<string, SimClient>();
   /** What happened, for people: `time who event fields`. */
   readonly log: string[] = [];
-  /** Called at each change of a client's view. */
-  onViewChanged: (
-    client: SimClient,
-    effect: Extract<ClientEffect, { type: "view-changed" }>,
-  ) => void = () => {};
+  /** Who looks at what happens. */
+  observer: WorldObserver = {};
+  #traceHash = 0;
   readonly #queue = new EventQueue();
   readonly #config: Partial<NodeConfig>;
   readonly #regions = new Map<string, string>();
   readonly #sessions = new Map<number, SessionWire>();
+  /** Hosts that answer nothing, not even that no process listens. */
+  readonly #lostHosts = new Set<string>();
   readonly #results = new Map<string, (result: CommandResult) => void>();
   #now = 1_000;
   #nextKey = 1;
@@ -76,6 +87,7 @@ export class World implements NodeWorld, ClientWorld {
 
   addNode(options: Omit<SimNodeOptions, "generation" | "config">): SimNode {
     this.#regions.set(options.nodeId, options.region);
+    this.#lostHosts.delete(options.nodeId);
     const node = new SimNode(this, {
       ...options,
       generation: Math.floor(this.#now) + 1_000_000,
@@ -92,25 +104,37 @@ export class World implements NodeWorld, ClientWorld {
     return client;
   }
 
-  /** Kills a node: its connections close where the network lets the others know. */
-  crash(nodeId: string): void {
+  /**
+   * Kills a node: its connections close where the network lets the others know. With the whole
+   * host lost nobody is told anything, until it starts again.
+   */
+  crash(nodeId: string, isHostLost = false): void {
     const node = this.node(nodeId);
     node.isUp = false;
-    for (const wire of [...node.wires.values()]) this.closeWire(node, wire);
+    if (isHostLost) this.#lostHosts.add(nodeId);
+    if (!isHostLost) for (const wire of [...node.wires.values()]) this.closeWire(node, wire);
+    node.wires.clear();
     for (const wire of [...this.#sessions.values()]) {
-      if (wire.node === node) this.#endSession(wire, "node");
+      if (wire.node === node && !isHostLost) this.#endSession(wire, "node");
     }
     this.nodes.delete(nodeId);
   }
 
   /** Kills a program: its connection closes where the network lets the node know. */
-  crashClient(clientId: string): void {
+  crashClient(clientId: string, isHostLost = false): void {
     const client = this.client(clientId);
     client.isUp = false;
     for (const wire of [...this.#sessions.values()]) {
-      if (wire.client === client) this.#endSession(wire, "client");
+      if (wire.client !== client) continue;
+      if (isHostLost) this.#sessions.delete(wire.key);
+      else this.#endSession(wire, "client");
     }
     this.clients.delete(clientId);
+  }
+
+  /** Stops a process for a while: what is sent to it waits. */
+  freeze(process: SimNode | SimClient, durationMs: number): void {
+    process.frozenUntil = Math.max(process.frozenUntil, this.#now + durationMs);
   }
 
   node(nodeId: string): SimNode {
@@ -188,7 +212,10 @@ export class World implements NodeWorld, ClientWorld {
     if (!this.network.isReachable(from.id, address)) return fail("timeout", DIAL_TIMEOUT_MS);
     this.schedule(started + roundTripMs, () => {
       const target = this.nodes.get(address);
+      if (this.#lostHosts.has(address)) return fail("timeout", DIAL_TIMEOUT_MS);
       if (target === undefined || !target.isUp) return fail("refused", roundTripMs + 1);
+      // A process that stands still accepts nothing.
+      if (target.frozenUntil > this.#now) return fail("timeout", DIAL_TIMEOUT_MS);
       if (!this.network.isReachable(from.id, address)) return fail("timeout", DIAL_TIMEOUT_MS);
       if (from.isUp) this.#link(from, target, address);
     });
@@ -196,8 +223,10 @@ export class World implements NodeWorld, ClientWorld {
 
   #link(from: SimNode, to: SimNode, address: string): void {
     const keys = { from: this.#nextKey++, to: this.#nextKey++ };
-    from.wires.set(keys.from, { key: keys.from, peer: to, peerKey: keys.to, lastArrival: 0 });
-    to.wires.set(keys.to, { key: keys.to, peer: from, peerKey: keys.from, lastArrival: 0 });
+    const there = this.network.stream({ from: from.id, to: to.id, isLossy: true });
+    const back = this.network.stream({ from: to.id, to: from.id, isLossy: true });
+    from.wires.set(keys.from, { key: keys.from, peer: to, peerKey: keys.to, stream: there });
+    to.wires.set(keys.to, { key: keys.to, peer: from, peerKey: keys.from, stream: back });
     to.feed({
       type: "link-open",
       link: keys.to,
@@ -215,15 +244,13 @@ export class World implements NodeWorld, ClientWorld {
   }
 
   sendPeer(from: SimNode, wire: Wire, bytes: Uint8Array): void {
-    const path = { from: from.id, to: wire.peer.id, notBefore: wire.lastArrival };
-    wire.lastArrival = this.network.send(path, () => wire.peer.receive(wire.peerKey, bytes));
+    wire.stream.send(() => wire.peer.receive(wire.peerKey, bytes));
   }
 
   closeWire(from: SimNode, wire: Wire): void {
     from.wires.delete(wire.key);
     this.schedule(this.#now, () => from.feed({ type: "link-close", link: wire.key }));
-    const path = { from: from.id, to: wire.peer.id, notBefore: wire.lastArrival };
-    this.network.send(path, () => {
+    wire.stream.send(() => {
       if (!wire.peer.wires.delete(wire.peerKey)) return;
       wire.peer.feed({ type: "link-close", link: wire.peerKey });
     });
@@ -236,7 +263,8 @@ export class World implements NodeWorld, ClientWorld {
     this.schedule(this.#now + roundTripMs, () => {
       const node = this.nodes.get(address);
       if (!client.isUp || !this.network.isReachable(client.id, address)) return;
-      if (node === undefined || !node.isUp || node.hasLeft) {
+      if (this.#lostHosts.has(address)) return;
+      if (node === undefined || !node.isUp) {
         client.feed({ type: "connect-failed", attempt, cause: "refused" });
         return;
       }
@@ -246,9 +274,9 @@ export class World implements NodeWorld, ClientWorld {
         client,
         attempt,
         node,
+        toNode: this.network.stream({ from: client.id, to: node.id, isLossy: false }),
+        toClient: this.network.stream({ from: node.id, to: client.id, isLossy: false }),
         isHelloDone: false,
-        toNodeArrival: 0,
-        toClientArrival: 0,
       });
       client.feed({ type: "connected", attempt });
     });
@@ -263,18 +291,23 @@ export class World implements NodeWorld, ClientWorld {
   send(client: SimClient, bytes: Uint8Array): void {
     const wire = [...this.#sessions.values()].findLast((each) => each.client === client);
     if (wire === undefined) return;
-    const path = { from: client.id, to: wire.node.id, notBefore: wire.toNodeArrival };
-    wire.toNodeArrival = this.network.send(path, () => this.#atNode(wire, bytes));
+    wire.toNode.send(() => this.#atNode(wire, bytes));
   }
 
   toSession(node: SimNode, session: number, message: SessionMessage): void {
     const wire = this.#sessions.get(session);
     if (wire === undefined || wire.node !== node) return;
     const bytes = encodeSessionMessage(message).slice();
-    const path = { from: node.id, to: wire.client.id, notBefore: wire.toClientArrival };
-    wire.toClientArrival = this.network.send(path, () => {
+    wire.toClient.send(() => {
       if (this.#sessions.has(session)) wire.client.receive(wire.attempt, bytes);
     });
+  }
+
+  /** Whether a client has an open session at a node, as both sides know it. */
+  hasSession(client: SimClient, node: SimNode): boolean {
+    return [...this.#sessions.values()].some(
+      (wire) => wire.client === client && wire.node === node && wire.isHelloDone,
+    );
   }
 
   closeSession(node: SimNode, session: number, _reason: string): void {
@@ -310,16 +343,12 @@ export class World implements NodeWorld, ClientWorld {
     const tellNode = () => wire.node.feed({ type: "session-close", session: wire.key });
     const tellClient = () =>
       wire.client.feed({ type: "disconnected", attempt: wire.attempt, cause: "closed" });
-    const { client, node } = wire;
     if (by === "client") {
-      this.network.send({ from: client.id, to: node.id, notBefore: wire.toNodeArrival }, tellNode);
+      wire.toNode.send(tellNode);
       return;
     }
     this.schedule(this.#now, tellNode);
-    this.network.send(
-      { from: node.id, to: client.id, notBefore: wire.toClientArrival },
-      tellClient,
-    );
+    wire.toClient.send(tellClient);
   }
 
   // -- what is told -------------------------------------------------------------------------
@@ -342,13 +371,47 @@ export class World implements NodeWorld, ClientWorld {
   }
 
   note(node: SimNode, effect: Extract<Effect, { type: "note" }>): void {
-    this.log.push(
-      `${this.#now.toFixed(0)} ${node.id} ${effect.event} ${JSON.stringify(effect.fields)}`,
-    );
+    this.tell(`${node.id} ${effect.event} ${JSON.stringify(effect.fields)}`);
+  }
+
+  clientNote(client: SimClient, effect: Extract<ClientEffect, { type: "note" }>): void {
+    this.tell(`${client.id} ${effect.event} ${JSON.stringify(effect.fields)}`);
+  }
+
+  left(node: SimNode): void {
+    this.schedule(this.#now, () => {
+      if (this.nodes.get(node.id) === node) this.crash(node.id);
+    });
+  }
+
+  stored(node: SimNode, record: RegistryRecord): void {
+    this.#trace(`${node.id} ${originText(record.origin)} ${record.version}`);
+    this.observer.stored?.(node, record);
   }
 
   viewChanged(client: SimClient, effect: Extract<ClientEffect, { type: "view-changed" }>): void {
-    this.onViewChanged(client, effect);
+    this.#trace(`${client.id} ${effect.changes.map((c) => `${c.type} ${c.instance.id}`).join()}`);
+    this.observer.viewChanged?.(client, effect);
+  }
+
+  commandDone(client: SimClient, commandId: number, outcome: CommandOutcome): void {
+    this.observer.commandDone?.(client, commandId, outcome);
+  }
+
+  /** One line of what happened. */
+  tell(line: string): void {
+    const text = `${this.#now.toFixed(0)} ${line}`;
+    this.log.push(text);
+    this.#trace(text);
+  }
+
+  /** Equal in two runs exactly when they went the same way (up to a collision). */
+  get traceHash(): number {
+    return this.#traceHash;
+  }
+
+  #trace(text: string): void {
+    this.#traceHash = hashText(text, hashText(String(this.#now), this.#traceHash));
   }
 }
 

@@ -1,0 +1,583 @@
+/**
+ * One random history: programs come, go, drain and roam while nodes, hosts and cables fail.
+ *
+ * Everything is drawn from the seed: which faults this history knows, when they strike and for how
+ * long. After {@link FAULTS_MS} all faults are mended and the world must become whole.
+ */
+import {
+  type Command,
+  InstanceState,
+  type NodeConfig,
+  type Random,
+  RemovalReason,
+  randomBelow,
+  Scope,
+  SeededRandom,
+} from "@fpzk/core";
+import { encodeInstanceDescription, encodeOverrideDescription } from "@fpzk/protocol";
+import { Checkers, divergenceOf, type Programs } from "./checkers.js";
+import type { SimClient } from "./sim-client.js";
+import { World } from "./world.js";
+
+export const REGIONS = ["us", "eu", "ap"] as const;
+const NODES_PER_REGION = 2;
+const PROGRAM_COUNT = 8;
+const SERVICES = ["orders", "users"] as const;
+/** All programs and nodes are up and calm before the first fault. */
+const CALM_MS = 6_000;
+/** How long faults strike. */
+const FAULTS_MS = 55_000;
+/** After the faults: until all must be whole again. */
+const HEAL_MS = 40_000;
+/** After this long without a disturbance a program has no excuse not to be registered. */
+const EXCUSE_MS = 15_000;
+
+/** A part that a process plays; the process behind it changes with each restart. */
+interface Program {
+  readonly number: number;
+  readonly region: string;
+  readonly service: string;
+  readonly id: string;
+  readonly scope: Scope;
+  life: number;
+  client: SimClient | undefined;
+  /** What its processes want: registered, and in which state. */
+  isWanted: boolean;
+  /** When something last happened to it, its node or the way between them. */
+  disturbedAt: number;
+}
+
+interface Cut {
+  readonly pairs: readonly (readonly [string, string])[];
+}
+
+type Fault = (history: History) => void;
+
+/** Which faults there are, with their weight in the draw. */
+const FAULTS: readonly { readonly weight: number; readonly name: string; readonly fault: Fault }[] =
+  [
+    { weight: 3, name: "cut-region", fault: (history) => history.cutRegion() },
+    { weight: 3, name: "cut-regions-apart", fault: (history) => history.cutRegionsApart() },
+    { weight: 3, name: "cut-one-way", fault: (history) => history.cutOneWay() },
+    { weight: 3, name: "isolate-node", fault: (history) => history.isolateNode() },
+    { weight: 3, name: "cut-client", fault: (history) => history.cutClient() },
+    { weight: 3, name: "crash-node", fault: (history) => history.crashNode() },
+    { weight: 2, name: "restart-node", fault: (history) => history.shutDownNode() },
+    { weight: 2, name: "freeze-node", fault: (history) => history.freezeNode() },
+    { weight: 3, name: "freeze-client", fault: (history) => history.freezeClient() },
+    { weight: 5, name: "crash-client", fault: (history) => history.crashClient() },
+    { weight: 2, name: "usurp", fault: (history) => history.usurp() },
+    { weight: 5, name: "deregister", fault: (history) => history.deregister() },
+    { weight: 5, name: "drain", fault: (history) => history.drain() },
+    { weight: 5, name: "set-state", fault: (history) => history.setState() },
+    { weight: 4, name: "override", fault: (history) => history.override() },
+    { weight: 4, name: "lease", fault: (history) => history.lease() },
+    { weight: 2, name: "noise", fault: (history) => history.noise() },
+    { weight: 3, name: "watch", fault: (history) => history.watchAgain() },
+  ];
+
+export class History implements Programs {
+  readonly world: World;
+  readonly checkers: Checkers;
+  readonly #random: Random;
+  readonly #programs: Program[] = [];
+  readonly #cuts = new Set<Cut>();
+  /** Clients that lost their id to a later process. */
+  readonly #usurped = new Set<string>();
+  readonly #drains = new Map<string, { service: string; id: string }>();
+  readonly #leases = new Set<string>();
+  readonly #faults: typeof FAULTS;
+  #isOver = false;
+
+  constructor(seed: number) {
+    this.#random = new SeededRandom(seed ^ 0x5eed);
+    this.world = new World({ seed, config: this.#drawConfig() });
+    this.checkers = new Checkers(this.world, this);
+    this.world.observer = this.checkers;
+    // Each history knows only some of the faults, so that rare pairs meet often in some.
+    this.#faults = FAULTS.filter(() => this.#random.next() < 0.5);
+    if (this.#faults.length === 0) this.#faults = FAULTS;
+  }
+
+  /** Plays the history; what failed is in `checkers.failures`. */
+  play(): void {
+    const { world } = this;
+    for (let number = 1; number <= NODES_PER_REGION; number += 1) {
+      for (const region of REGIONS) this.#startNode(`${region}-${number}`);
+    }
+    world.run(CALM_MS / 2);
+    for (let number = 0; number < PROGRAM_COUNT; number += 1) this.#addProgram(number);
+    world.run(CALM_MS / 2);
+    this.#strike(world.now() + FAULTS_MS);
+    world.run(FAULTS_MS);
+    this.#isOver = true;
+    this.#mend();
+    const isWhole = () => this.#defect() === undefined;
+    // Looking costs more than an event: every so often is enough.
+    const end = world.now() + HEAL_MS;
+    while (!isWhole() && world.now() < end) world.run(250);
+    const defect = this.#defect();
+    if (defect !== undefined) this.checkers.fail("P2", `not whole ${HEAL_MS} ms after: ${defect}`);
+  }
+
+  // -- what oracles ask -----------------------------------------------------------------------
+
+  undisturbedOwner(service: string, id: string): string | undefined {
+    const program = this.#programs.find((each) => each.service === service && each.id === id);
+    const client = program?.client;
+    if (program === undefined || client === undefined || !program.isWanted) return undefined;
+    const status = client.statuses.get(`${service}/${id}`);
+    if (status !== "registered") return undefined;
+    return this.world.now() - program.disturbedAt > EXCUSE_MS ? client.id : undefined;
+  }
+
+  drainOf(clientId: string, commandId: number): { service: string; id: string } | undefined {
+    return this.#drains.get(`${clientId}#${commandId}`);
+  }
+
+  // -- faults of the network ------------------------------------------------------------------
+
+  cutRegion(): void {
+    const region = this.#pick(REGIONS);
+    const inside = this.world.hostsOf(region);
+    const outside = this.world.hosts.filter((host) => !inside.includes(host));
+    this.#cut(pairsOf(inside, outside), this.#durationMs(1_000, 25_000));
+  }
+
+  /** Two regions reach each other only through the third. */
+  cutRegionsApart(): void {
+    const [a, b] = [this.#pick(REGIONS), this.#pick(REGIONS)];
+    if (a === b) return;
+    const pairs = pairsOf(this.world.hostsOf(a), this.world.hostsOf(b));
+    this.#cut(pairs, this.#durationMs(2_000, 30_000));
+  }
+
+  cutOneWay(): void {
+    const from = this.#pick(this.world.hosts);
+    const others = this.world.hosts.filter((host) => host !== from && this.#chance(0.5));
+    this.#cut(
+      others.map((to) => [from, to] as const),
+      this.#durationMs(500, 15_000),
+    );
+  }
+
+  isolateNode(): void {
+    const nodeId = this.#nodeIds[randomBelow(this.#random, this.#nodeIds.length)];
+    if (nodeId === undefined) return;
+    const withClients = this.#chance(0.5);
+    const others = (withClients ? this.world.hosts : this.#nodeIds).filter((id) => id !== nodeId);
+    this.#cut(pairsOf([nodeId], others), this.#durationMs(500, 25_000));
+  }
+
+  cutClient(): void {
+    const client = this.#pickClient();
+    if (client === undefined) return;
+    const isAll = this.#chance(0.3);
+    const nodes = this.#nodeIds.filter((id) => isAll || id === client.machine.connectedNodeId);
+    this.#cut(pairsOf([client.id], nodes), this.#durationMs(500, 20_000));
+  }
+
+  noise(): void {
+    const { faults } = this.world.network;
+    faults.lossRatio = 0.02 * this.#random.next();
+    faults.duplicateRatio = 0.1 * this.#random.next();
+    faults.reorderRatio = 0.1 * this.#random.next();
+    faults.jitterMs = 100 * this.#random.next();
+    this.#later(this.#durationMs(1_000, 10_000), () => this.world.network.healFaults());
+  }
+
+  // -- faults of processes --------------------------------------------------------------------
+
+  crashNode(): void {
+    const node = this.#pickNode();
+    if (node === undefined) return;
+    this.#disturb((program) => program.client?.machine.connectedNodeId === node);
+    this.world.crash(node, this.#chance(0.3));
+    this.#later(this.#durationMs(200, 15_000), () => this.#startNode(node));
+  }
+
+  shutDownNode(): void {
+    const nodeId = this.#pickNode();
+    if (nodeId === undefined) return;
+    const node = this.world.node(nodeId);
+    this.#disturb((program) => program.client?.machine.connectedNodeId === nodeId);
+    node.feed({ type: "shutdown" });
+    this.#later(this.#durationMs(3_500, 8_000), () => {
+      if (this.world.nodes.get(nodeId) === node) this.world.crash(nodeId);
+      this.#startNode(nodeId);
+    });
+  }
+
+  freezeNode(): void {
+    const nodeId = this.#pickNode();
+    if (nodeId === undefined) return;
+    const durationMs = this.#durationMs(600, 30_000);
+    const isServing = (program: Program) => program.client?.machine.connectedNodeId === nodeId;
+    this.#disturb(isServing);
+    this.world.freeze(this.world.node(nodeId), durationMs);
+    this.#later(durationMs, () => this.#disturb(isServing));
+  }
+
+  freezeClient(): void {
+    const program = this.#pick(this.#programs);
+    if (program.client === undefined) return;
+    const durationMs = this.#durationMs(600, 20_000);
+    this.world.freeze(program.client, durationMs);
+    program.disturbedAt = this.world.now() + durationMs;
+  }
+
+  crashClient(): void {
+    const program = this.#pick(this.#programs);
+    if (program.client === undefined) return;
+    this.world.crashClient(program.client.id, this.#chance(0.3));
+    program.client = undefined;
+    this.#later(this.#durationMs(100, 12_000), () => this.#startProgram(program));
+  }
+
+  /** A second process with the same id: the later must win, the earlier must stop. */
+  usurp(): void {
+    const program = this.#pick(this.#programs);
+    const { client } = program;
+    if (client === undefined || !program.isWanted) return;
+    program.client = undefined;
+    this.#usurped.add(client.id);
+    this.#startProgram(program);
+    // The earlier process is ended in the end, so that they do not pile up.
+    this.#later(25_000, () => {
+      if (this.world.clients.has(client.id)) this.world.crashClient(client.id);
+    });
+  }
+
+  // -- wishes ---------------------------------------------------------------------------------
+
+  deregister(): void {
+    const program = this.#pick(this.#programs);
+    const { client, service, id } = program;
+    if (client === undefined || !program.isWanted) return;
+    program.isWanted = false;
+    client.command({ type: "deregister", service, id, timeoutMs: 20_000 });
+    this.#later(this.#durationMs(50, 5_000), () => this.#wish(program));
+  }
+
+  drain(): void {
+    const program = this.#pick(this.#programs);
+    const { client, service, id } = program;
+    if (client === undefined || !program.isWanted) return;
+    const timeoutMs = this.#durationMs(500, 8_000);
+    const commandId = client.command({ type: "drain", service, id, timeoutMs });
+    this.#drains.set(`${client.id}#${commandId}`, { service, id });
+    this.#later(this.#durationMs(20, 10_000), () => {
+      if (program.client !== client || !program.isWanted) return;
+      if (this.#chance(0.5)) {
+        client.command({
+          type: "set-state",
+          service,
+          id,
+          state: InstanceState.up,
+          timeoutMs: 20_000,
+        });
+        return;
+      }
+      program.isWanted = false;
+      client.command({ type: "deregister", service, id, timeoutMs: 20_000 });
+      this.#later(this.#durationMs(50, 3_000), () => this.#wish(program));
+    });
+  }
+
+  setState(): void {
+    const program = this.#pick(this.#programs);
+    const { client, service, id } = program;
+    if (client === undefined || !program.isWanted) return;
+    const state = this.#chance(0.5) ? InstanceState.offline : InstanceState.up;
+    client.command({ type: "set-state", service, id, state, timeoutMs: 20_000 });
+  }
+
+  override(): void {
+    const nodeId = this.#pickNode();
+    const { service, id } = this.#pick(this.#programs);
+    if (nodeId === undefined) return;
+    const draw = this.#random.next();
+    const state =
+      draw < 0.4 ? undefined : draw < 0.7 ? InstanceState.offline : InstanceState.draining;
+    this.#request(nodeId, {
+      kind: "override",
+      namespace: "default",
+      service,
+      id,
+      state,
+      description: { weight: 50 },
+      body: encodeOverrideDescription({ weight: 50 }),
+      timeoutMs: 3_000,
+    });
+  }
+
+  /** A registration by REST, renewed by any node until it is forgotten or removed. */
+  lease(): void {
+    const id = `lease-${this.#leases.size}`;
+    const name = { namespace: "default", service: this.#pick(SERVICES), id };
+    const nodeId = this.#pickNode();
+    if (nodeId === undefined) return;
+    this.#leases.add(id);
+    const body = bodyOf("us");
+    const isUp = { scope: Scope.global, state: InstanceState.up };
+    this.#request(nodeId, { kind: "register", ...name, ...isUp, ttlMs: 3_000, body });
+    let renewalCount = randomBelow(this.#random, 20);
+    const renew = () => {
+      const at = this.#pickNode();
+      renewalCount -= 1;
+      if (at === undefined || this.#isOver) return;
+      if (renewalCount > 0) {
+        this.#request(at, { kind: "renew", ...name });
+        this.#later(1_000, renew);
+      } else if (this.#chance(0.5)) {
+        this.#request(at, { kind: "deregister", ...name, reason: RemovalReason.deregistered });
+      }
+    };
+    this.#later(1_000, renew);
+  }
+
+  watchAgain(): void {
+    const client = this.#pickClient();
+    if (client === undefined) return;
+    const service = this.#pick(SERVICES);
+    client.feed({ type: "unwatch", service });
+    client.viewStates.delete(service);
+    this.#later(this.#durationMs(1, 2_000), () => client.watch(service));
+  }
+
+  // -- the schedule ---------------------------------------------------------------------------
+
+  #strike(until: number): void {
+    const delayMs = this.#durationMs(50, 3_000);
+    if (this.world.now() + delayMs >= until) return;
+    this.world.schedule(this.world.now() + delayMs, () => {
+      const total = this.#faults.reduce((sum, each) => sum + each.weight, 0);
+      let draw = this.#random.next() * total;
+      for (const { weight, name, fault } of this.#faults) {
+        draw -= weight;
+        if (draw > 0) continue;
+        this.world.tell(`FAULT ${name}`);
+        fault(this);
+        break;
+      }
+      this.#strike(until);
+    });
+  }
+
+  /** Ends all faults: cables, frozen processes, dead nodes and programs. */
+  #mend(): void {
+    const { world } = this;
+    world.tell("MENDED");
+    this.#cuts.clear();
+    world.network.heal();
+    world.network.healFaults();
+    for (const process of [...world.nodes.values(), ...world.clients.values()]) {
+      process.frozenUntil = Math.min(process.frozenUntil, world.now());
+    }
+    for (const nodeId of this.#nodeIds) this.#startNode(nodeId);
+    for (const program of this.#programs) {
+      if (program.client === undefined) this.#startProgram(program);
+      else this.#wish(program);
+    }
+  }
+
+  /** What is still wrong in a world without faults. */
+  #defect(): string | undefined {
+    const divergence = divergenceOf(this.world);
+    if (divergence !== undefined) return divergence;
+    for (const program of this.#programs) {
+      const { client, service, id } = program;
+      if (client === undefined) return `${service}/${id} has no process`;
+      const status = client.statuses.get(`${service}/${id}`);
+      if (status !== "registered") return `${client.id} is ${status}, not registered (P6)`;
+      const isSeen = this.#watchersOf(program).every((other) =>
+        other.instances(service).some((each) => each.id === id && each.liveness !== "suspect"),
+      );
+      if (!isSeen) return `${service}/${id} of ${client.id} is not alive in every view`;
+    }
+    for (const clientId of this.#usurped) {
+      const client = this.world.clients.get(clientId);
+      if (client === undefined) continue;
+      for (const [name, status] of client.statuses) {
+        if (status === "registered") return `${clientId} duels for ${name}`;
+      }
+    }
+    return this.#viewDefect();
+  }
+
+  /** Views must show exactly what their node holds. */
+  #viewDefect(): string | undefined {
+    for (const client of this.world.clients.values()) {
+      const node = this.world.nodes.get(client.machine.connectedNodeId ?? "");
+      if (node === undefined) return `${client.id} has no session`;
+      for (const service of SERVICES) {
+        const view = client.machine.view(service);
+        if (view === undefined) continue;
+        const index = node.node.table.findService("default", service);
+        const held = index < 0 ? { high: 0, low: 0 } : node.node.table.digestOf(index);
+        const isSame = held.high === view.digest.high && held.low === view.digest.low;
+        if (!isSame) return `the view of ${service} at ${client.id} differs from ${node.id}`;
+      }
+    }
+    return undefined;
+  }
+
+  #watchersOf(program: Program): SimClient[] {
+    return [...this.world.clients.values()].filter(
+      (client) =>
+        client.machine.view(program.service) !== undefined &&
+        (program.scope === Scope.global || client.region === program.region),
+    );
+  }
+
+  #startNode(nodeId: string): void {
+    if (this.world.nodes.has(nodeId)) return;
+    const region = nodeId.slice(0, 2);
+    this.world.tell(`START ${nodeId}`);
+    this.world.addNode({ nodeId, region, seeds: ["us-1", "eu-1", `${region}-1`, `${region}-2`] });
+  }
+
+  #addProgram(number: number): void {
+    const program: Program = {
+      number,
+      region: this.#pick(REGIONS),
+      service: this.#pick(SERVICES),
+      id: `i-${number}`,
+      scope: this.#chance(0.2) ? Scope.region : Scope.global,
+      life: 0,
+      client: undefined,
+      isWanted: true,
+      disturbedAt: 0,
+    };
+    this.#programs.push(program);
+    this.#startProgram(program);
+  }
+
+  #startProgram(program: Program): void {
+    if (program.client !== undefined) return;
+    program.life += 1;
+    program.isWanted = true;
+    program.disturbedAt = this.world.now();
+    const clientId = `p${program.number}.${program.life}`;
+    const roams = this.#chance(0.3);
+    const region = roams ? this.#pick(REGIONS) : program.region;
+    const client = this.world.addClient({
+      clientId,
+      region: program.region,
+      seeds: [`${region}-1`, `${program.region}-2`],
+    });
+    program.client = client;
+    this.#recut();
+    this.world.tell(`START ${clientId}`);
+    for (const service of SERVICES) client.watch(service);
+    this.#wish(program);
+  }
+
+  /** Registers the program's instance, if it is not. */
+  #wish(program: Program): void {
+    const { client, service, id, scope, region } = program;
+    if (client === undefined) return;
+    if (program.isWanted && client.statuses.get(`${service}/${id}`) === "registered") return;
+    program.isWanted = true;
+    program.disturbedAt = Math.max(program.disturbedAt, this.world.now());
+    const state = InstanceState.up;
+    const body = bodyOf(region);
+    client.command({ type: "register", service, id, scope, state, timeoutMs: 120_000, body });
+  }
+
+  #request(nodeId: string, command: Command): void {
+    this.world.request(nodeId, command, () => {});
+  }
+
+  // -- drawing --------------------------------------------------------------------------------
+
+  #drawConfig(): Partial<NodeConfig> {
+    const config: { -readonly [Name in keyof NodeConfig]?: NodeConfig[Name] } = {};
+    if (this.#chance(0.3)) config.tombstoneTtlMs = 60_000;
+    if (this.#chance(0.4)) config.orphanSuspectMs = 10_000;
+    return config;
+  }
+
+  #cut(pairs: Cut["pairs"], durationMs: number): void {
+    const cut = { pairs };
+    this.#cuts.add(cut);
+    this.#recut();
+    const hosts = new Set(pairs.flat());
+    const isHit = (program: Program) => {
+      const nodeId = program.client?.machine.connectedNodeId ?? "";
+      return program.client === undefined || hosts.has(program.client.id) || hosts.has(nodeId);
+    };
+    this.#disturb(isHit);
+    this.#later(durationMs, () => {
+      this.#cuts.delete(cut);
+      this.#recut();
+      this.#disturb(isHit);
+    });
+  }
+
+  #recut(): void {
+    const { network } = this.world;
+    network.heal();
+    for (const { pairs } of this.#cuts) for (const [from, to] of pairs) network.cut(from, to);
+  }
+
+  #disturb(isHit: (program: Program) => boolean): void {
+    for (const program of this.#programs) {
+      if (isHit(program)) program.disturbedAt = Math.max(program.disturbedAt, this.world.now());
+    }
+  }
+
+  get #nodeIds(): string[] {
+    return REGIONS.flatMap((region) => [`${region}-1`, `${region}-2`]);
+  }
+
+  #pickNode(): string | undefined {
+    const up = [...this.world.nodes.keys()];
+    return up.length === 0 ? undefined : this.#pick(up);
+  }
+
+  #pickClient(): SimClient | undefined {
+    return this.#pick(this.#programs).client;
+  }
+
+  /** Runs later, unless the faults are over by then. */
+  #later(delayMs: number, run: () => void): void {
+    this.world.schedule(this.world.now() + delayMs, () => {
+      if (!this.#isOver) run();
+    });
+  }
+
+  #chance(share: number): boolean {
+    return this.#random.next() < share;
+  }
+
+  #durationMs(least: number, most: number): number {
+    // Short ones are as likely as long ones: uniform in the logarithm.
+    return Math.round(least * (most / least) ** this.#random.next());
+  }
+
+  #pick<Value>(values: readonly Value[]): Value {
+    const value = values[randomBelow(this.#random, values.length)];
+    if (value === undefined) throw new Error("nothing to pick from");
+    return value;
+  }
+}
+
+function pairsOf(a: readonly string[], b: readonly string[]): (readonly [string, string])[] {
+  return a.flatMap((left) =>
+    b.flatMap((right) => [[left, right] as const, [right, left] as const]),
+  );
+}
+
+function bodyOf(region: string): Uint8Array {
+  return encodeInstanceDescription({
+    group: "",
+    version: "1",
+    region,
+    zone: "",
+    endpoints: [{ protocol: "http", host: "127.0.0.1", port: 80, tls: false, reach: "internal" }],
+    weight: 100,
+    metadata: {},
+    startWallTime: 0,
+  });
+}
