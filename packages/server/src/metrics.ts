@@ -130,7 +130,11 @@ export class ServerMetrics {
       () => table().tombstoneCount,
     );
     this.#gauge("fpzk_table_bytes", "Memory of the table of records", () => table().byteCount);
-    this.#gauge("fpzk_services", "Service names ever used", () => table().serviceCount);
+    this.#gauge(
+      "fpzk_services",
+      "Services that have records, removed ones included",
+      () => table().serviceCount,
+    );
     const instances = new Gauge({
       name: "fpzk_instances",
       help: "Instances by the state that their owner says",

@@ -38,9 +38,8 @@ export function viewService(
 /** All services of a namespace that have instances, by name. */
 export function summarizeServices(table: RecordTable, namespace: string): ServiceSummary[] {
   const summaries: ServiceSummary[] = [];
-  for (let index = 0; index < table.serviceCount; index += 1) {
-    const name = table.serviceName(index);
-    if (name.namespace !== namespace || table.liveCountOf(index) === 0) continue;
+  for (const index of table.servicesOf(namespace)) {
+    if (table.liveCountOf(index) === 0) continue;
     let instanceCount = 0;
     let upCount = 0;
     for (const slot of table.slotsOf(index)) {
@@ -50,7 +49,8 @@ export function summarizeServices(table: RecordTable, namespace: string): Servic
       instanceCount += 1;
       if (state === InstanceState.up && !table.isSuspect(slot)) upCount += 1;
     }
-    if (instanceCount > 0) summaries.push({ service: name.service, instanceCount, upCount });
+    const { service } = table.serviceName(index);
+    if (instanceCount > 0) summaries.push({ service, instanceCount, upCount });
   }
   return summaries.sort((a, b) => (a.service < b.service ? -1 : 1));
 }

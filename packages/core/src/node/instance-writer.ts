@@ -246,8 +246,8 @@ export class InstanceWriter {
       return exhausted("records of this node", RECORD_COUNT_MAX);
     }
     const isNew = table.findService(namespace, service) < 0;
-    if (isNew && table.serviceCount >= SERVICE_COUNT_MAX) {
-      return exhausted("services of this node", SERVICE_COUNT_MAX);
+    if (isNew && table.serviceCountOf(namespace) >= SERVICE_COUNT_MAX) {
+      return exhausted(`services of namespace ${namespace}`, SERVICE_COUNT_MAX);
     }
     return undefined;
   }

@@ -45,7 +45,7 @@ import {
 import { Replica } from "../replica/replica.js";
 import type { RecordTable, Slot } from "../table/record-table.js";
 import { after, type Instant, NEVER, type WallTime } from "../time.js";
-import { WatchTable } from "../watch/watch-table.js";
+import { type ServiceName, serviceName, WatchTable } from "../watch/watch-table.js";
 import { Adoption } from "./adoption.js";
 import { Canary } from "./canary.js";
 import { CommandDesk } from "./command-desk.js";
@@ -750,16 +750,21 @@ export class RegistryNode {
         return isOwn ? undefined : this.#canaryArrived(table.read(slot));
       case RecordKind.instance:
       case RecordKind.override:
-        this.#watches.changed(table.serviceOf(slot), slot);
+        this.#watches.changed(this.#serviceNameOf(slot), slot);
         this.#drainChanged(slot);
         if (!isOwn) this.#taken(table.read(slot), tag, slot);
     }
   }
 
+  #serviceNameOf(slot: Slot): ServiceName {
+    const { namespace, service } = this.table.serviceName(this.table.serviceOf(slot));
+    return serviceName(namespace, service);
+  }
+
   #recordCollected(tombstone: RegistryRecord): void {
     if (tombstone.kind !== RecordKind.instance && tombstone.kind !== RecordKind.override) return;
-    const service = this.table.findService(tombstone.namespace, tombstone.service);
-    if (service >= 0) this.#watches.collected(service, tombstone);
+    const name = serviceName(tombstone.namespace, tombstone.service);
+    this.#watches.collected(name, tombstone);
   }
 
   /** Another node's record took a key: what hung on a lease here does no more. */
@@ -818,7 +823,7 @@ export class RegistryNode {
       if (!this.table.isUsed(slot) || this.table.state(slot) !== InstanceState.draining) continue;
       const record = this.table.read(slot);
       const told: number[] = [];
-      for (const key of this.#watches.watchersOf(this.table.serviceOf(slot))) {
+      for (const key of this.#watches.watchersOf(this.#serviceNameOf(slot))) {
         if (this.#sessions.get(key)?.kind === "native") told.push(key);
       }
       const pending = this.#drains.show(slot, record, told);

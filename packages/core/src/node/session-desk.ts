@@ -23,7 +23,7 @@ import { InstanceState, RecordKind, type RegistryRecord, RemovalReason, Scope } 
 import type { Replica } from "../replica/replica.js";
 import { NO_SLOT, type Slot } from "../table/record-table.js";
 import type { Instant } from "../time.js";
-import type { WatchTable } from "../watch/watch-table.js";
+import { serviceName, type WatchTable } from "../watch/watch-table.js";
 import type { NodeEvent, SessionKey } from "./events.js";
 import type { InstanceWriter } from "./instance-writer.js";
 import type { NodeConfig } from "./node-config.js";
@@ -93,7 +93,7 @@ export class SessionDesk {
       clientId: event.clientId,
       sessionNumber: event.sessionNumber,
       lease,
-      watches: new Set(),
+      watches: new Map(),
       waiting: new Map(),
     });
     outbox.toSession(event.session, {
@@ -177,10 +177,10 @@ export class SessionDesk {
   /** The session reads again: one snapshot of each service whose changes it missed. */
   writable(key: SessionKey): void {
     const session = this.#options.sessions.get(key);
-    for (const service of this.#options.watches.writable(key)) {
-      if (session === undefined) return;
-      const { service: name } = this.#options.replica.table.serviceName(service);
-      this.#answer(session, { requestId: 0, service: name, position: [], digest: EMPTY_DIGEST });
+    for (const name of this.#options.watches.writable(key)) {
+      const service = session?.watches.get(name);
+      if (session === undefined || service === undefined) continue;
+      this.#answer(session, { requestId: 0, service, position: [], digest: EMPTY_DIGEST });
     }
   }
 
@@ -218,10 +218,10 @@ export class SessionDesk {
   #heartbeat(session: Session, message: Extract<Request, { type: "heartbeat" }>): void {
     const table = this.#options.replica.table;
     const digests = message.wantsDigests
-      ? [...session.watches].map((service) => ({
-          service: table.serviceName(service).service,
-          digest: table.digestOf(service),
-        }))
+      ? [...session.watches.values()].map((service) => {
+          const index = table.findService(session.namespace, service);
+          return { service, digest: index < 0 ? EMPTY_DIGEST : table.digestOf(index) };
+        })
       : [];
     const { sequence } = message;
     this.#options.outbox.toSession(session.key, { type: "pong", sequence, digests });
@@ -278,7 +278,7 @@ export class SessionDesk {
   }
 
   #watch(session: Session, message: WatchMessage): void {
-    const { replica, watches } = this.#options;
+    const { watches } = this.#options;
     if (!session.grants.mayRead) return this.#denied(session, message.requestId, "watch");
     if (session.watches.size + session.waiting.size >= SESSION_WATCH_COUNT_MAX) {
       return this.#options.outbox.toSession(session.key, {
@@ -288,19 +288,21 @@ export class SessionDesk {
         message: `watch of ${message.service}: a session watches at most ${SESSION_WATCH_COUNT_MAX} services`,
       });
     }
-    const index = replica.table.serviceIndex(session.namespace, message.service);
-    session.watches.add(index);
-    watches.watch(session.key, index);
+    const name = serviceName(session.namespace, message.service);
+    session.watches.set(name, message.service);
+    watches.watch(session.key, name);
     if (this.#options.isReady()) this.#answer(session, message);
     else session.waiting.set(message.service, message);
   }
 
   #unwatch(session: Session, service: string): void {
-    const index = this.#options.replica.table.findService(session.namespace, service);
+    const name = serviceName(session.namespace, service);
     session.waiting.delete(service);
-    if (index < 0 || !session.watches.delete(index)) return;
-    this.#options.watches.unwatch(session.key, index);
-    this.#reportForgotten(session, this.#options.replica.table.slotsOf(index));
+    if (!session.watches.delete(name)) return;
+    this.#options.watches.unwatch(session.key, name);
+    const table = this.#options.replica.table;
+    const index = table.findService(session.namespace, service);
+    if (index >= 0) this.#reportForgotten(session, table.slotsOf(index));
   }
 
   #query(session: Session, message: Extract<Request, { type: "query" }>): void {
@@ -347,7 +349,7 @@ export class SessionDesk {
 
   #drop(session: Session): void {
     this.#options.sessions.remove(session);
-    this.#options.watches.dropSession(session.key, session.watches);
+    this.#options.watches.dropSession(session.key, session.watches.keys());
     this.#reportForgotten(session);
   }
 

@@ -1,7 +1,7 @@
 /** The sessions of one node: who they are, what they watch, which lease keeps their instances. */
 import type { LeaseId } from "../lease/lease-table.js";
 import type { WatchMessage } from "../messages.js";
-import type { ServiceIndex } from "../table/record-table.js";
+import type { ServiceName } from "../watch/watch-table.js";
 import type { Grants, SessionKey, SessionKind } from "./events.js";
 
 export interface Session {
@@ -13,7 +13,8 @@ export interface Session {
   readonly sessionNumber: number;
   /** 0 for a stream: nothing hangs on it. */
   readonly lease: LeaseId;
-  readonly watches: Set<ServiceIndex>;
+  /** By name; the value is the service without its namespace. */
+  readonly watches: Map<ServiceName, string>;
   /** Watches that came while the node was warming up; answered when it is ready. */
   readonly waiting: Map<string, WatchMessage>;
 }

@@ -99,8 +99,12 @@ export class ColumnRecordTable implements RecordTable {
     return this.#names.origin(index).origin;
   }
 
-  serviceIndex(namespace: string, service: string): ServiceIndex {
-    return this.#names.serviceIndex(namespace, service);
+  serviceCountOf(namespace: string): number {
+    return this.#names.serviceCountOf(namespace);
+  }
+
+  servicesOf(namespace: string): Iterable<ServiceIndex> {
+    return this.#names.serviceIndexesOf(namespace);
   }
 
   findService(namespace: string, service: string): ServiceIndex {
@@ -166,7 +170,9 @@ export class ColumnRecordTable implements RecordTable {
     this.#assertUsed(slot);
     this.#uncount(slot);
     unlinkVersion(this.#rows, this.#names.origin(this.#rows.origin(slot)), slot);
-    this.#unlinkService(this.#names.service(this.#rows.service(slot)), slot);
+    const service = this.#rows.service(slot);
+    this.#unlinkService(this.#names.service(service), slot);
+    if (this.#names.service(service).recordCount === 0) this.#names.releaseService(service);
     this.#index.delete(slot, this.#hashOfSlot(slot));
     this.#arena.free(this.#rows.reference(slot));
     this.#rows.release(slot);

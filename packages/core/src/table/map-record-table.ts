@@ -60,7 +60,7 @@ export class MapRecordTable implements RecordTable {
   readonly #slotByKey = new Map<string, Slot>();
   readonly #origins: OriginState[] = [];
   readonly #originByText = new Map<string, OriginIndex>();
-  readonly #services: ServiceState[] = [];
+  readonly #services: (ServiceState | undefined)[] = [];
   readonly #serviceByName = new Map<string, ServiceIndex>();
   #liveCount = 0;
   #contentBytes = 0;
@@ -82,7 +82,17 @@ export class MapRecordTable implements RecordTable {
   }
 
   get serviceCount(): number {
-    return this.#services.length;
+    return this.#serviceByName.size;
+  }
+
+  serviceCountOf(namespace: string): number {
+    return [...this.servicesOf(namespace)].length;
+  }
+
+  servicesOf(namespace: string): Iterable<ServiceIndex> {
+    return [...this.#serviceByName.values()].filter(
+      (index) => this.#services[index]?.namespace === namespace,
+    );
   }
 
   originIndex(origin: Origin): OriginIndex {
@@ -109,7 +119,7 @@ export class MapRecordTable implements RecordTable {
     return this.#originAt(index).origin;
   }
 
-  serviceIndex(namespace: string, service: string): ServiceIndex {
+  #serviceIndex(namespace: string, service: string): ServiceIndex {
     const known = this.findService(namespace, service);
     if (known !== -1) return known;
     this.#services.push({ namespace, service, slots: new Set(), liveCount: 0, high: 0, low: 0 });
@@ -139,7 +149,7 @@ export class MapRecordTable implements RecordTable {
     assertIdBytes(utf8ByteLength(record.id));
     const originIndex = this.originIndex(record.origin);
     const origin = this.#originAt(originIndex);
-    const serviceIndex = this.serviceIndex(record.namespace, record.service);
+    const serviceIndex = this.#serviceIndex(record.namespace, record.service);
 
     const keyText = recordKeyText(record);
     const known = this.#slotByKey.get(keyText);
@@ -175,8 +185,12 @@ export class MapRecordTable implements RecordTable {
   }
 
   remove(slot: Slot): void {
-    const { record } = this.#entryAt(slot);
+    const { record, service } = this.#entryAt(slot);
     this.#unlink(slot);
+    if (this.#serviceAt(service).slots.size === 0) {
+      this.#services[service] = undefined;
+      this.#serviceByName.delete(`${record.namespace}\u0001${record.service}`);
+    }
     this.#slotByKey.delete(recordKeyText(record));
     this.#entries[slot] = undefined;
     this.#freeSlots.push(slot);

@@ -65,7 +65,9 @@ export class NameTable {
   readonly #originByText = new Map<string, OriginIndex>();
   /** The origin asked for last: writes come in runs of one origin. */
   #recentOrigin = -1;
-  readonly #services: ServiceEntry[] = [];
+  readonly #services: (ServiceEntry | undefined)[] = [];
+  /** Indexes of services that have lost their last record. */
+  readonly #freeServices: ServiceIndex[] = [];
   readonly #serviceByName = new Map<string, Map<string, ServiceIndex>>();
   #textBytes = 0;
 
@@ -78,7 +80,15 @@ export class NameTable {
   }
 
   get serviceCount(): number {
-    return this.#services.length;
+    return this.#services.length - this.#freeServices.length;
+  }
+
+  serviceCountOf(namespace: string): number {
+    return this.#serviceByName.get(namespace)?.size ?? 0;
+  }
+
+  *serviceIndexesOf(namespace: string): Generator<ServiceIndex, void, undefined> {
+    yield* this.#serviceByName.get(namespace)?.values() ?? [];
   }
 
   /** The index of an origin, or -1 when it was never used. */
@@ -117,9 +127,9 @@ export class NameTable {
   serviceIndex(namespace: string, service: string): ServiceIndex {
     const known = this.findService(namespace, service);
     if (known !== -1) return known;
-    const index = this.#services.length;
+    const index = this.#freeServices.pop() ?? this.#services.length;
     assert(index < NAME_INDEX_COUNT_MAX, `service ${index} must be below ${NAME_INDEX_COUNT_MAX}`);
-    this.#services.push(new ServiceEntry(namespace, service));
+    this.#services[index] = new ServiceEntry(namespace, service);
     const named = this.#serviceByName.get(namespace) ?? new Map<string, ServiceIndex>();
     if (named.size === 0) this.#serviceByName.set(namespace, named);
     named.set(service, index);
@@ -129,10 +139,19 @@ export class NameTable {
 
   service(index: ServiceIndex): ServiceEntry {
     const entry = this.#services[index];
-    if (entry === undefined) {
-      throw new AssertionError(`service index ${index} must be below ${this.#services.length}`);
-    }
+    if (entry === undefined) throw new AssertionError(`service index ${index} must be in use`);
     return entry;
+  }
+
+  /** Forgets a service without records, so that names once used cost nothing for ever. */
+  releaseService(index: ServiceIndex): void {
+    const { namespace, service } = this.service(index);
+    const named = this.#serviceByName.get(namespace);
+    named?.delete(service);
+    if (named?.size === 0) this.#serviceByName.delete(namespace);
+    this.#services[index] = undefined;
+    this.#freeServices.push(index);
+    this.#textBytes -= 2 * (namespace.length + service.length);
   }
 }
 

@@ -488,7 +488,7 @@ function describeTable(table: RecordTable): unknown {
         digest: table.digestOfOrigin(index),
       };
     }),
-    services: indexes(table.serviceCount).map((index) => {
+    services: serviceIndexes(table).map((index) => {
       const { namespace, service } = table.serviceName(index);
       assert.equal(table.findService(namespace, service), index);
       return {
@@ -500,6 +500,19 @@ function describeTable(table: RecordTable): unknown {
       };
     }),
   };
+}
+
+/** Services that have records, by name: a service without is forgotten and its index reused. */
+function serviceIndexes(table: RecordTable): number[] {
+  const namespaces = new Set([...table.slots()].map((slot) => table.read(slot).namespace));
+  const found = [...namespaces].flatMap((namespace) => {
+    const indexes = [...table.servicesOf(namespace)];
+    assert.equal(table.serviceCountOf(namespace), indexes.length);
+    return indexes;
+  });
+  assert.equal(table.serviceCount, found.length);
+  const nameOf = (index: number) => JSON.stringify(table.serviceName(index));
+  return found.sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
 }
 
 function walkOf(table: RecordTable, origin: number): number[] {

@@ -16,7 +16,7 @@ import type { Origin, RecordKey, RecordKind, RegistryRecord, Stamp } from "../re
 export type Slot = number;
 /** Names an origin in one table: dense, from 0, never reused. */
 export type OriginIndex = number;
-/** Names a (namespace, service) pair in one table: dense, from 0, never reused. */
+/** Names a (namespace, service) pair in one table for as long as it has records. */
 export type ServiceIndex = number;
 
 export const NO_SLOT: Slot = -1;
@@ -34,12 +34,14 @@ export interface RecordTable {
   findOrigin(origin: Origin): OriginIndex;
   origin(index: OriginIndex): Origin;
   readonly originCount: number;
-  /** The index of a service, interned on first use. */
-  serviceIndex(namespace: string, service: string): ServiceIndex;
-  /** The index of a service, or -1 when it was never used: asking does not create it. */
+  /** The index of a service, or -1 when it has no records. */
   findService(namespace: string, service: string): ServiceIndex;
   serviceName(index: ServiceIndex): { readonly namespace: string; readonly service: string };
+  /** Services that have records, tombstones included. */
   readonly serviceCount: number;
+  serviceCountOf(namespace: string): number;
+  /** Services of a namespace that have records, in no stated order. */
+  servicesOf(namespace: string): Iterable<ServiceIndex>;
 
   find(key: RecordKey): Slot;
   /** Whether a slot holds a record. */

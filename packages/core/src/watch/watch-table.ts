@@ -23,6 +23,15 @@ import type { ServiceIndex, Slot } from "../table/record-table.js";
 /** Bytes that a record costs on the wire beside its id and body; an estimate for cutting parts. */
 const RECORD_OVERHEAD_BYTES = 48;
 
+/** A namespace and a service as one text: watches outlive a service's records, indexes do not. */
+declare const serviceNameBrand: unique symbol;
+export type ServiceName = string & { readonly [serviceNameBrand]: true };
+
+/** The two parts never hold the separator: control characters are refused in names. */
+export function serviceName(namespace: string, service: string): ServiceName {
+  return `${namespace}\u0001${service}` as ServiceName;
+}
+
 /** What changed in one service during a turn. */
 interface ServiceNews {
   readonly slots: Set<Slot>;
@@ -30,17 +39,16 @@ interface ServiceNews {
 }
 
 export interface ServiceChange {
-  readonly service: ServiceIndex;
   readonly sessions: readonly SessionKey[];
   readonly messages: readonly ChangeMessage[];
 }
 
 export class WatchTable {
   readonly #replica: Replica;
-  readonly #watchers = new Map<ServiceIndex, Set<SessionKey>>();
-  readonly #news = new Map<ServiceIndex, ServiceNews>();
+  readonly #watchers = new Map<ServiceName, Set<SessionKey>>();
+  readonly #news = new Map<ServiceName, ServiceNews>();
   /** Sessions that cannot read now, with the services whose changes they missed. */
-  readonly #congested = new Map<SessionKey, Set<ServiceIndex>>();
+  readonly #congested = new Map<SessionKey, Set<ServiceName>>();
   #dropCount = 0;
 
   constructor(replica: Replica) {
@@ -52,13 +60,13 @@ export class WatchTable {
     return this.#dropCount;
   }
 
-  watch(session: SessionKey, service: ServiceIndex): void {
+  watch(session: SessionKey, service: ServiceName): void {
     const watchers = this.#watchers.get(service);
     if (watchers === undefined) this.#watchers.set(service, new Set([session]));
     else watchers.add(session);
   }
 
-  unwatch(session: SessionKey, service: ServiceIndex): void {
+  unwatch(session: SessionKey, service: ServiceName): void {
     const watchers = this.#watchers.get(service);
     if (watchers === undefined) return;
     watchers.delete(session);
@@ -66,7 +74,7 @@ export class WatchTable {
     this.#congested.get(session)?.delete(service);
   }
 
-  watchersOf(service: ServiceIndex): ReadonlySet<SessionKey> {
+  watchersOf(service: ServiceName): ReadonlySet<SessionKey> {
     return this.#watchers.get(service) ?? NO_SESSIONS;
   }
 
@@ -75,12 +83,12 @@ export class WatchTable {
   }
 
   /** A slot of a service changed in this turn. */
-  changed(service: ServiceIndex, slot: Slot): void {
+  changed(service: ServiceName, slot: Slot): void {
     if (this.#watchers.has(service)) this.#newsOf(service).slots.add(slot);
   }
 
   /** A record of a service is gone without a tombstone in the table. */
-  collected(service: ServiceIndex, tombstone: RegistryRecord): void {
+  collected(service: ServiceName, tombstone: RegistryRecord): void {
     if (this.#watchers.has(service)) this.#newsOf(service).collected.push(tombstone);
   }
 
@@ -103,7 +111,7 @@ export class WatchTable {
         }
       }
       if (sessions.length === 0) continue;
-      changes.push({ service, sessions, messages: this.#changeMessages(service, news) });
+      changes.push({ sessions, messages: this.#changeMessages(service, news) });
     }
     this.#news.clear();
     return changes;
@@ -114,13 +122,13 @@ export class WatchTable {
   }
 
   /** The session reads again; returns the services of which it needs a snapshot. */
-  writable(session: SessionKey): ServiceIndex[] {
+  writable(session: SessionKey): ServiceName[] {
     const missed = this.#congested.get(session);
     this.#congested.delete(session);
     return missed === undefined ? [] : [...missed];
   }
 
-  dropSession(session: SessionKey, services: Iterable<ServiceIndex>): void {
+  dropSession(session: SessionKey, services: Iterable<ServiceName>): void {
     for (const service of services) this.unwatch(session, service);
     this.#congested.delete(session);
   }
@@ -202,14 +210,15 @@ export class WatchTable {
   }
 
   /** What changed in a service, in messages of bounded size; the last has the final digest. */
-  #changeMessages(service: ServiceIndex, news: ServiceNews): ChangeMessage[] {
+  #changeMessages(service: ServiceName, news: ServiceNews): ChangeMessage[] {
     const table = this.#replica.table;
+    const [namespace = "", name = ""] = service.split("\u0001");
+    const index = table.findService(namespace, name);
     const records: RegistryRecord[] = [...news.collected];
     for (const slot of news.slots) {
-      if (table.isUsed(slot) && table.serviceOf(slot) === service) records.push(table.read(slot));
+      if (table.isUsed(slot) && table.serviceOf(slot) === index) records.push(table.read(slot));
     }
-    const name = table.serviceName(service).service;
-    const digest = table.digestOf(service);
+    const digest = index < 0 ? EMPTY_DIGEST : table.digestOf(index);
     return cutToBytes(records).map((part) => ({
       type: "change",
       service: name,
@@ -218,7 +227,7 @@ export class WatchTable {
     }));
   }
 
-  #newsOf(service: ServiceIndex): ServiceNews {
+  #newsOf(service: ServiceName): ServiceNews {
     const known = this.#news.get(service);
     if (known !== undefined) return known;
     const news: ServiceNews = { slots: new Set(), collected: [] };
