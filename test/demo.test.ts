@@ -2,7 +2,11 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 const DEMO_FILE = fileURLToPath(new URL("../../examples/dist/demo/main.js", import.meta.url));
@@ -59,6 +63,24 @@ it("runs three regions, calls across them, and ends everything", async () => {
   }
   assert.equal(result.pids.length, 21);
   assert.deepEqual(result.pids.filter(isRunning), []);
+});
+
+it("leaves nothing running when it is killed", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "fpzk-demo-test-"));
+  const demo = spawn(process.execPath, [DEMO_FILE], {
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, TMPDIR: folder },
+  });
+  let output = "";
+  while (!output.includes("Ctrl-C stops everything")) {
+    const [chunk] = (await once(demo.stdout, "data")) as [Buffer];
+    output += String(chunk);
+  }
+  const pids = [...output.matchAll(/kill -9 (\d+)/g)].map(([, pid]) => Number(pid));
+  assert.equal(pids.filter(isRunning).length, 2, "an instance and a server");
+  demo.kill("SIGKILL");
+  while (pids.some(isRunning)) await sleep(50);
+  await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
 });
 
 it("ends everything on SIGINT, also while it starts", async () => {

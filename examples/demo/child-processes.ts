@@ -2,7 +2,7 @@
  * The demo's processes: started in groups of their own, so that Ctrl-C reaches only the demo, and
  * ended by it one by one, by their ids.
  */
-import { type ChildProcess, fork, spawn } from "node:child_process";
+import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
@@ -13,6 +13,7 @@ const STOP_MS = 4_000;
 
 export interface DemoChild {
   readonly name: string;
+  readonly role: "client" | "server";
   readonly process: ChildProcess;
   readonly logFile: string;
 }
@@ -35,25 +36,15 @@ export class ChildProcesses {
 
   /** A process that tells {@link Report}s; ends by itself when the demo dies. */
   fork(name: string, file: string, plan: unknown, onReport: (report: Report) => void): DemoChild {
-    const { logFile, log } = this.#openLog(name);
-    const child = fork(file, [JSON.stringify(plan)], {
-      stdio: ["ignore", log, log, "ipc"],
-      detached: true,
-    });
-    closeSync(log);
-    child.on("message", (message) => onReport(message as Report));
-    return this.#add({ name, process: child, logFile });
+    const child = this.#start(name, "client", file, [JSON.stringify(plan)], []);
+    child.process.on("message", (message) => onReport(message as Report));
+    return child;
   }
 
-  /** Any Node program. */
-  spawn(name: string, file: string, args: readonly string[]): DemoChild {
-    const { logFile, log } = this.#openLog(name);
-    const child = spawn(process.execPath, [file, ...args], {
-      stdio: ["ignore", log, log],
-      detached: true,
-    });
-    closeSync(log);
-    return this.#add({ name, process: child, logFile });
+  /** A server's program; ends when the demo dies. */
+  forkServer(name: string, file: string, args: readonly string[]): DemoChild {
+    const guard = new URL("./end-with-parent.js", import.meta.url).href;
+    return this.#start(name, "server", file, args, ["--import", guard]);
   }
 
   /** From now on no process starts: an attempt throws. */
@@ -64,19 +55,33 @@ export class ChildProcesses {
   /** Ends every process: callers and instances first, servers last. */
   async stopAll(): Promise<void> {
     this.refuseMore();
-    const servers = this.#children.filter((child) => child.process.channel == null);
-    const others = this.#children.filter((child) => !servers.includes(child));
-    await Promise.all(others.map((child) => stop(child.process)));
-    await Promise.all(servers.map((child) => stop(child.process)));
+    for (const role of ["client", "server"] as const) {
+      const ofRole = this.#children.filter((child) => child.role === role);
+      await Promise.all(ofRole.map((child) => stop(child.process)));
+    }
   }
 
-  #openLog(name: string): { logFile: string; log: number } {
+  #start(
+    name: string,
+    role: DemoChild["role"],
+    file: string,
+    args: readonly string[],
+    execArgv: readonly string[],
+  ): DemoChild {
     if (this.#isStopping) throw new Error(`${name} is not started: the demo is stopping`);
     const logFile = join(this.#logFolder, `${name}.log`);
-    return { logFile, log: openSync(logFile, "a") };
-  }
-
-  #add(child: DemoChild): DemoChild {
+    const log = openSync(logFile, "a");
+    const child: DemoChild = {
+      name,
+      role,
+      logFile,
+      process: fork(file, args, {
+        execArgv: [...execArgv],
+        stdio: ["ignore", log, log, "ipc"],
+        detached: true,
+      }),
+    };
+    closeSync(log);
     this.#children.push(child);
     child.process.on("error", (error) => this.#onEnded(child, error.message));
     child.process.on("exit", (code, signal) => {

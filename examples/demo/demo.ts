@@ -172,7 +172,7 @@ export class Demo {
         dialVia: await this.#layWires(server),
       };
       await writeFile(configFile, JSON.stringify(config, undefined, 2), { mode: 0o600 });
-      children.spawn(server.nodeId, CLI_FILE, ["server", "--config", configFile]);
+      children.forkServer(server.nodeId, CLI_FILE, ["server", "--config", configFile]);
     }
     await Promise.all(
       this.#servers.map(({ address }) => this.#waitUntil(`http://${address}/healthz`)),

@@ -100,7 +100,7 @@ function welcome(demo: Demo, readyMs: number): readonly string[] {
     `proxies   ${REGIONS.map((region) => `${region} ${demo.proxyUrl(region)}`).join("  ")}`,
     `logs      ${demo.folder}`,
     "",
-    "try, in another terminal:",
+    "try, in another terminal, in this folder:",
     `  curl ${demo.proxyUrl("us")}/shop/buy                  # by a route of the proxy`,
     `  curl --retry 2 ${demo.proxyUrl("ap")}/payments/charge # any service, by its name`,
     `  npx fpzk nodes --server ${first?.address}`,

@@ -3,13 +3,20 @@ import { describe, it } from "node:test";
 import { Screen } from "./screen.js";
 
 describe("Screen", () => {
-  it("redraws its block on a terminal, cut to the width", () => {
+  it("redraws its block on a terminal, cut to its size, below what stays", () => {
     const written: string[] = [];
-    const screen = new Screen({ isTTY: true, columns: 5, write: (text) => written.push(text) });
-    screen.show(["abcdefgh", "b"]);
-    screen.show(["c"]);
+    const write = (text: string) => written.push(text);
+    const screen = new Screen({ isTTY: true, columns: 5, rows: 3, write });
+    screen.show(["abcdefgh", "b", "c"]);
+    screen.show(["d"]);
     screen.say("stays");
-    assert.deepEqual(written, ["abcd\nb\n", "\u001b[2F\u001b[0Jc\n", "\u001b[1F\u001b[0Jstays\n"]);
+    screen.show(["e"]);
+    assert.deepEqual(written, [
+      "abcd\nb\n",
+      "\u001b[2F\u001b[0Jd\n",
+      "\u001b[1F\u001b[0Jstays\nd\n",
+      "\u001b[1F\u001b[0Je\n",
+    ]);
   });
 
   it("writes plain lines, and not too often, elsewhere", () => {

@@ -299,6 +299,8 @@ export class Front {
   }
 }
 
+/** A silent caller's host is probed after this, so that a lost one is noticed. */
+const TCP_KEEP_ALIVE_MS = 60_000;
 /** More FPZK proxies than this in a row are taken for a loop. */
 const PASSED_COUNT_MAX = 10;
 
@@ -314,6 +316,7 @@ function createServer(options: ResolvedProxyOptions): Server {
     requireHostHeader: true,
     joinDuplicateHeaders: false,
     keepAlive: true,
+    keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
     noDelay: true,
   };
   const server =

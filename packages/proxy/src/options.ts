@@ -124,6 +124,18 @@ export function resolveProxyOptions(options: ProxyOptions): ResolvedProxyOptions
   if (routes.length === 0 && options.isDynamic !== true) {
     faults.push("routes: none given and isDynamic is false, so nothing could be reached");
   }
+  if (limits.requestTimeoutMs > 0 && limits.headerTimeoutMs > limits.requestTimeoutMs) {
+    faults.push(
+      `limits.headerTimeoutMs ${limits.headerTimeoutMs} must be at most ` +
+        `limits.requestTimeoutMs ${limits.requestTimeoutMs}`,
+    );
+  }
+  if (outlier.ejectionMaxMs < outlier.ejectionBaseMs) {
+    faults.push(
+      `outlier.ejectionMaxMs ${outlier.ejectionMaxMs} must be at least ` +
+        `outlier.ejectionBaseMs ${outlier.ejectionBaseMs}`,
+    );
+  }
   if (!(outlier.maxEjectionPercent >= 0 && outlier.maxEjectionPercent <= 100)) {
     faults.push(`outlier.maxEjectionPercent ${outlier.maxEjectionPercent} must be 0 to 100`);
   }
