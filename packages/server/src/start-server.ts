@@ -188,7 +188,15 @@ class NodeServer implements RunningServer {
     this.#parts = parts;
     const { authenticator, counters, node, options, timings } = parts;
     const { logger } = options;
-    this.#driver = new Driver({ node, logger, onFatal: options.onFatal ?? throwUncaught });
+    const onFatal = options.onFatal ?? throwUncaught;
+    this.#driver = new Driver({
+      node,
+      logger,
+      onFatal: (error) => {
+        this.#abandon();
+        onFatal(error);
+      },
+    });
     const submit = this.#driver.submit.bind(this.#driver);
     this.#sessions = new SessionHub({ ...timings, submit, authenticator, counters, logger });
     this.#peers = this.#createPeerHub();
@@ -279,6 +287,14 @@ class NodeServer implements RunningServer {
     tlsServer?.close();
     this.#metrics.close();
     options.logger.info("server.closed", { nodeId: this.nodeId });
+  }
+
+  /** After a broken invariant: nobody is served, and what is on disk stays as it is. */
+  #abandon(): void {
+    this.#snapshots?.abandon();
+    this.#sessions.closeAll();
+    this.#peers.closeAll();
+    this.#port.close();
   }
 
   /** Lets core say goodbye, within bounds. */
