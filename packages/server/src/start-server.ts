@@ -13,7 +13,7 @@ import {
   type WallTime,
 } from "@fpzk/core";
 import { type Authenticator, bearerToken, createAuthenticator } from "./authenticator.js";
-import { checkExposure } from "./check-options.js";
+import { CLUSTER_SECRET_GOOD_BYTES, checkExposure, checkOptions } from "./check-options.js";
 import { createCoreNode } from "./core-node.js";
 import { openDataDirectory, SnapshotWriter } from "./data-directory.js";
 import { Driver, type EffectPerformers } from "./driver.js";
@@ -86,8 +86,13 @@ export async function startServerWith(
   createNode: CreateNode,
   timings: EdgeTimings = {},
 ): Promise<RunningServer> {
+  checkOptions(options);
   checkExposure(options.node);
   const { logger, node: nodeOptions } = options;
+  const secretBytes = Buffer.byteLength(nodeOptions.clusterSecret ?? "");
+  if (secretBytes > 0 && secretBytes < CLUSTER_SECRET_GOOD_BYTES) {
+    logger.warn("security.short-secret", { secretBytes, goodBytes: CLUSTER_SECRET_GOOD_BYTES });
+  }
   const authenticator = createAuthenticator(nodeOptions);
   const tlsFiles = nodeOptions.tls;
   const tlsServer =
