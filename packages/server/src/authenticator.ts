@@ -13,7 +13,6 @@ import type { Principal } from "./registry-port.js";
 
 /** A principal, and until when its proof holds. */
 export interface AuthenticatedPrincipal extends Principal {
-  /** Milliseconds since 1970, as the token says; undefined: for good. */
   readonly expiresWallMs: number | undefined;
 }
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { checkExposure, isLoopbackHost } from "./check-options.js";
-import type { NodeServerOptions } from "./options.js";
+import { checkExposure, checkOptions, isLoopbackHost } from "./check-options.js";
+import { silentLogger } from "./logger.js";
+import type { ClusterOptions, NodeServerOptions } from "./options.js";
 
 const base: NodeServerOptions = {
   nodeId: undefined,
@@ -48,4 +49,41 @@ test("loopback hosts", () => {
   for (const host of ["0.0.0.0", "::", "10.0.0.1", "localhost.example", "1127.0.0.1"]) {
     assert.equal(isLoopbackHost(host), false, host);
   }
+});
+
+const goodCluster: ClusterOptions = {
+  name: "main",
+  sessionTtlMs: 3_000,
+  heartbeatIntervalMs: 1_000,
+  reconnectGraceMs: 2_000,
+  confirmationMs: 5_000,
+  orphanSuspectMs: 30_000,
+  orphanTtlMs: 900_000,
+  tombstoneTtlMs: 3_600_000,
+};
+
+test("options are checked all at once, each with its value and bound", () => {
+  const check = (
+    cluster: Partial<ClusterOptions>,
+    node: Partial<NodeServerOptions>,
+    ...refused: RegExp[]
+  ) => {
+    const run = () =>
+      checkOptions({
+        cluster: { ...goodCluster, ...cluster },
+        node: { ...base, ...node },
+        logger: silentLogger,
+      });
+    if (refused.length === 0) run();
+    for (const pattern of refused) assert.throws(run, pattern);
+  };
+  check({}, {});
+  check({}, { seeds: ["a:1", "[::1]:7100", "name"], advertise: "h:1", clusterSecret: "s" });
+  check({ heartbeatIntervalMs: 1_500 }, {}, /heartbeatIntervalMs 1500 must be < 1500/);
+  check({ orphanTtlMs: 0, name: "" }, { zone: "\u0000" }, /orphanTtlMs 0/, /clusterName/, /zone/);
+  check({ tombstoneTtlMs: Number.NaN }, {}, /tombstoneTtlMs NaN/);
+  check({}, { port: 65_536, peerPort: -1 }, /port 65536/, /peerPort -1/);
+  check({}, { seeds: ["a:b"], dialVia: { x: "" } }, /"a:b"/, /address ""/);
+  check({}, { clusterSecret: "" }, /clusterSecret/);
+  check({}, { snapshotIntervalMs: 3e9 }, /snapshotIntervalMs/);
 });

@@ -1,7 +1,9 @@
-/** What must hold between options before a server may listen (P12). */
+/** What must hold of and between options before a server may listen. */
 import { BlockList, isIP } from "node:net";
 import { ErrorCode, RegistryError } from "@fpzk/core";
-import type { NodeServerOptions } from "./options.js";
+import { checkName, type NameKind } from "@fpzk/protocol";
+import { parseHostPort } from "./host-port.js";
+import type { ClusterOptions, NodeServerOptions, ServerOptions } from "./options.js";
 
 const loopback = new BlockList();
 loopback.addSubnet("127.0.0.0", 8, "ipv4");
@@ -13,6 +15,72 @@ export function isLoopbackHost(host: string): boolean {
   const family = isIP(host);
   if (family === 0) return false;
   return loopback.check(host, family === 6 ? "ipv6" : "ipv4");
+}
+
+/** Longest duration that a timer takes (2^31 - 1 ms). */
+const DURATION_MAX_MS = 2_147_483_647;
+/** A shorter secret can be guessed from one recorded handshake. */
+export const CLUSTER_SECRET_GOOD_BYTES = 16;
+
+/**
+ * Checks everything at once.
+ *
+ * @throws RegistryError `invalid_argument` with all problems, each with its value and bound.
+ */
+export function checkOptions({ cluster, node }: ServerOptions): void {
+  const problems = [...clusterProblems(cluster), ...nodeProblems(node)];
+  if (problems.length === 0) return;
+  const text = `the server cannot start with these options: ${problems.join("; ")}`;
+  throw new RegistryError(ErrorCode.invalidArgument, text);
+}
+
+function* clusterProblems(cluster: ClusterOptions): Iterable<string> {
+  const { name, ...durations } = cluster;
+  yield* nameProblem("clusterName", name);
+  for (const [field, value] of Object.entries(durations)) {
+    if (!(value >= 1 && value <= DURATION_MAX_MS)) {
+      yield `${field} ${value} must be >= 1 and <= ${DURATION_MAX_MS}`;
+    }
+  }
+  const { heartbeatIntervalMs, sessionTtlMs } = cluster;
+  if (heartbeatIntervalMs >= sessionTtlMs / 2) {
+    yield `heartbeatIntervalMs ${heartbeatIntervalMs} must be < ${sessionTtlMs / 2}, ` +
+      "a half of sessionTtlMs, so that one lost heartbeat harms nobody";
+  }
+}
+
+function* nodeProblems(node: NodeServerOptions): Iterable<string> {
+  if (node.nodeId !== undefined) yield* nameProblem("nodeId", node.nodeId);
+  yield* nameProblem("region", node.region);
+  yield* nameProblem("zone", node.zone);
+  for (const [field, port] of Object.entries({ port: node.port, peerPort: node.peerPort ?? 0 })) {
+    if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+      yield `${field} ${port} must be >= 0 and <= 65535`;
+    }
+  }
+  const addresses = [
+    ...(node.advertise === undefined ? [] : [node.advertise]),
+    ...node.seeds,
+    ...Object.values(node.dialVia),
+  ];
+  for (const address of addresses) yield* addressProblem(address);
+  if (node.clusterSecret === "") yield "clusterSecret must not be empty: leave it out for none";
+  if (!(node.snapshotIntervalMs >= 1 && node.snapshotIntervalMs <= DURATION_MAX_MS)) {
+    yield `snapshotIntervalMs ${node.snapshotIntervalMs} must be >= 1 and <= ${DURATION_MAX_MS}`;
+  }
+}
+
+function* nameProblem(kind: NameKind, value: string): Iterable<string> {
+  const refusal = checkName(kind, value);
+  if (refusal !== undefined) yield refusal.message;
+}
+
+function* addressProblem(address: string): Iterable<string> {
+  try {
+    parseHostPort(address);
+  } catch (error) {
+    yield error instanceof Error ? error.message : String(error);
+  }
 }
 
 /** Refuses to bind beyond loopback while anybody could register or join as a peer. */

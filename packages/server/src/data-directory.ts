@@ -57,6 +57,7 @@ export class SnapshotWriter {
   readonly #intervalMs: number;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
+  #isAbandoned = false;
   #running: Promise<void> | undefined;
 
   constructor(
@@ -82,11 +83,19 @@ export class SnapshotWriter {
     return this.#running;
   }
 
+  /** Writes no more: what the table holds is not to be trusted. */
+  abandon(): void {
+    this.#isClosed = true;
+    this.#isAbandoned = true;
+    clearTimeout(this.#timer);
+  }
+
   /** Writes a last one. */
   async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#timer);
     await this.#running;
+    if (this.#isAbandoned) return;
     await this.write();
   }
 

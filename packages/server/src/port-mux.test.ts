@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { request as httpRequest } from "node:http";
+import { createServer as createHttpServer, request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { connect, type Socket } from "node:net";
 import test from "node:test";
@@ -13,7 +13,7 @@ import {
 } from "./certificates.test.support.js";
 import { echoScript, RawClient, startEdge } from "./edge.test.support.js";
 import { silentLogger } from "./logger.js";
-import { isLoopback } from "./port-mux.js";
+import { isLoopback, PortMux } from "./port-mux.js";
 import { TlsServer } from "./tls-server.js";
 
 const caOf = (authority: Authority) => authority.certificate.toString("pem");
@@ -152,6 +152,34 @@ test("mutual TLS keeps peers without a certificate out, and lets sessions in", a
   await using peer = await dialer("a", peerFiles);
   assert.equal((await peer.node.expect("link-open")).peer.nodeId, "b");
   assert.equal((await edge.node.expect("link-open")).peer.nodeId, "a");
+});
+
+test("connections over the bound are closed at once, and room comes back", async () => {
+  const refused: string[] = [];
+  const httpServer = createHttpServer((_request, response) => response.end("ok"));
+  const mux = new PortMux({
+    httpServer,
+    tlsServer: undefined,
+    connectionCountMax: 2,
+    connectionCountMaxPerAddress: 1,
+    onRefused: (reason) => refused.push(reason),
+  });
+  httpServer.listen(0, "127.0.0.1");
+  await once(httpServer, "listening");
+  const { port } = httpServer.address() as { port: number };
+  // Held until the mux is open: connections that come early are not lost.
+  const early = get(port, "/");
+  const first = connect(port, "127.0.0.1");
+  await once(first, "connect");
+  while (mux.connectionCount < 2) await new Promise(setImmediate);
+  assert.equal(await untilClosed(connect(port, "127.0.0.1")), "");
+  assert.deepEqual(refused, ["connections"]);
+  mux.open();
+  assert.equal(await early, 200);
+  while (mux.connectionCount > 1) await new Promise(setImmediate);
+  assert.equal(await get(port, "/"), 200);
+  mux.destroyAll();
+  httpServer.close();
 });
 
 test("loopback addresses", () => {

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { type CommandResult, type Effect, type NodeEvent, RemovalReason } from "@fpzk/core";
+import {
+  type CommandResult,
+  type Effect,
+  type NodeEvent,
+  RemovalReason,
+  type SessionMessage,
+} from "@fpzk/core";
 import { type Edge, startEdge } from "./edge.test.support.js";
 import type { Principal } from "./registry-port.js";
 
@@ -164,4 +170,16 @@ test("a watch is a stream session: its messages come in order until it is closed
     "session-writable",
     "session-close",
   ]);
+});
+
+test("a watch ends when the token that opened it expires", async () => {
+  await using edge = await startEdge({}, () => [], { congestedMaxMs: 10 });
+  const who = { ...holder("shop", "read"), expiresWallMs: Date.now() + 50 };
+  const from = { position: [], digest: { high: 0, low: 0 } };
+  const refused = new Promise<SessionMessage>((resolve) => {
+    edge.server.port.watch(who, "shop", "cart", from, resolve);
+  });
+  const message = await refused;
+  assert.equal(message.type === "refused" && message.code, "unauthenticated");
+  await edge.node.expect("session-close");
 });

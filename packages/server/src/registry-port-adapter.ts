@@ -242,7 +242,7 @@ export class RegistryPortAdapter implements RegistryPort {
     requireRight(principal, namespace, "mayRead", "watch");
     checkNamed("namespace", namespace);
     checkNamed("service", service);
-    const session = this.#hub.openStream(namespace, grants, listener);
+    const session = this.#hub.openStream(namespace, grants, listener, principal.expiresWallMs);
     const { position, digest } = from;
     this.#submit({
       type: "session-message",

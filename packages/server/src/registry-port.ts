@@ -25,6 +25,8 @@ export interface Principal {
   readonly name: string;
   /** Rights by namespace; `*` is every namespace. */
   readonly grantsOf: (namespace: string) => Grants;
+  /** Until when the proof holds, in ms since 1970 as the token says; absent: for good. */
+  readonly expiresWallMs?: number | undefined;
 }
 
 export interface InstanceAddress {

@@ -34,12 +34,13 @@ export interface SessionHubOptions {
   readonly queueMaxBytes?: number;
 }
 
-/** A session inside this process: a REST watch. Bytes in messages live until the next step. */
+/** Receives what is said to a stream. Bytes in messages live until the next step. */
 export type StreamListener = (message: SessionMessage) => void;
 
 export const HELLO_TIMEOUT_MS = 5_000;
 export const CONGESTED_MAX_MS = 60_000;
 const SWEEP_INTERVAL_MS = 5_000;
+const TOKEN_EXPIRED = "the token has expired: come back with a new one";
 /** After a close frame, until the socket is destroyed. */
 const CLOSE_GRACE_MS = 2_000;
 /** Frames that may come while the token is checked. */
@@ -71,13 +72,19 @@ interface SocketSession {
   expiresWallMs: number | undefined;
 }
 
+/** A session inside this process: a REST watch. */
+interface StreamSession {
+  readonly listener: StreamListener;
+  readonly expiresWallMs: number | undefined;
+}
+
 export class SessionHub {
   readonly #options: SessionHubOptions;
   readonly #submit: (event: NodeEvent) => void;
   readonly #counters: ServerCounters;
   readonly #queueMaxBytes: number;
   readonly #sockets = new Map<SessionKey, SocketSession>();
-  readonly #streams = new Map<SessionKey, StreamListener>();
+  readonly #streams = new Map<SessionKey, StreamSession>();
   readonly #sweep: NodeJS.Timeout;
   #corked: SocketSession[] = [];
   #nextKey = 1;
@@ -139,9 +146,14 @@ export class SessionHub {
   }
 
   /** Opens a session inside this process, which can confirm nothing. */
-  openStream(namespace: string, grants: Grants, listener: StreamListener): SessionKey {
+  openStream(
+    namespace: string,
+    grants: Grants,
+    listener: StreamListener,
+    expiresWallMs?: number,
+  ): SessionKey {
     const key = this.#nextKey++;
-    this.#streams.set(key, listener);
+    this.#streams.set(key, { listener, expiresWallMs });
     this.#submit({
       type: "session-open",
       session: key,
@@ -183,7 +195,7 @@ export class SessionHub {
   /** A face that fails loses its own stream; the node goes on. */
   #sendToStream(key: SessionKey, message: SessionMessage): void {
     try {
-      this.#streams.get(key)?.(message);
+      this.#streams.get(key)?.listener(message);
     } catch (error) {
       const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
       this.#options.logger.error("stream.failed", { error: detail });
@@ -193,10 +205,9 @@ export class SessionHub {
 
   /** Performs `close-session`. */
   close(key: SessionKey, code: ErrorCode, message: string): void {
-    const listener = this.#streams.get(key);
-    this.#streams.delete(key);
     // A stream has no socket here that could close: its face must hear that nothing comes any more.
-    listener?.({ type: "refused", requestId: 0, code, message });
+    this.#sendToStream(key, { type: "refused", requestId: 0, code, message });
+    this.#streams.delete(key);
     const session = this.#sockets.get(key);
     if (session === undefined) return;
     this.#end(session, closeCodeOf(code), `${code}: ${message}`);
@@ -358,8 +369,14 @@ export class SessionHub {
       const since = session.congestedSinceMs;
       if (since !== undefined && nowMs - since >= congestedMaxMs) this.#drop(session, "slow");
       else if (session.expiresWallMs !== undefined && session.expiresWallMs <= wallMs) {
-        this.#refuse(session, ErrorCode.unauthenticated, "the token has expired");
+        this.#refuse(session, ErrorCode.unauthenticated, TOKEN_EXPIRED);
       }
+    }
+    for (const [key, { expiresWallMs }] of [...this.#streams]) {
+      if (expiresWallMs === undefined || expiresWallMs > wallMs) continue;
+      const code = ErrorCode.unauthenticated;
+      this.#sendToStream(key, { type: "refused", requestId: 0, code, message: TOKEN_EXPIRED });
+      this.closeStream(key);
     }
   }
 

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import test from "node:test";
-import { RemovalReason } from "@fpzk/core";
-import { CLUSTER, NODE, RawClient } from "./edge.test.support.js";
+import { AssertionError, type Effect, type NodeEvent, RemovalReason } from "@fpzk/core";
+import { CLUSTER, echoScript, NODE, RawClient, startEdge } from "./edge.test.support.js";
 import { silentLogger } from "./logger.js";
 import type { NodeServerOptions } from "./options.js";
 import type { Principal } from "./registry-port.js";
@@ -131,6 +134,53 @@ test("a port in use is an error, and nothing is left open", async () => {
   await using server = await start();
   const port = Number(server.address.split(":")[1]);
   await assert.rejects(start({ port }), { code: "EADDRINUSE" });
+});
+
+test("a broken invariant ends service, keeps the disk, and is told once", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "fpzk-fatal-"));
+  const fatal: Error[] = [];
+  const script = (event: NodeEvent): Effect[] => {
+    if (event.type === "session-message") throw new AssertionError("version went backwards");
+    return echoScript(event);
+  };
+  const more = { onFatal: (error: Error) => fatal.push(error) };
+  const edge = await startEdge({ dataDirectory: folder }, script, {}, more);
+  const client = await RawClient.open(edge.port);
+  client.hello();
+  await client.receive("welcome");
+  const closed = client.closed();
+  client.send({ type: "heartbeat", sequence: 1, wantsDigests: false });
+  assert.equal((await closed).code, 1001);
+  assert.deepEqual(
+    fatal.map((error) => error.message),
+    ["version went backwards"],
+  );
+  assert.ok(edge.logs.some(({ level, event }) => level === "error" && event === "driver.fatal"));
+  assert.equal((await fetch(`http://${edge.server.address}/healthz`)).status, 500);
+  await edge.close();
+  assert.deepEqual(await readdir(folder), ["generation.json"]);
+  await rm(folder, { recursive: true });
+});
+
+test("a stream whose listener fails is closed, and the node goes on", async () => {
+  const script = (event: NodeEvent): Effect[] =>
+    event.type === "session-message"
+      ? [
+          {
+            type: "send-sessions",
+            sessions: [event.session],
+            message: { type: "done", requestId: 1 },
+          },
+        ]
+      : [];
+  await using edge = await startEdge({}, script);
+  const from = { position: [], digest: { high: 0, low: 0 } };
+  edge.server.port.watch(ROOT, "default", "cart", from, () => {
+    throw new Error("the face fell over");
+  });
+  await edge.node.expect("session-close");
+  assert.ok(edge.logs.some(({ event }) => event === "stream.failed"));
+  assert.equal((await fetch(`http://${edge.server.address}/healthz`)).status, 200);
 });
 
 /** Waits for what other processes' messages bring about; the test's own timeout is the bound. */

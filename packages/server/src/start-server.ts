@@ -13,7 +13,7 @@ import {
   type WallTime,
 } from "@fpzk/core";
 import { type Authenticator, bearerToken, createAuthenticator } from "./authenticator.js";
-import { checkExposure } from "./check-options.js";
+import { CLUSTER_SECRET_GOOD_BYTES, checkExposure, checkOptions } from "./check-options.js";
 import { createCoreNode } from "./core-node.js";
 import { openDataDirectory, SnapshotWriter } from "./data-directory.js";
 import { Driver, type EffectPerformers } from "./driver.js";
@@ -86,8 +86,13 @@ export async function startServerWith(
   createNode: CreateNode,
   timings: EdgeTimings = {},
 ): Promise<RunningServer> {
+  checkOptions(options);
   checkExposure(options.node);
   const { logger, node: nodeOptions } = options;
+  const secretBytes = Buffer.byteLength(nodeOptions.clusterSecret ?? "");
+  if (secretBytes > 0 && secretBytes < CLUSTER_SECRET_GOOD_BYTES) {
+    logger.warn("security.short-secret", { secretBytes, goodBytes: CLUSTER_SECRET_GOOD_BYTES });
+  }
   const authenticator = createAuthenticator(nodeOptions);
   const tlsFiles = nodeOptions.tls;
   const tlsServer =
@@ -188,7 +193,15 @@ class NodeServer implements RunningServer {
     this.#parts = parts;
     const { authenticator, counters, node, options, timings } = parts;
     const { logger } = options;
-    this.#driver = new Driver({ node, logger, onFatal: options.onFatal ?? throwUncaught });
+    const onFatal = options.onFatal ?? throwUncaught;
+    this.#driver = new Driver({
+      node,
+      logger,
+      onFatal: (error) => {
+        this.#abandon();
+        onFatal(error);
+      },
+    });
     const submit = this.#driver.submit.bind(this.#driver);
     this.#sessions = new SessionHub({ ...timings, submit, authenticator, counters, logger });
     this.#peers = this.#createPeerHub();
@@ -279,6 +292,14 @@ class NodeServer implements RunningServer {
     tlsServer?.close();
     this.#metrics.close();
     options.logger.info("server.closed", { nodeId: this.nodeId });
+  }
+
+  /** After a broken invariant: nobody is served, and what is on disk stays as it is. */
+  #abandon(): void {
+    this.#snapshots?.abandon();
+    this.#sessions.closeAll();
+    this.#peers.closeAll();
+    this.#port.close();
   }
 
   /** Lets core say goodbye, within bounds. */
