@@ -335,7 +335,9 @@ export class ClientMachine {
     this.#emit({ type: "disconnect", attempt: number });
     const { address } = server;
     this.#emit({ type: "server-failed", address, code, message });
-    this.#note("info", "client.connect-failed", { address, code, message });
+    // Said once per server and outage; what follows is more of the same.
+    const level = this.#servers.hasFailed(address) ? "debug" : "info";
+    this.#note(level, "client.connect-failed", { address, code, message });
     this.#servers.failed(address, now);
     this.#watches.disconnect(now);
     this.#connect(now);
