@@ -21,10 +21,11 @@ import type {
   RegisterItem,
   SupersededMessage,
 } from "../messages.js";
-import { compareStamps, InstanceState, RemovalReason, type Scope, type Stamp } from "../record.js";
+import { compareStamps, InstanceState, RemovalReason, type Stamp } from "../record.js";
 import { after, type Instant, NEVER } from "../time.js";
 import type { ClientCommand, ClientOutbox, RegistrationStatus } from "./client-events.js";
 import { CommandWaiters } from "./command-waiters.js";
+import { type InFlight, keyOf, newRegistration, type Registration } from "./registration-entry.js";
 
 type RegistrationCommand = Exclude<ClientCommand, { type: "query" }>;
 
@@ -37,46 +38,6 @@ const RETRY_MAX_MS = 5_000;
 const DRAIN_ANSWER_GRACE_MS = 2_000;
 
 type WaitKind = "confirm" | "drain" | "remove";
-
-interface Registration {
-  readonly service: string;
-  readonly id: string;
-  scope: Scope;
-  state: InstanceState;
-  body: Uint8Array;
-  /** 0 until a node answered one. */
-  incarnation: number;
-  since: number;
-  /** The record's stamp as last answered on this session. */
-  stamp: Stamp | undefined;
-  /** Rises with each change of what is wanted. */
-  revision: number;
-  /** 0 <= confirmedRevision <= revision. */
-  confirmedRevision: number;
-  confirmedBody: Uint8Array;
-  /** The program was told that it is registered. */
-  isTold: boolean;
-  needsRegister: boolean;
-  needsState: boolean;
-  /** The drain's end; undefined when none runs. */
-  drainDeadline: Instant | undefined;
-  needsDrain: boolean;
-  isRemoving: boolean;
-  needsRemove: boolean;
-  /** Of the register message that carried it last: what an earlier one met is old news. */
-  registerRequestId: number;
-  /** Not to be sent again before. */
-  retryAt: Instant;
-  retryCount: number;
-}
-
-type InFlight =
-  | {
-      readonly kind: "register";
-      readonly items: ReadonlyMap<string, { registration: Registration; revision: number }>;
-    }
-  | { readonly kind: "state"; readonly registration: Registration; readonly revision: number }
-  | { readonly kind: "drain" | "remove"; readonly registration: Registration };
 
 export class ClientRegistrations {
   readonly #outbox: ClientOutbox;
@@ -291,29 +252,7 @@ export class ClientRegistrations {
       this.#fail(command.commandId, ErrorCode.resourceExhausted, message);
       return;
     }
-    const registration: Registration = {
-      service,
-      id,
-      scope,
-      state,
-      body,
-      incarnation: 0,
-      since: 0,
-      stamp: undefined,
-      revision: 1,
-      confirmedRevision: 0,
-      confirmedBody: body,
-      isTold: false,
-      needsRegister: true,
-      needsState: false,
-      drainDeadline: undefined,
-      needsDrain: false,
-      isRemoving: false,
-      needsRemove: false,
-      registerRequestId: 0,
-      retryAt: now,
-      retryCount: 0,
-    };
+    const registration = newRegistration(command, now);
     this.#registrations.set(keyOf(command), registration);
     this.#unsent.add(registration);
     this.#wait(command, registration, "confirm", now);
@@ -579,7 +518,3 @@ const WAIT_TEXTS: Readonly<Record<WaitKind, string>> = {
   drain: "drain",
   remove: "deregistration",
 };
-
-function keyOf(address: { readonly service: string; readonly id: string }): string {
-  return `${address.service}\u0001${address.id}`;
-}

@@ -347,6 +347,22 @@ test("servers that cannot be reached are tried in turn, with a backoff of at mos
   }
 });
 
+test("a failed attempt is told once per server, and again after it had answered", () => {
+  const client = new Harness();
+  const levels = (): string[] =>
+    client.effects.flatMap((one) =>
+      one.type === "note" && one.event === "client.connect-failed" ? [one.level] : [],
+    );
+  client.start("n1");
+  client.failed();
+  client.elapse(100);
+  client.failed();
+  client.elapse(200);
+  client.connected();
+  client.read(WELCOME);
+  assert.deepEqual(levels(), ["info", "debug"]);
+});
+
 test("an attempt that takes too long is given up, before and after the connection", () => {
   const client = new Harness();
   client.start("n1", "n2");

@@ -29,7 +29,7 @@ import type {
   ServerAddress,
 } from "./client-events.js";
 import { ClientRegistrations } from "./client-registrations.js";
-import { CLIENT_TRANSITIONS, type ClientState } from "./client-transitions.js";
+import { CLIENT_TRANSITIONS, type ClientAction, type ClientState } from "./client-transitions.js";
 import { ClientWatches } from "./client-watches.js";
 import { type Candidate, ServerList } from "./server-list.js";
 import type { BodyDecoder, ServiceView } from "./service-view.js";
@@ -175,6 +175,12 @@ export class ClientMachine {
     }
     const hasFailed = isOfSuccessor && event.type === "disconnected";
     const action = CLIENT_TRANSITIONS[this.#state][hasFailed ? "connect-failed" : event.type];
+    // What is not about the move is not for the successor to say, and the other way round.
+    const isMove = action === "switch" || action === "stay";
+    if (isMove === isOfSuccessor) this.#perform(action, event, now);
+  }
+
+  #perform(action: ClientAction, event: ClientEvent, now: Instant): void {
     switch (action) {
       case "ignore":
         return;
@@ -200,11 +206,11 @@ export class ClientMachine {
         this.#retry(event.cause, now);
         return;
       case "switch":
-        if (isOfSuccessor) this.#switch(now);
+        this.#switch(now);
         return;
       case "stay":
         assert("cause" in event, "a failed attempt has a cause");
-        if (isOfSuccessor) this.#stay(event.cause, now);
+        this.#stay(event.cause, now);
         return;
       case "read":
         assert(event.type === "message", "only messages are read");
@@ -329,7 +335,9 @@ export class ClientMachine {
     this.#emit({ type: "disconnect", attempt: number });
     const { address } = server;
     this.#emit({ type: "server-failed", address, code, message });
-    this.#note("info", "client.connect-failed", { address, code, message });
+    // Said once per server and outage; what follows is more of the same.
+    const level = this.#servers.hasFailed(address) ? "debug" : "info";
+    this.#note(level, "client.connect-failed", { address, code, message });
     this.#servers.failed(address, now);
     this.#watches.disconnect(now);
     this.#connect(now);

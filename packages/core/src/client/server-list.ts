@@ -76,6 +76,11 @@ export class ServerList {
     return waitUntil === undefined ? undefined : { waitUntil };
   }
 
+  /** True when it has failed since it last answered. */
+  hasFailed(address: string): boolean {
+    return (this.#failures.get(address)?.count ?? 0) > 0;
+  }
+
   /** The server could not be reached, refused, or was lost: not again before its backoff. */
   failed(address: string, now: Instant): void {
     const failure = this.#failures.get(address) ?? { count: 0, retryAt: instant(0) };

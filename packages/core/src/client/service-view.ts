@@ -35,6 +35,18 @@ import {
 import type { Instant } from "../time.js";
 import { livenessOf, type MemberTable } from "./member-liveness.js";
 import { replaceSorted } from "./sorted-instances.js";
+import {
+  type Entry,
+  entryIndex,
+  entryKey,
+  isSameBytes,
+  isSameShown,
+  NO_BYTES,
+  removalReasonOf,
+  tombstoneOf,
+  type ViewSlot,
+  winnerOf,
+} from "./view-slot.js";
 
 /** Turns record bodies into descriptions; undefined for bytes that mean nothing to this version. */
 export interface BodyDecoder {
@@ -56,20 +68,6 @@ export interface ViewUpdate {
   readonly changes: readonly InstanceChange[];
   /** Winners among what was delivered that say `draining`. */
   readonly draining: readonly DrainingRecord[];
-}
-
-interface Entry {
-  readonly record: RegistryRecord;
-  /** Of a live record; undefined in a tombstone. */
-  readonly digest: ContentDigest | undefined;
-  readonly description: InstanceDescription | undefined;
-  readonly override: OverrideDescription | undefined;
-}
-
-/** All records of one id: an instance and an override, each in either scope. */
-interface Slot {
-  readonly entries: (Entry | undefined)[];
-  shown: ViewInstance | undefined;
 }
 
 interface OriginProgress {
@@ -95,7 +93,7 @@ export class ServiceView {
   readonly namespace: string;
   readonly service: string;
   readonly #decoder: BodyDecoder;
-  readonly #slots = new Map<string, Slot>();
+  readonly #slots = new Map<string, ViewSlot>();
   readonly #origins = new Map<string, OriginProgress>();
   /** Entry keys of tombstones, the oldest first. */
   readonly #tombstones = new Set<string>();
@@ -369,7 +367,7 @@ export class ServiceView {
     return held !== undefined && compareRecords(record, held.record) === 0;
   }
 
-  #put(slot: Slot, record: RegistryRecord): void {
+  #put(slot: ViewSlot, record: RegistryRecord): void {
     const index = entryIndex(record);
     const held = slot.entries[index];
     if (held !== undefined) this.#count(held, -1);
@@ -430,7 +428,7 @@ export class ServiceView {
     return changes;
   }
 
-  #shownOf(slot: Slot, before: ViewInstance | undefined): ViewInstance | undefined {
+  #shownOf(slot: ViewSlot, before: ViewInstance | undefined): ViewInstance | undefined {
     const entry = winnerOf(slot, RecordKind.instance);
     if (entry?.description === undefined) return undefined;
     const { record, description } = entry;
@@ -452,8 +450,11 @@ export class ServiceView {
     return before !== undefined && isSameShown(before, next) ? before : next;
   }
 
-  #newSlot(id: string): Slot {
-    const slot: Slot = { entries: [undefined, undefined, undefined, undefined], shown: undefined };
+  #newSlot(id: string): ViewSlot {
+    const slot: ViewSlot = {
+      entries: [undefined, undefined, undefined, undefined],
+      shown: undefined,
+    };
     this.#slots.set(id, slot);
     return slot;
   }
@@ -487,54 +488,4 @@ export class ServiceView {
       if (slot.entries.every((entry) => entry === undefined)) this.#slots.delete(key.slice(1));
     }
   }
-}
-
-const NO_BYTES = new Uint8Array(0);
-
-/** Place of a record among the entries of its slot. */
-function entryIndex(record: Pick<RegistryRecord, "kind" | "scope">): number {
-  return (record.kind === RecordKind.override ? 2 : 0) + record.scope;
-}
-
-/** Entry index and id in one text. */
-function entryKey(record: RegistryRecord): string {
-  return `${entryIndex(record)}${record.id}`;
-}
-
-function tombstoneOf(record: RegistryRecord, reason: RemovalReason): RegistryRecord {
-  return { ...record, state: InstanceState.removed, isSuspect: false, reason, body: NO_BYTES };
-}
-
-/** The live record of a kind that speaks for the id: the newest of the two scopes. */
-function winnerOf(slot: Slot, kind: RecordKind): Entry | undefined {
-  const base = kind === RecordKind.override ? 2 : 0;
-  const [a, b] = [slot.entries[base], slot.entries[base + 1]];
-  const isLiveA = a?.digest !== undefined;
-  const isLiveB = b?.digest !== undefined;
-  if (isLiveA && isLiveB) return compareRecords(a.record, b.record) > 0 ? a : b;
-  return isLiveA ? a : isLiveB ? b : undefined;
-}
-
-function removalReasonOf(slot: Slot): RemovalReason {
-  const [a, b] = slot.entries;
-  if (a === undefined || b === undefined) return (a ?? b)?.record.reason ?? RemovalReason.none;
-  return (compareRecords(a.record, b.record) > 0 ? a : b).record.reason;
-}
-
-function isSameShown(a: ViewInstance, b: ViewInstance): boolean {
-  return (
-    a.description === b.description &&
-    a.state === b.state &&
-    a.liveness === b.liveness &&
-    a.weight === b.weight &&
-    a.since === b.since &&
-    a.ownerNodeId === b.ownerNodeId &&
-    a.stamp.incarnation === b.stamp.incarnation &&
-    a.stamp.session === b.stamp.session &&
-    a.stamp.claim === b.stamp.claim
-  );
-}
-
-function isSameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }

@@ -1,0 +1,80 @@
+/** One registration that this process wants, and how much of it a node has confirmed. */
+import type { InstanceState, Scope, Stamp } from "../record.js";
+import type { Instant } from "../time.js";
+
+/** Invariant: 0 <= confirmedRevision <= revision. */
+export interface Registration {
+  readonly service: string;
+  readonly id: string;
+  scope: Scope;
+  state: InstanceState;
+  body: Uint8Array;
+  /** 0 until a node answered one. */
+  incarnation: number;
+  since: number;
+  /** The record's stamp as last answered on this session. */
+  stamp: Stamp | undefined;
+  /** Rises with each change of what is wanted. */
+  revision: number;
+  confirmedRevision: number;
+  confirmedBody: Uint8Array;
+  /** The program was told that it is registered. */
+  isTold: boolean;
+  needsRegister: boolean;
+  needsState: boolean;
+  /** The drain's end; undefined when none runs. */
+  drainDeadline: Instant | undefined;
+  needsDrain: boolean;
+  isRemoving: boolean;
+  needsRemove: boolean;
+  /** Of the register message that carried it last: what an earlier one met is old news. */
+  registerRequestId: number;
+  /** Not to be sent again before. */
+  retryAt: Instant;
+  retryCount: number;
+}
+
+/** A request that is not yet answered. */
+export type InFlight =
+  | {
+      readonly kind: "register";
+      readonly items: ReadonlyMap<string, { registration: Registration; revision: number }>;
+    }
+  | { readonly kind: "state"; readonly registration: Registration; readonly revision: number }
+  | { readonly kind: "drain" | "remove"; readonly registration: Registration };
+
+/** Wanted from now on, and not yet sent. */
+export function newRegistration(
+  wanted: Pick<Registration, "service" | "id" | "scope" | "state" | "body">,
+  now: Instant,
+): Registration {
+  const { service, id, scope, state, body } = wanted;
+  return {
+    service,
+    id,
+    scope,
+    state,
+    body,
+    incarnation: 0,
+    since: 0,
+    stamp: undefined,
+    revision: 1,
+    confirmedRevision: 0,
+    confirmedBody: body,
+    isTold: false,
+    needsRegister: true,
+    needsState: false,
+    drainDeadline: undefined,
+    needsDrain: false,
+    isRemoving: false,
+    needsRemove: false,
+    registerRequestId: 0,
+    retryAt: now,
+    retryCount: 0,
+  };
+}
+
+/** Names a registration of this process. */
+export function keyOf(address: { readonly service: string; readonly id: string }): string {
+  return `${address.service}\u0001${address.id}`;
+}
