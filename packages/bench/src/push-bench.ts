@@ -56,20 +56,23 @@ async function measure(context: BenchContext, { goals, ...counts }: Case): Promi
     const subscribing = await stage.load(server, { count: subscriberCount, name: "subscribing" });
     await subscribing.call("keepAlive", { intervalMs: KEEP_ALIVE_MS });
     await subscribing.call("watchStamped", { service });
-    for (const count of [WARM_ROUND_COUNT, roundCount]) {
+    const runRounds = async (count: number) => {
       await registering.call("registerStamped", { service, count, intervalMs });
-      if (count !== roundCount)
-        await subscribing.call("latencies", { count: count * subscriberCount });
-    }
-    const { p50Ms, p99Ms, maxMs } = await subscribing.call("latencies", {
-      count: roundCount * subscriberCount,
-    });
+      return subscribing.call("latencies", { count: count * subscriberCount });
+    };
+    await runRounds(WARM_ROUND_COUNT);
+    await server.remote.call("reset", undefined);
+    const { p50Ms, p99Ms, maxMs } = await runRounds(roundCount);
+    const { cpuMs } = await server.remote.call("usage", undefined);
+    // A round is a registration and a removal.
+    const cpuMsPerPush = cpuMs / (2 * roundCount);
     const name = `${counts.subscriberCount} x ${counts.instanceCount}`;
     const common = { bench: "push", unit: "ms", better: "lower" } as const;
     return [
       { ...common, figure: `${name} p50`, value: p50Ms, goal: goals?.p50Ms ?? null },
       { ...common, figure: `${name} p99`, value: p99Ms, goal: goals?.p99Ms ?? null },
       { ...common, figure: `${name} max`, value: maxMs, goal: null },
+      { ...common, figure: `${name} server CPU of one change`, value: cpuMsPerPush, goal: null },
     ];
   } finally {
     await stage[Symbol.asyncDispose]();
