@@ -133,7 +133,8 @@ export class ServerMetrics {
     this.#gauge(
       "fpzk_services",
       "Services that have records, removed ones included",
-      () => table().serviceCount,
+      // Node and canary records are kept under the empty name, which is no service.
+      () => table().serviceCount - table().serviceCountOf(""),
     );
     const instances = new Gauge({
       name: "fpzk_instances",

@@ -6,6 +6,7 @@ import {
   type Command,
   type CommandResult,
   type ContentDigest,
+  DRAIN_TIMEOUT_MAX_MS,
   ErrorCode,
   type InstanceDescription,
   InstanceState,
@@ -64,8 +65,6 @@ export interface RegistryPortAdapterOptions {
 const COMMAND_TIMEOUT_MS = 10_000;
 /** On top of a drain's own time, for its answer to come back. */
 const DRAIN_SLACK_MS = 5_000;
-/** Longest drain that is waited for. */
-export const DRAIN_TIMEOUT_MAX_MS = 600_000;
 
 type Right = "mayRead" | "mayRegister" | "mayOperate";
 

@@ -800,7 +800,8 @@ export class RegistryNode {
     const { region } = this.#options;
     const alive = this.#membership.all
       .filter((m) => m.description.region === region && m.status === NodeStatus.alive)
-      .map((m) => m.nodeId);
+      .map((m) => m.nodeId)
+      .filter((nodeId) => nodeId !== record.id);
     if (rendezvous(record.id, alive) !== this.nodeId) return;
     const counter = record.stamp.session;
     this.#route(record.id, { kind: "canary-echo", counter, region });
