@@ -6,6 +6,7 @@ import {
   CONNECTION_COUNT_MAX,
   CONNECTION_PER_ADDRESS_COUNT_MAX,
   ErrorCode,
+  LEAVE_MAX_MS,
   type NodeDescription,
   NodeStatus,
   SESSION_COUNT_MAX,
@@ -56,7 +57,7 @@ export interface RunningServer {
 /** As in package.json; a test ties them. */
 export const SERVER_VERSION = "0.1.0";
 /** Longest wait for core to say that everything for leaving is said. */
-const LEAVE_TIMEOUT_MS = 5_000;
+const LEAVE_TIMEOUT_MS = LEAVE_MAX_MS + 2_000;
 /** After the goodbyes, until connections that are still open are cut. */
 const CLOSE_GRACE_MS = 500;
 const RANDOM_SEED_MAX = 2 ** 32 - 1;

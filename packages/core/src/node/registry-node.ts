@@ -53,7 +53,7 @@ import type { Effect, LinkKey, NodeEvent, PeerIdentity } from "./events.js";
 import { InstanceWriter } from "./instance-writer.js";
 import type { NodeConfig } from "./node-config.js";
 import { Outbox } from "./outbox.js";
-import { SessionDesk } from "./session-desk.js";
+import { RECONNECT_SPREAD_MAX_MS, SessionDesk } from "./session-desk.js";
 import { SessionTable } from "./session-table.js";
 
 /** Members are judged anew this often. */
@@ -66,8 +66,10 @@ const COLLECT_COUNT_MAX = 5_000;
 const GAP_REPAIR_INTERVAL_MS = 200;
 /** How far a routed message may go: to a relay, then to its target. */
 const ROUTE_HOPS = 2;
-/** How long a leaving node lets its sessions move before it goes. */
+/** How long a leaving node lets its sessions move, beyond the time over which they are spread. */
 const LEAVE_MS = 3_000;
+/** Longest that leaving takes. */
+export const LEAVE_MAX_MS = RECONNECT_SPREAD_MAX_MS + LEAVE_MS;
 
 export interface RegistryNodeOptions {
   readonly nodeId: string;
@@ -488,7 +490,8 @@ export class RegistryNode {
     if (this.#state === "leaving" || this.#state === "left") return;
     this.#state = "leaving";
     this.#outbox.note("info", "node.leaving", { sessionCount: this.#sessions.count });
-    this.#leaveAt = this.#sessions.count === 0 ? now : after(now, LEAVE_MS);
+    const spreadMs = this.#desk.reconnectSpreadMs;
+    this.#leaveAt = this.#sessions.count === 0 ? now : after(now, spreadMs + LEAVE_MS);
     this.#desk.moveAll();
   }
 

@@ -32,7 +32,7 @@ import type { Session, SessionTable } from "./session-table.js";
 
 /** Sessions that may reconnect in one second after a loss: slots are spread to keep to it. */
 const RECONNECT_PER_SECOND = 2_000;
-const RECONNECT_SPREAD_MAX_MS = 10_000;
+export const RECONNECT_SPREAD_MAX_MS = 10_000;
 /** Sessions up to which the heartbeat keeps its configured rhythm; more stretch it. */
 const UNSTRETCHED_SESSION_COUNT = 10_000;
 
@@ -385,9 +385,14 @@ export class SessionDesk {
     });
   }
 
-  #reconnectDelayMs(): number {
+  /** Over what time the sessions of this node are to come back, were it lost now. */
+  get reconnectSpreadMs(): number {
     const spreadMs = (this.#options.sessions.count / RECONNECT_PER_SECOND) * 1_000;
-    const bound = Math.ceil(Math.min(RECONNECT_SPREAD_MAX_MS, spreadMs));
+    return Math.ceil(Math.min(RECONNECT_SPREAD_MAX_MS, spreadMs));
+  }
+
+  #reconnectDelayMs(): number {
+    const bound = this.reconnectSpreadMs;
     return bound === 0 ? 0 : randomBelow(this.#options.random, bound);
   }
 }

@@ -148,13 +148,15 @@ export class WatchTable {
   }): SnapshotMessage[] {
     const index = this.#replica.table.findService(request.namespace, request.service);
     const digest = index < 0 ? EMPTY_DIGEST : this.#replica.table.digestOf(index);
-    const position = this.#replica.position();
+    // Of a collected origin nothing is left: whatever the holder has of it was seen, and is gone.
+    const gone = request.position.filter((entry) => this.#replica.isCollected(entry.origin));
+    const position = [...this.#replica.position(), ...gone];
     const held = new Map(
       request.position.map((entry) => [originText(entry.origin), entry.version]),
     );
     const kind = this.#kindOf(held, {
       isSame: isSameDigest(request.digest, digest),
-      isCollected: request.position.some((entry) => this.#replica.isCollected(entry.origin)),
+      isCollected: gone.length > 0,
     });
     const slots = index < 0 || kind === "unchanged" ? [] : this.#slotsFor(index, kind, held);
     return this.#parts(
