@@ -6,7 +6,8 @@ import test from "node:test";
 import { EMPTY_DIGEST, MapRecordTable, type Origin, type RegistryRecord } from "@fpzk/core";
 import { CLUSTER, NODE, RawClient } from "./edge.test.support.js";
 import { type LogFields, type Logger, silentLogger } from "./logger.js";
-import { type RunningServer, startServer } from "./start-server.js";
+import type { RunningServer } from "./node-server.js";
+import { startServer } from "./start-server.js";
 import { parseSnapshot, snapshotChunks } from "./table-snapshot.js";
 
 const ORIGINS: readonly Origin[] = [

@@ -20,14 +20,10 @@ import {
 } from "@fpzk/protocol";
 import { type ClientOptions, WebSocket } from "ws";
 import { type LogFields, type Logger, silentLogger } from "./logger.js";
+import { type EdgeTimings, fingerprintOf, type RunningServer } from "./node-server.js";
 import type { NodeServerOptions, ServerOptions } from "./options.js";
 import type { ServedNode, ServedNodeOptions } from "./served-node.js";
-import {
-  type EdgeTimings,
-  fingerprintOf,
-  type RunningServer,
-  startServerWith,
-} from "./start-server.js";
+import { startServerWith } from "./start-server.js";
 
 export const CLUSTER = {
   name: "test",

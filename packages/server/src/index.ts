@@ -1,6 +1,7 @@
 export { signToken, type TokenClaims } from "./authenticator.js";
 export * from "./logger.js";
+export type { RunningServer } from "./node-server.js";
 export * from "./options.js";
 export { pinoLogger } from "./pino-logger.js";
 export * from "./registry-port.js";
-export { type RunningServer, startServer } from "./start-server.js";
+export { startServer } from "./start-server.js";

@@ -21,6 +21,7 @@ import type { RawData, WebSocket } from "ws";
 import { type Authenticator, hasAnyGrant } from "./authenticator.js";
 import type { Logger } from "./logger.js";
 import type { ServerCounters } from "./server-counters.js";
+import { type StreamListener, StreamSessions, TOKEN_EXPIRED } from "./stream-sessions.js";
 import { binaryFrame, closeReason } from "./websocket-frame.js";
 
 export interface SessionHubOptions {
@@ -34,13 +35,9 @@ export interface SessionHubOptions {
   readonly queueMaxBytes?: number;
 }
 
-/** Receives what is said to a stream. Bytes in messages live until the next step. */
-export type StreamListener = (message: SessionMessage) => void;
-
 export const HELLO_TIMEOUT_MS = 5_000;
 export const CONGESTED_MAX_MS = 60_000;
 const SWEEP_INTERVAL_MS = 5_000;
-const TOKEN_EXPIRED = "the token has expired: come back with a new one";
 /** After a close frame, until the socket is destroyed. */
 const CLOSE_GRACE_MS = 2_000;
 /** Frames that may come while the token is checked. */
@@ -72,19 +69,13 @@ interface SocketSession {
   expiresWallMs: number | undefined;
 }
 
-/** A session inside this process: a REST watch. */
-interface StreamSession {
-  readonly listener: StreamListener;
-  readonly expiresWallMs: number | undefined;
-}
-
 export class SessionHub {
   readonly #options: SessionHubOptions;
   readonly #submit: (event: NodeEvent) => void;
   readonly #counters: ServerCounters;
   readonly #queueMaxBytes: number;
   readonly #sockets = new Map<SessionKey, SocketSession>();
-  readonly #streams = new Map<SessionKey, StreamSession>();
+  readonly #streams: StreamSessions;
   readonly #sweep: NodeJS.Timeout;
   #corked: SocketSession[] = [];
   #nextKey = 1;
@@ -94,6 +85,7 @@ export class SessionHub {
     this.#options = options;
     this.#submit = options.submit;
     this.#counters = options.counters;
+    this.#streams = new StreamSessions(options.submit, options.logger);
     this.#queueMaxBytes = options.queueMaxBytes ?? SESSION_QUEUE_MAX_BYTES;
     const congestedMaxMs = options.congestedMaxMs ?? CONGESTED_MAX_MS;
     this.#sweep = setInterval(
@@ -114,7 +106,7 @@ export class SessionHub {
   }
 
   get streamCount(): number {
-    return this.#streams.size;
+    return this.#streams.count;
   }
 
   /** Takes a connection that was just upgraded. `socket` is the one under `ws`. */
@@ -150,24 +142,15 @@ export class SessionHub {
     namespace: string,
     grants: Grants,
     listener: StreamListener,
-    expiresWallMs?: number,
+    expiresWallMs: number | undefined,
   ): SessionKey {
     const key = this.#nextKey++;
-    this.#streams.set(key, { listener, expiresWallMs });
-    this.#submit({
-      type: "session-open",
-      session: key,
-      kind: "stream",
-      namespace,
-      grants,
-      clientId: `stream-${key}`,
-      sessionNumber: 1,
-    });
+    this.#streams.open(key, namespace, grants, { listener, expiresWallMs });
     return key;
   }
 
   closeStream(key: SessionKey): void {
-    if (this.#streams.delete(key)) this.#submit({ type: "session-close", session: key });
+    this.#streams.close(key);
   }
 
   /** Performs `send-sessions`: encodes once, writes the same bytes to all. */
@@ -177,7 +160,7 @@ export class SessionHub {
     for (const key of keys) {
       const session = this.#sockets.get(key);
       if (session === undefined) {
-        this.#sendToStream(key, message);
+        this.#streams.send(key, message);
         continue;
       }
       frame ??= binaryFrame(encodeSessionMessage(message));
@@ -192,22 +175,9 @@ export class SessionHub {
     }
   }
 
-  /** A face that fails loses its own stream; the node goes on. */
-  #sendToStream(key: SessionKey, message: SessionMessage): void {
-    try {
-      this.#streams.get(key)?.listener(message);
-    } catch (error) {
-      const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      this.#options.logger.error("stream.failed", { error: detail });
-      this.closeStream(key);
-    }
-  }
-
   /** Performs `close-session`. */
   close(key: SessionKey, code: ErrorCode, message: string): void {
-    // A stream has no socket here that could close: its face must hear that nothing comes any more.
-    this.#sendToStream(key, { type: "refused", requestId: 0, code, message });
-    this.#streams.delete(key);
+    this.#streams.refuse(key, code, message);
     const session = this.#sockets.get(key);
     if (session === undefined) return;
     this.#end(session, closeCodeOf(code), `${code}: ${message}`);
@@ -372,12 +342,7 @@ export class SessionHub {
         this.#refuse(session, ErrorCode.unauthenticated, TOKEN_EXPIRED);
       }
     }
-    for (const [key, { expiresWallMs }] of [...this.#streams]) {
-      if (expiresWallMs === undefined || expiresWallMs > wallMs) continue;
-      const code = ErrorCode.unauthenticated;
-      this.#sendToStream(key, { type: "refused", requestId: 0, code, message: TOKEN_EXPIRED });
-      this.closeStream(key);
-    }
+    this.#streams.expire(wallMs);
   }
 
   /** Cuts a connection whose reader does not read: nothing more can be said to it. */

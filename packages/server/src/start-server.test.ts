@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
 import { AssertionError, type Effect, type NodeEvent, RemovalReason } from "@fpzk/core";
 import { CLUSTER, echoScript, NODE, RawClient, startEdge } from "./edge.test.support.js";
 import { silentLogger } from "./logger.js";
+import { SERVER_VERSION } from "./node-server.js";
 import type { NodeServerOptions } from "./options.js";
 import type { Principal } from "./registry-port.js";
 import { startServer } from "./start-server.js";
@@ -181,6 +182,12 @@ test("a stream whose listener fails is closed, and the node goes on", async () =
   await edge.node.expect("session-close");
   assert.ok(edge.logs.some(({ event }) => event === "stream.failed"));
   assert.equal((await fetch(`http://${edge.server.address}/healthz`)).status, 200);
+});
+
+test("the version that is shown is the package's", async () => {
+  const file = new URL("../package.json", import.meta.url);
+  const { version } = JSON.parse(await readFile(file, "utf8")) as { version: string };
+  assert.equal(SERVER_VERSION, version);
 });
 
 /** Waits for what other processes' messages bring about; the test's own timeout is the bound. */
