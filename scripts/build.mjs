@@ -1,4 +1,4 @@
 // Installs and builds when needed.
 import { bootstrap } from "./bootstrap.mjs";
 
-bootstrap();
+await bootstrap();

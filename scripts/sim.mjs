@@ -1,7 +1,7 @@
 // Plays random histories: `npm run sim -- --seed N`, or `--seeds A-B`; `--log` prints what happened.
 import { bootstrap } from "./bootstrap.mjs";
 
-bootstrap();
+await bootstrap();
 
 const { runHistory } = await import("@fpzk/sim");
 const [first, last] = seedsOf(process.argv.slice(2));

@@ -1,5 +1,5 @@
 // Installs and builds when needed, then runs the demo: three regions on this machine.
 import { bootstrap } from "./bootstrap.mjs";
 
-bootstrap();
+await bootstrap();
 await import("../examples/dist/demo/main.js");

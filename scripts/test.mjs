@@ -1,35 +1,55 @@
 // Builds and runs every test. `npm test -- PATTERN` runs the test files whose path holds PATTERN.
-import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+import { setMaxListeners } from "node:events";
+import { existsSync } from "node:fs";
+import { run } from "node:test";
 import { bootstrap } from "./bootstrap.mjs";
+import { listTests } from "./sources.mjs";
+import { TestReport } from "./test-report.mjs";
 
-bootstrap();
+/** These take longest (see the summary at the end of a run): first, or the others wait for them. */
+const LONGEST_FIRST = [];
+const CONCURRENCY = 2;
+/** Of one file. A hanging test fails its file instead of hanging the run. */
+const FILE_TIMEOUT_MS = 300_000;
 
-/** Fewer files than this means that the search for tests is broken, not that tests are gone. */
-const TEST_FILE_COUNT_MIN = 1;
+await bootstrap();
 const patterns = process.argv.slice(2);
-const files = ["packages", "test", "examples"]
-  .flatMap((folder) => findTests(folder))
-  .filter((file) => patterns.length === 0 || patterns.some((pattern) => file.includes(pattern)))
-  .sort();
-if (files.length < (patterns.length === 0 ? TEST_FILE_COUNT_MIN : 1)) {
-  console.error(`found ${files.length} test files, expected at least ${TEST_FILE_COUNT_MIN}`);
-  process.exit(1);
-}
-const result = spawnSync(
-  process.execPath,
-  ["--test", "--test-concurrency=2", "--test-timeout=300000", ...files],
-  { stdio: "inherit" },
-);
-process.exit(result.status ?? 1);
+const tests = listTests();
+checkTests(tests);
+const files = tests
+  .filter(({ source }) => patterns.length === 0 || patterns.some((text) => source.includes(text)))
+  .sort((a, b) => rank(a) - rank(b) || (a.source < b.source ? -1 : 1))
+  .map(({ compiled }) => compiled);
+if (files.length === 0) fail(`no test file's path holds ${patterns.join(" or ")}`);
 
-function findTests(folder) {
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
-    if (entry.name === "node_modules") return [];
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) return findTests(path);
-    return path.includes("dist") && entry.name.endsWith(".test.js") ? [path] : [];
-  });
+const stopping = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+  process.once(signal, () => stopping.abort());
+}
+const report = new TestReport(files);
+const { signal } = stopping;
+setMaxListeners(0, signal); // one for each file
+const options = { files, concurrency: CONCURRENCY, timeout: FILE_TIMEOUT_MS, signal };
+for await (const { type, data } of run(options)) report.take(type, data);
+process.exitCode = report.end();
+
+/** A search that finds too little must fail: the sources say how many test files there are. */
+function checkTests(all) {
+  if (all.length === 0) fail("found no test sources");
+  const missing = all.filter(({ compiled }) => !existsSync(compiled));
+  if (missing.length > 0) {
+    fail(`not compiled: ${missing.map(({ source }) => source).join(", ")}`);
+  }
+  const unknown = LONGEST_FIRST.filter((name) => !all.some(({ source }) => source === name));
+  if (unknown.length > 0) fail(`LONGEST_FIRST names what is no test: ${unknown.join(", ")}`);
+}
+
+function rank({ source }) {
+  const index = LONGEST_FIRST.indexOf(source);
+  return index === -1 ? LONGEST_FIRST.length : index;
+}
+
+function fail(message) {
+  console.error(message);
+  process.exit(1);
 }
