@@ -82,7 +82,11 @@ export class InstanceWriter {
     const since = item.since || (isSameLife && held.since !== 0 ? held.since : this.#clock.next());
     const stored = this.#replica.write(
       {
-        ...key,
+        kind: key.kind,
+        scope: key.scope,
+        namespace: key.namespace,
+        service: key.service,
+        id: key.id,
         stamp,
         state: item.state,
         isSuspect: false,
@@ -227,7 +231,7 @@ export class InstanceWriter {
     held: RegistryRecord | undefined,
     claim: { incarnation: number; session: number },
   ): Stamp | undefined {
-    const stamp = { ...claim, claim: 0 };
+    const stamp = { incarnation: claim.incarnation, session: claim.session, claim: 0 };
     if (held === undefined) return stamp;
     const isSame =
       held.stamp.incarnation === claim.incarnation && held.stamp.session === claim.session;
