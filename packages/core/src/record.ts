@@ -123,17 +123,20 @@ export function compareOrigins(a: Origin, b: Origin): number {
 /**
  * Which of two records of one key wins: positive when `a` does.
  *
- * Stamp first; on equal stamps one origin's versions are in order, and two origins (two processes
- * that chose the same stamp) are told apart by the origin's name so that all nodes agree.
+ * Stamp first. Two processes may choose the same stamp where nodes cannot hear each other: then a
+ * tombstone wins, so that nothing removed shows again (P5), and else the origin's name decides, so
+ * that all nodes agree. One origin's versions are in order.
  */
-export function compareRecords(
-  a: Pick<RegistryRecord, "stamp" | "origin" | "version">,
-  b: Pick<RegistryRecord, "stamp" | "origin" | "version">,
-): number {
+export function compareRecords(a: Contender, b: Contender): number {
   return (
-    compareStamps(a.stamp, b.stamp) || compareOrigins(a.origin, b.origin) || a.version - b.version
+    compareStamps(a.stamp, b.stamp) ||
+    Number(a.state === InstanceState.removed) - Number(b.state === InstanceState.removed) ||
+    compareOrigins(a.origin, b.origin) ||
+    a.version - b.version
   );
 }
+
+type Contender = Pick<RegistryRecord, "stamp" | "state" | "origin" | "version">;
 
 /** A key as one text, for maps. Parts never contain the separator (control characters are refused). */
 export function recordKeyText(key: RecordKey): string {

@@ -83,6 +83,11 @@ export class Checkers implements WorldObserver {
     }
   }
 
+  /** A client begins a view anew: what it showed before is no claim of the new one. */
+  forgetViews(client: SimClient): void {
+    this.#goneAt.delete(client);
+  }
+
   viewChanged(client: SimClient, effect: ViewChanged): void {
     const gone = this.#goneAt.get(client) ?? new Map<string, Stamp>();
     this.#goneAt.set(client, gone);
@@ -156,12 +161,12 @@ export class Checkers implements WorldObserver {
     if (drainerNodeId === undefined || other.viewStates.get(service)?.isCurrent !== true) {
       return false;
     }
-    // A node that all others take for gone is not waited for: see the drain table.
+    // A node that is taken for gone, or that a new process never heard of, is not waited for.
     const node = this.#world.nodes.get(nodeId);
     const judge = this.#world.nodes.get(drainerNodeId);
     if (node === undefined || judge === undefined) return false;
     const seen = judge.node.members().find((member) => member.nodeId === nodeId);
-    if (seen?.status === "dead" || seen?.status === "left") return false;
+    if (seen === undefined || seen.status === "dead" || seen.status === "left") return false;
     return this.#world.hasSession(other, node);
   }
 }

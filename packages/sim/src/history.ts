@@ -342,6 +342,7 @@ export class History implements Programs {
     const service = this.#pick(SERVICES);
     client.feed({ type: "unwatch", service });
     client.viewStates.delete(service);
+    this.checkers.forgetViews(client);
     this.#later(this.#durationMs(1, 2_000), () => client.watch(service));
   }
 
@@ -423,11 +424,16 @@ export class History implements Programs {
   }
 
   #watchersOf(program: Program): SimClient[] {
+    const region = this.#sessionRegion(program.client);
     return [...this.world.clients.values()].filter(
       (client) =>
         client.machine.view(program.service) !== undefined &&
-        (program.scope === Scope.global || client.region === program.region),
+        (program.scope === Scope.global || this.#sessionRegion(client) === region),
     );
+  }
+
+  #sessionRegion(client: SimClient | undefined): string | undefined {
+    return client?.machine.connectedNodeId?.slice(0, 2);
   }
 
   #startNode(nodeId: string): void {

@@ -182,8 +182,9 @@ export class ClientRegistrations {
   superseded(message: SupersededMessage, now: Instant): void {
     const registration = this.#registrations.get(keyOf(message));
     if (registration === undefined) return;
+    // An equal stamp is not this process's own: another chose the same where no node knew of both.
     const isStale =
-      registration.stamp !== undefined && compareStamps(message.stamp, registration.stamp) <= 0;
+      registration.stamp !== undefined && compareStamps(message.stamp, registration.stamp) < 0;
     if (isStale) return;
     const { service, id } = registration;
     if (message.isAlive) {

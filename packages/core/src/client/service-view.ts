@@ -30,6 +30,7 @@ import {
   type RegistryRecord,
   RemovalReason,
   recordDigest,
+  Scope,
   type Stamp,
 } from "../record.js";
 import type { Instant } from "../time.js";
@@ -99,6 +100,12 @@ export class ServiceView {
   readonly #tombstones = new Set<string>();
   /** Since when complete answers have lacked a live record, by entry key. */
   readonly #lackedSince = new Map<string, Instant>();
+  /**
+   * Live records that the answering node does not have and has not seen removed: of a region that
+   * is not its own, or written by a node that crashed before it could tell anyone. Kept, since
+   * nothing proves them gone, and left out of what is compared with the node.
+   */
+  readonly #foreign = new Map<string, ContentDigest>();
   #instances: readonly ViewInstance[] = [];
   #members: MemberTable | undefined;
   #buffer: SnapshotBuffer | undefined;
@@ -122,9 +129,17 @@ export class ServiceView {
     return this.#instances;
   }
 
-  /** Sum of the digests of the live records: equal to the node's when the view is current. */
+  /**
+   * Sum of the digests of the live records: equal to the node's when the view is current. Without
+   * what the node cannot know, see {@link #foreign}.
+   */
   get digest(): ContentDigest {
-    return { high: this.#digestHigh, low: this.#digestLow };
+    let { high, low } = { high: this.#digestHigh, low: this.#digestLow };
+    for (const digest of this.#foreign.values()) {
+      high = (high - digest.high) >>> 0;
+      low = (low - digest.low) >>> 0;
+    }
+    return { high, low };
   }
 
   /** True once a complete answer (or a saved one) was taken in. */
@@ -301,7 +316,7 @@ export class ServiceView {
       }
     }
     const update = this.#applyGroups(buffer.groups, touched);
-    if (buffer.recordCount <= VIEW_RECORD_COUNT_MAX) this.#complete(position);
+    if (buffer.recordCount <= VIEW_RECORD_COUNT_MAX) this.#complete(position, answered);
     return update;
   }
 
@@ -316,17 +331,33 @@ export class ServiceView {
     return now - since >= UNPROVEN_TTL_MS;
   }
 
-  #complete(position: readonly OriginVersion[]): void {
+  #complete(position: readonly OriginVersion[], answered?: ReadonlySet<string>): void {
     for (const { origin, version } of position) {
       const progress = this.#progressOf(origin);
       progress.seenVersion = Math.max(progress.seenVersion, version);
       progress.provenVersion = Math.max(progress.provenVersion, version);
     }
+    this.#findForeign(position, answered);
     this.#forgetOrigins(position);
     this.#buffer = undefined;
     this.#isFilling = false;
     this.#isComplete = true;
     this.#isRestored = false;
+  }
+
+  /** After a full answer, what it lacks; after another, the streams that the node does not have. */
+  #findForeign(position: readonly OriginVersion[], answered?: ReadonlySet<string>): void {
+    this.#foreign.clear();
+    const named = new Set(position.map((entry) => originText(entry.origin)));
+    for (const slot of this.#slots.values()) {
+      for (const entry of slot.entries) {
+        if (entry?.digest === undefined) continue;
+        const { record } = entry;
+        const isUnnamed = record.scope === Scope.region && !named.has(originText(record.origin));
+        const isLacking = answered !== undefined && !answered.has(entryKey(record));
+        if (isUnnamed || isLacking) this.#foreign.set(entryKey(record), entry.digest);
+      }
+    }
   }
 
   #applyGroups(groups: readonly RecordGroup[], touched = new Set<string>()): ViewUpdate {
@@ -349,7 +380,9 @@ export class ServiceView {
   #applyRecord(record: RegistryRecord): boolean {
     const slot = this.#slots.get(record.id);
     const held = slot?.entries[entryIndex(record)];
-    if (held !== undefined && compareRecords(record, held.record) <= 0) return false;
+    const order = held === undefined ? 1 : compareRecords(record, held.record);
+    if (order === 0) this.#foreign.delete(entryKey(record));
+    if (order <= 0) return false;
     const progress = this.#progressOf(record.origin);
     if (held === undefined && record.version <= progress.provenVersion) return false;
     if (held === undefined && this.#liveCount >= VIEW_RECORD_COUNT_MAX) {
@@ -375,6 +408,7 @@ export class ServiceView {
     slot.entries[index] = entry;
     this.#count(entry, 1);
     const key = entryKey(record);
+    this.#foreign.delete(key);
     this.#tombstones.delete(key);
     this.#lackedSince.delete(key);
     if (entry.digest === undefined) {

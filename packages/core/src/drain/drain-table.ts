@@ -116,11 +116,17 @@ export class DrainTable {
   /** Waits for every node. False when too many drains run already. */
   wait(
     slot: Slot,
-    options: { stamp: Stamp; timeoutMs: number; finish: (outcome: DrainOutcome) => void },
+    options: {
+      stamp: Stamp;
+      timeoutMs: number;
+      finish: (outcome: DrainOutcome) => void;
+      members: readonly Member[];
+    },
     now: Instant,
   ): boolean {
     if (this.#waiting.size >= DRAIN_COUNT_MAX) return false;
-    this.abandon(slot, []);
+    // An earlier drain of the record ends here, with what it knows: nobody may take it for done.
+    this.abandon(slot, options.members);
     this.#waiting.set(slot, {
       stamp: options.stamp,
       reports: new Map(),

@@ -65,7 +65,8 @@ export class Dialer {
       due.push(target);
     }
     for (const [address, attempt] of this.#attempts) {
-      if (!wanted.has(address) && !attempt.isPending) this.#attempts.delete(address);
+      if (wanted.has(address)) continue;
+      if (!attempt.isPending || now >= attempt.nextAt) this.#attempts.delete(address);
     }
     return due;
   }

@@ -11,6 +11,7 @@ import { ErrorCode, type Refusal } from "../errors.js";
 import type { HybridClock } from "../hlc.js";
 import type { LeaseTable } from "../lease/lease-table.js";
 import { ROUTE_PENDING_COUNT_MAX } from "../limits.js";
+import type { Member } from "../membership/membership.js";
 import type { RoutedCommand, RoutePayload } from "../messages.js";
 import { InstanceState, RecordKind, RemovalReason, Scope, type Stamp } from "../record.js";
 import type { Replica } from "../replica/replica.js";
@@ -30,6 +31,7 @@ export interface CommandDeskOptions {
   readonly leases: LeaseTable;
   readonly drains: DrainTable;
   readonly clock: HybridClock;
+  readonly members: () => readonly Member[];
   /** Ttl of a lease taken over from an owner that is gone, whose own is not known here. */
   readonly takeoverTtlMs: number;
   /** The owner's node id when it lives and is another node; undefined when this node must act. */
@@ -232,7 +234,8 @@ export class CommandDesk {
     const finish = (outcome: { confirmedCount: number; unconfirmed: readonly string[] }) => {
       reply({ refusal: undefined, stamp, ...outcome });
     };
-    if (this.#options.drains.wait(slot, { stamp, timeoutMs, finish }, now)) return;
+    const members = this.#options.members();
+    if (this.#options.drains.wait(slot, { stamp, timeoutMs, finish, members }, now)) return;
     reply(
       refusal({ code: ErrorCode.resourceExhausted, message: "too many drains run on this node" }),
     );

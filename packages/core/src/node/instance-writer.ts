@@ -21,6 +21,7 @@ import {
 import type { Replica } from "../replica/replica.js";
 import { NO_SLOT, type Slot } from "../table/record-table.js";
 import type { Instant } from "../time.js";
+import type { SessionKey } from "./events.js";
 import type { Session } from "./session-table.js";
 
 export interface InstanceName {
@@ -29,6 +30,8 @@ export interface InstanceName {
   readonly id: string;
 }
 
+/** The greatest claim that a stamp holds. */
+const CLAIM_MAX = 65_535;
 const EMPTY_BODY = new Uint8Array(0);
 
 export class InstanceWriter {
@@ -57,7 +60,7 @@ export class InstanceWriter {
     lease: Lease,
     item: RegisterItem,
     now: Instant,
-  ): RegisteredItem & { superseding?: RegistryRecord } {
+  ): RegisteredItem & { superseding?: RegistryRecord; displaced?: SessionKey } {
     const refusal = this.#roomFor(session.namespace, item.service, lease);
     if (refusal !== undefined) return refused(item, refusal);
     const key = {
@@ -96,8 +99,13 @@ export class InstanceWriter {
       },
       now,
     );
+    const former = this.#leases.get(this.#replica.table.tag(stored));
+    const displaced = former === lease ? undefined : former?.session;
     this.attach(stored, lease);
-    return { service: item.service, id: item.id, stamp, since, code: undefined, message: "" };
+    return {
+      ...{ service: item.service, id: item.id, stamp, since, code: undefined, message: "" },
+      ...(displaced === undefined ? {} : { displaced }),
+    };
   }
 
   /** Writes an instance that hangs on a lease without a session (REST). */
@@ -150,10 +158,13 @@ export class InstanceWriter {
   ): Stamp {
     const held = this.#replica.table.read(slot);
     const isOwn = this.#replica.isOwn(held.origin);
+    // Each drain has a stamp of its own, so that a confirmation of an earlier one proves nothing.
+    const isNewDrain = change.state === InstanceState.draining;
+    const claim = held.stamp.claim + (isOwn && !isNewDrain ? 0 : 1);
     const stamp =
       change.session !== undefined
         ? { incarnation: held.stamp.incarnation, session: change.session, claim: 0 }
-        : { ...held.stamp, claim: isOwn ? held.stamp.claim : held.stamp.claim + 1 };
+        : { ...held.stamp, claim: Math.min(claim, CLAIM_MAX) };
     this.#replica.write(
       {
         ...held,

@@ -46,7 +46,7 @@ import { Replica } from "../replica/replica.js";
 import type { RecordTable, Slot } from "../table/record-table.js";
 import { after, type Instant, NEVER, type WallTime } from "../time.js";
 import { type ServiceName, serviceName, WatchTable } from "../watch/watch-table.js";
-import { Adoption } from "./adoption.js";
+import { Adoption, isOrphaned } from "./adoption.js";
 import { Canary } from "./canary.js";
 import { CommandDesk } from "./command-desk.js";
 import type { Effect, LinkKey, NodeEvent, PeerIdentity } from "./events.js";
@@ -187,6 +187,7 @@ export class RegistryNode {
       leases: this.#leases,
       drains: this.#drains,
       clock: this.#clock,
+      members: () => this.#membership.all,
       takeoverTtlMs: config.orphanTtlMs,
       livingOwner: (slot) => this.#livingOwner(slot),
       route: (to, payload) => this.#route(to, payload),
@@ -215,6 +216,8 @@ export class RegistryNode {
       isReady: () => this.#state !== "warming",
       isLeaving: () => this.#state === "leaving",
       members: () => this.members(),
+      judgedMembers: () => this.#membership.all,
+      isOrphaned: (origin) => !this.#replica.isOwn(origin) && isOrphaned(origin, this.#membership),
       drainReport: (slot, report) => this.#reportDrain(slot, report),
       counters: this.counters,
     });
@@ -464,7 +467,7 @@ export class RegistryNode {
       this.#digestAt,
       this.#evaluateAt,
       this.#housekeepingAt,
-      this.#dialer.next(),
+      this.#state === "leaving" ? NEVER : this.#dialer.next(),
       this.#replica.nextTombstoneDeadline(),
       this.#commands.next(),
       this.#drains.next(),

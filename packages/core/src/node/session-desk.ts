@@ -9,17 +9,26 @@ import { ErrorCode } from "../errors.js";
 import { EMPTY_DIGEST } from "../hash.js";
 import type { Lease, LeaseTable } from "../lease/lease-table.js";
 import { SESSION_COUNT_MAX, SESSION_WATCH_COUNT_MAX } from "../limits.js";
+import type { Member } from "../membership/membership.js";
 import type {
   DeregisterMessage,
   MemberView,
   RegisteredItem,
+  RegisterItem,
   RegisterMessage,
   SessionRequest,
   SetStateMessage,
   WatchMessage,
 } from "../messages.js";
 import { type Random, randomBelow } from "../random.js";
-import { InstanceState, RecordKind, type RegistryRecord, RemovalReason, Scope } from "../record.js";
+import {
+  InstanceState,
+  type Origin,
+  RecordKind,
+  type RegistryRecord,
+  RemovalReason,
+  Scope,
+} from "../record.js";
 import type { Replica } from "../replica/replica.js";
 import { NO_SLOT, type Slot } from "../table/record-table.js";
 import type { Instant } from "../time.js";
@@ -52,6 +61,9 @@ export interface SessionDeskOptions {
   readonly isReady: () => boolean;
   readonly isLeaving: () => boolean;
   readonly members: () => readonly MemberView[];
+  readonly judgedMembers: () => readonly Member[];
+  /** Whether the owner of a record is gone, as far as this node knows. */
+  readonly isOrphaned: (origin: Origin) => boolean;
   readonly drainReport: (slot: Slot, report: DrainReport) => void;
   readonly counters: { sessionsOpened: number; superseded: number };
 }
@@ -170,7 +182,10 @@ export class SessionDesk {
       service: winner.service,
       id: winner.id,
       stamp: winner.stamp,
-      isAlive: winner.state !== InstanceState.removed && !winner.isSuspect,
+      isAlive:
+        winner.state !== InstanceState.removed &&
+        !winner.isSuspect &&
+        !this.#options.isOrphaned(winner.origin),
     });
   }
 
@@ -178,6 +193,8 @@ export class SessionDesk {
   writable(key: SessionKey): void {
     const session = this.#options.sessions.get(key);
     for (const name of this.#options.watches.writable(key)) {
+      // While warming up, the watch is answered when the node is ready.
+      if (!this.#options.isReady()) return;
       const service = session?.watches.get(name);
       if (session === undefined || service === undefined) continue;
       this.#answer(session, { requestId: 0, service, position: [], digest: EMPTY_DIGEST });
@@ -241,12 +258,24 @@ export class SessionDesk {
       const result = this.#options.writer.register(session, lease, item, now);
       items.push(result);
       if (result.superseding !== undefined) this.superseded(session.key, result.superseding);
+      if (result.displaced !== undefined) this.#displaced(result.displaced, session, item);
     }
     this.#options.outbox.toSession(session.key, {
       type: "registered",
       requestId: message.requestId,
       items,
     });
+  }
+
+  /** Another session of this node held the id that was just registered. */
+  #displaced(key: SessionKey, by: Session, item: RegisterItem): void {
+    const { namespace } = by;
+    const { service, id, scope } = item;
+    const slot = this.#options.replica.find({
+      kind: RecordKind.instance,
+      ...{ namespace, service, id, scope },
+    });
+    if (slot !== NO_SLOT) this.superseded(key, this.#options.replica.table.read(slot));
   }
 
   #deregister(session: Session, message: DeregisterMessage, now: Instant): void {
@@ -268,7 +297,9 @@ export class SessionDesk {
     const finish = (outcome: DrainReport) => {
       outbox.toSession(session.key, { type: "drained", requestId, ...outcome });
     };
-    if (drains.wait(slot, { stamp, timeoutMs: message.timeoutMs, finish }, now)) return;
+    const members = this.#options.judgedMembers();
+    const { timeoutMs } = message;
+    if (drains.wait(slot, { stamp, timeoutMs, finish, members }, now)) return;
     outbox.toSession(session.key, {
       type: "refused",
       requestId,
@@ -280,7 +311,8 @@ export class SessionDesk {
   #watch(session: Session, message: WatchMessage): void {
     const { watches } = this.#options;
     if (!session.grants.mayRead) return this.#denied(session, message.requestId, "watch");
-    if (session.watches.size + session.waiting.size >= SESSION_WATCH_COUNT_MAX) {
+    const name = serviceName(session.namespace, message.service);
+    if (!session.watches.has(name) && session.watches.size >= SESSION_WATCH_COUNT_MAX) {
       return this.#options.outbox.toSession(session.key, {
         type: "refused",
         requestId: message.requestId,
@@ -288,7 +320,6 @@ export class SessionDesk {
         message: `watch of ${message.service}: a session watches at most ${SESSION_WATCH_COUNT_MAX} services`,
       });
     }
-    const name = serviceName(session.namespace, message.service);
     session.watches.set(name, message.service);
     watches.watch(session.key, name);
     if (this.#options.isReady()) this.#answer(session, message);

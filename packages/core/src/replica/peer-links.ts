@@ -214,12 +214,18 @@ export class PeerLinks {
     link.hasDigest = true;
     link.isPeerReady = message.isReady;
     link.hears = new Set(message.hears);
-    for (const floor of message.floors) this.#replica.raiseFloor(floor.nodeId, floor.generation);
     const held = this.#heldByPeer(message.entries);
     link.entries = message.entries;
+    // Not before what replaced the records of a collected origin is here: a view would lose them.
+    if (this.isCaughtUp(link)) {
+      for (const floor of message.floors) this.#replica.raiseFloor(floor.nodeId, floor.generation);
+    }
+    const floors = new Map(message.floors.map((floor) => [floor.nodeId, floor.generation]));
     const lacking: { index: OriginIndex; from: number }[] = [];
     let isBelowWatermark = false;
     for (const index of this.#replica.origins(link.isSameRegion)) {
+      const origin = this.#replica.table.origin(index);
+      if (origin.generation <= (floors.get(origin.nodeId) ?? 0)) continue;
       const seen = this.#replica.seenVersion(index);
       const version = held.get(index)?.version ?? 0;
       const isLagging = version < (link.seenAtDigest[index] ?? 0);
