@@ -17,6 +17,7 @@ import {
 import { encodeInstanceDescription, encodeOverrideDescription } from "@fpzk/protocol";
 import { Checkers, divergenceOf, type Programs } from "./checkers.js";
 import type { SimClient } from "./sim-client.js";
+import { viewDifference } from "./view-difference.js";
 import { World } from "./world.js";
 
 export const REGIONS = ["us", "eu", "ap"] as const;
@@ -414,10 +415,9 @@ export class History implements Programs {
       for (const service of SERVICES) {
         const view = client.machine.view(service);
         if (view === undefined) continue;
-        const index = node.node.table.findService("default", service);
-        const held = index < 0 ? { high: 0, low: 0 } : node.node.table.digestOf(index);
-        const isSame = held.high === view.digest.high && held.low === view.digest.low;
-        if (!isSame) return `the view of ${service} at ${client.id} differs from ${node.id}`;
+        const difference = viewDifference(view, node.node);
+        if (difference === undefined) continue;
+        return `the view of ${service} at ${client.id} differs from ${node.id}: ${difference}`;
       }
     }
     return undefined;

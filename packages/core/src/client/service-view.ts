@@ -101,9 +101,9 @@ export class ServiceView {
   /** Since when complete answers have lacked a live record, by entry key. */
   readonly #lackedSince = new Map<string, Instant>();
   /**
-   * Live records that the answering node does not have and has not seen removed: of a region that
-   * is not its own, or written by a node that crashed before it could tell anyone. Kept, since
-   * nothing proves them gone, and left out of what is compared with the node.
+   * Live records of a region whose streams the answering node does not have, because it is of
+   * another region: kept, since nothing proves them gone, until a node of their region answers,
+   * and left out of what is compared with the node.
    */
   readonly #foreign = new Map<string, ContentDigest>();
   #instances: readonly ViewInstance[] = [];
@@ -316,7 +316,7 @@ export class ServiceView {
       }
     }
     const update = this.#applyGroups(buffer.groups, touched);
-    if (buffer.recordCount <= VIEW_RECORD_COUNT_MAX) this.#complete(position, answered);
+    if (buffer.recordCount <= VIEW_RECORD_COUNT_MAX) this.#complete(position);
     return update;
   }
 
@@ -331,13 +331,13 @@ export class ServiceView {
     return now - since >= UNPROVEN_TTL_MS;
   }
 
-  #complete(position: readonly OriginVersion[], answered?: ReadonlySet<string>): void {
+  #complete(position: readonly OriginVersion[]): void {
     for (const { origin, version } of position) {
       const progress = this.#progressOf(origin);
       progress.seenVersion = Math.max(progress.seenVersion, version);
       progress.provenVersion = Math.max(progress.provenVersion, version);
     }
-    this.#findForeign(position, answered);
+    this.#findForeign(position);
     this.#forgetOrigins(position);
     this.#buffer = undefined;
     this.#isFilling = false;
@@ -345,17 +345,14 @@ export class ServiceView {
     this.#isRestored = false;
   }
 
-  /** After a full answer, what it lacks; after another, the streams that the node does not have. */
-  #findForeign(position: readonly OriginVersion[], answered?: ReadonlySet<string>): void {
+  #findForeign(position: readonly OriginVersion[]): void {
     this.#foreign.clear();
     const named = new Set(position.map((entry) => originText(entry.origin)));
     for (const slot of this.#slots.values()) {
       for (const entry of slot.entries) {
-        if (entry?.digest === undefined) continue;
-        const { record } = entry;
-        const isUnnamed = record.scope === Scope.region && !named.has(originText(record.origin));
-        const isLacking = answered !== undefined && !answered.has(entryKey(record));
-        if (isUnnamed || isLacking) this.#foreign.set(entryKey(record), entry.digest);
+        if (entry?.digest === undefined || entry.record.scope !== Scope.region) continue;
+        if (named.has(originText(entry.record.origin))) continue;
+        this.#foreign.set(entryKey(entry.record), entry.digest);
       }
     }
   }
