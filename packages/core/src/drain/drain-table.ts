@@ -16,7 +16,7 @@ import type { Slot } from "../table/record-table.js";
 import { after, type Instant, NEVER } from "../time.js";
 
 /** Names given of those that did not confirm. */
-const UNCONFIRMED_COUNT_MAX = 100;
+export const UNCONFIRMED_COUNT_MAX = 100;
 
 /** What one node says of its subscribers. */
 export interface DrainReport {

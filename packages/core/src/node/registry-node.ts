@@ -10,23 +10,14 @@
  * there), leases (who must be heard), watches (who wants to know), drains, commands, adoption.
  */
 
-import { DrainTable } from "../drain/drain-table.js";
-import { ErrorCode } from "../errors.js";
+import { DrainDesk } from "../drain/drain-desk.js";
 import { rendezvous } from "../hash.js";
 import { HybridClock } from "../hlc.js";
 import { type NodeDescription, NodeStatus } from "../instance.js";
 import { type LeaseLapse, LeaseTable } from "../lease/lease-table.js";
 import { type DoubtReason, SelfDoubt, STALL_MS } from "../lease/self-doubt.js";
-import { Dialer } from "../membership/dialer.js";
-import { type Hearing, Membership } from "../membership/membership.js";
-import type {
-  DigestEntry,
-  MemberView,
-  PeerMessage,
-  RepairRequest,
-  RouteMessage,
-  RoutePayload,
-} from "../messages.js";
+import { Membership } from "../membership/membership.js";
+import type { DigestEntry, MemberView, RoutePayload } from "../messages.js";
 import type { Random } from "../random.js";
 import {
   InstanceState,
@@ -36,12 +27,7 @@ import {
   RemovalReason,
   Scope,
 } from "../record.js";
-import {
-  DIGEST_INTERVAL_MS,
-  type PeerLink,
-  PeerLinks,
-  type PeerLinksCounters,
-} from "../replica/peer-links.js";
+import type { PeerLinksCounters } from "../replica/peer-links.js";
 import { Replica } from "../replica/replica.js";
 import type { RecordTable, Slot } from "../table/record-table.js";
 import { after, type Instant, NEVER, type WallTime } from "../time.js";
@@ -49,23 +35,18 @@ import { type ServiceName, serviceName, WatchTable } from "../watch/watch-table.
 import { Adoption, isOrphaned } from "./adoption.js";
 import { Canary } from "./canary.js";
 import { CommandDesk } from "./command-desk.js";
-import type { Effect, LinkKey, NodeEvent, PeerIdentity } from "./events.js";
+import type { Effect, NodeEvent } from "./events.js";
 import { InstanceWriter } from "./instance-writer.js";
 import type { NodeConfig } from "./node-config.js";
 import { Outbox } from "./outbox.js";
+import { type NodeState, PeerDesk } from "./peer-desk.js";
 import { RECONNECT_SPREAD_MAX_MS, SessionDesk } from "./session-desk.js";
 import { SessionTable } from "./session-table.js";
 
-/** Members are judged anew this often. */
-const EVALUATE_INTERVAL_MS = 200;
 /** Orphans, collected origins and surplus links are looked at this often. */
 const HOUSEKEEPING_INTERVAL_MS = 1_000;
 /** Tombstones forgotten in one tick. */
 const COLLECT_COUNT_MAX = 5_000;
-/** A link that delivers deltas that do not attach is asked for repair at most this often. */
-const GAP_REPAIR_INTERVAL_MS = 200;
-/** How far a routed message may go: to a relay, then to its target. */
-const ROUTE_HOPS = 2;
 /** How long a leaving node lets its sessions move, beyond the time over which they are spread. */
 const LEAVE_MS = 3_000;
 /** Longest that leaving takes. */
@@ -106,34 +87,25 @@ export class RegistryNode {
   readonly #outbox = new Outbox();
   readonly #clock: HybridClock;
   readonly #replica: Replica;
-  readonly #links: PeerLinks;
   readonly #membership: Membership;
-  readonly #dialer: Dialer;
+  readonly #peers: PeerDesk;
   readonly #doubt: SelfDoubt;
   readonly #leases: LeaseTable;
   readonly #sessions = new SessionTable();
   readonly #watches: WatchTable;
-  readonly #drains = new DrainTable();
+  readonly #drains: DrainDesk;
   readonly #writer: InstanceWriter;
   readonly #commands: CommandDesk;
   readonly #adoption: Adoption;
   readonly #canary: Canary;
   readonly #desk: SessionDesk;
-  /** Draining records that changed in this turn: shown to subscribers at its end. */
-  readonly #drainingSlots = new Set<Slot>();
-  readonly #lastGapRepair = new Map<LinkKey, Instant>();
-  #state: "warming" | "ready" | "leaving" | "left" = "warming";
+  #state: NodeState = "warming";
   #warmUntil: Instant;
-  /** While warming: the one link that fills this copy. */
-  #syncLink: LinkKey | undefined;
-  #digestAt: Instant;
-  #evaluateAt: Instant;
   #housekeepingAt: Instant;
   #leaveAt: Instant = NEVER;
   #deadline: Instant;
   /** Before the first step nobody has promised to call in time. */
   #hasStepped = false;
-  #membersChanged = false;
   #doubtReason: DoubtReason | undefined;
   /** The instant of the step that runs. */
   #now: Instant;
@@ -153,21 +125,21 @@ export class RegistryNode {
         recordCollected: (tombstone) => this.#recordCollected(tombstone),
       },
     });
-    this.#links = new PeerLinks({
-      replica: this.#replica,
-      region,
-      send: (links, message) => this.#outbox.toLinks(links, message),
-      note: (level, event, fields) => this.#outbox.note(level, event, fields),
-      counters: this.counters,
-    });
     this.#membership = new Membership({ nodeId, region });
-    this.#dialer = new Dialer({
+    this.#peers = new PeerDesk({
       nodeId,
       region,
       seeds: options.seeds,
-      membership: this.#membership,
       random,
-      isLinked: (id) => this.#links.toNode(id) !== undefined,
+      replica: this.#replica,
+      membership: this.#membership,
+      outbox: this.#outbox,
+      counters: this.counters,
+      state: () => this.#state,
+      synced: (reason) => this.#becomeReady(reason),
+      generationTaken: (generation, at) => this.#raiseGeneration(generation, at),
+      routed: (from, payload, at) => this.#routeArrived(from, payload, at),
+      now,
     });
     this.#doubt = new SelfDoubt({
       windowMs: config.sessionTtlMs,
@@ -176,6 +148,13 @@ export class RegistryNode {
     });
     this.#leases = new LeaseTable({ timings: config, doubt: this.#doubt, now });
     this.#watches = new WatchTable(this.#replica);
+    this.#drains = new DrainDesk({
+      replica: this.#replica,
+      watches: this.#watches,
+      sessions: this.#sessions,
+      members: () => this.#membership.all,
+      route: (to, payload) => this.#peers.route(to, payload),
+    });
     this.#writer = new InstanceWriter({
       replica: this.#replica,
       leases: this.#leases,
@@ -185,12 +164,12 @@ export class RegistryNode {
       replica: this.#replica,
       writer: this.#writer,
       leases: this.#leases,
-      drains: this.#drains,
+      drains: this.#drains.table,
       clock: this.#clock,
       members: () => this.#membership.all,
       takeoverTtlMs: config.orphanTtlMs,
       livingOwner: (slot) => this.#livingOwner(slot),
-      route: (to, payload) => this.#route(to, payload),
+      route: (to, payload) => this.#peers.route(to, payload),
     });
     this.#adoption = new Adoption({
       replica: this.#replica,
@@ -212,19 +191,17 @@ export class RegistryNode {
       leases: this.#leases,
       writer: this.#writer,
       watches: this.#watches,
-      drains: this.#drains,
+      drains: this.#drains.table,
       isReady: () => this.#state !== "warming",
       isLeaving: () => this.#state === "leaving",
       members: () => this.members(),
       judgedMembers: () => this.#membership.all,
       isOrphaned: (origin) => !this.#replica.isOwn(origin) && isOrphaned(origin, this.#membership),
-      drainReport: (slot, report) => this.#reportDrain(slot, report),
+      drainReport: (slot, report) => this.#drains.report(slot, report),
       counters: this.counters,
     });
     const isAlone = options.seeds.length === 0 && table.liveCount === 0;
     this.#warmUntil = isAlone ? now : after(now, config.sessionTtlMs);
-    this.#digestAt = after(now, DIGEST_INTERVAL_MS * random.next());
-    this.#evaluateAt = now;
     this.#housekeepingAt = after(now, HOUSEKEEPING_INTERVAL_MS);
     this.#deadline = now;
     this.#writeNodeRecord(now);
@@ -261,7 +238,7 @@ export class RegistryNode {
   }
 
   get linkCount(): number {
-    return this.#links.count;
+    return this.#peers.linkCount;
   }
 
   get queueDropCount(): number {
@@ -348,16 +325,16 @@ export class RegistryNode {
       case "session-writable":
         return this.#desk.writable(event.session);
       case "link-open":
-        return this.#linkOpen(event, now);
+        return this.#peers.open(event, now);
       case "link-message":
-        return this.#linkMessage(event.link, event.message, now);
+        return this.#peers.message(event.link, event.message, now);
       case "link-close":
-        return this.#linkClose(event.link, now);
+        return this.#peers.close(event.link, now);
       case "link-congested":
       case "link-writable":
-        return this.#linkCongestion(event.link, event.type === "link-congested");
+        return this.#peers.congestion(event.link, event.type === "link-congested");
       case "dial-failed":
-        return this.#dialFailed(event, now);
+        return this.#peers.dialFailed(event, now);
       case "command":
         return this.#commands.run(
           event.command,
@@ -379,11 +356,9 @@ export class RegistryNode {
     this.#canary.tick(now);
     this.#replica.collectTombstones(now, COLLECT_COUNT_MAX);
     if (now >= this.#housekeepingAt) this.#housekeep(now);
-    if (now >= this.#evaluateAt) this.#evaluate(now);
     this.#commands.expire(now);
-    this.#drains.settle(this.#membership.all, now);
-    this.#dial(now);
-    if (now >= this.#digestAt) this.#sendDigests(now);
+    this.#drains.settle(now);
+    this.#peers.tick(now);
     if (now >= this.#leaveAt) this.#leave(now);
   }
 
@@ -392,10 +367,10 @@ export class RegistryNode {
       this.counters.changesPushed += change.sessions.length;
       for (const message of change.messages) this.#outbox.toSessions(change.sessions, message);
     }
-    this.#showDrains();
-    this.#drains.settle(this.#membership.all, now);
-    if (this.#membersChanged) this.#announceMembers();
-    this.#links.pushNews(this.#relays());
+    this.#drains.show();
+    this.#drains.settle(now);
+    if (this.#peers.takeMembersChanged()) this.#announceMembers();
+    this.#peers.pushNews();
   }
 
   #expireLeases(now: Instant): void {
@@ -438,13 +413,7 @@ export class RegistryNode {
       if (nodeId === this.nodeId) return this.generation;
       return this.#membership.get(nodeId)?.generation ?? 0;
     });
-    for (const link of [...this.#links.all]) {
-      const member = this.#membership.get(link.peer.nodeId);
-      if (member === undefined || !link.isOutbound || link.isSameRegion) continue;
-      if (this.#dialer.isSurplus(member)) {
-        this.#outbox.add({ type: "close-link", link: link.key, reason: "surplus relay link" });
-      }
-    }
+    this.#peers.closeSurplus();
   }
 
   /** A tick that comes much later than it was asked for: this node slept (P6). */
@@ -454,23 +423,21 @@ export class RegistryNode {
     if (lateMs <= STALL_MS || event.type === "turn-end") return;
     this.counters.stalls += 1;
     this.#doubt.stalled(now);
-    for (const link of this.#links.all) link.detector.heard(now);
+    this.#peers.forgive(now);
     this.#outbox.note("warn", "node.stalled", { lateMs: Math.round(lateMs) });
   }
 
   #nextDeadline(now: Instant): Instant {
     if (this.#state === "left") return NEVER;
-    if (this.#links.hasTransfers) return now;
+    if (this.#peers.hasTransfers) return now;
     const deadlines = [
       this.#leases.next(),
       this.#canary.next(),
-      this.#digestAt,
-      this.#evaluateAt,
       this.#housekeepingAt,
-      this.#state === "leaving" ? NEVER : this.#dialer.next(),
+      this.#peers.next(),
       this.#replica.nextTombstoneDeadline(),
       this.#commands.next(),
-      this.#drains.next(),
+      this.#drains.table.next(),
       this.#leaveAt,
       this.#state === "warming" ? this.#warmUntil : NEVER,
     ];
@@ -481,11 +448,8 @@ export class RegistryNode {
 
   #becomeReady(reason: string): void {
     this.#state = "ready";
-    this.#syncLink = undefined;
     this.#outbox.note("info", "node.ready", { reason, recordCount: this.table.liveCount });
-    for (const link of this.#links.all) {
-      this.#links.sendDigest(link, this.#digestOptions(link, "now"));
-    }
+    this.#peers.askAll();
     this.#desk.answerWaiting();
   }
 
@@ -529,217 +493,18 @@ export class RegistryNode {
     this.#membership.announced(nodeId, { generation: this.generation, description, now });
   }
 
-  // -- links --------------------------------------------------------------------------------
-
-  #linkOpen(event: Extract<NodeEvent, { type: "link-open" }>, now: Instant): void {
-    const { peer } = event;
-    const known = this.#links.toNode(peer.nodeId);
-    this.#dialer.succeeded(peer.nodeId, event.address);
-    if (known !== undefined && this.#keepsKnown(known, event, peer)) {
-      this.#outbox.add({ type: "close-link", link: event.link, reason: "already linked" });
-      return;
-    }
-    if (known !== undefined) {
-      this.#links.close(known.key);
-      this.#outbox.add({ type: "close-link", link: known.key, reason: "replaced by a newer link" });
-    }
-    const link = this.#links.open(event.link, peer, event.isOutbound, now);
-    this.#outbox.note("info", "link.open", { peer: peer.nodeId, region: peer.region });
-    this.#syncLink ??= link.key;
-    this.#links.sendDigest(link, this.#digestOptions(link, "now"));
-    this.#evaluateAt = now;
-  }
-
-  /** Two links to one node: that of the smaller id stays, unless the peer is a new process. */
-  #keepsKnown(known: PeerLink, event: { isOutbound: boolean }, peer: PeerIdentity): boolean {
-    if (known.peer.generation !== peer.generation) return false;
-    if (known.isOutbound === event.isOutbound) return false;
-    const isMineKept = this.nodeId < peer.nodeId;
-    return known.isOutbound === isMineKept;
-  }
-
-  #linkClose(key: LinkKey, now: Instant): void {
-    const link = this.#links.close(key);
-    this.#lastGapRepair.delete(key);
-    if (link === undefined) return;
-    this.#outbox.note("info", "link.closed", { peer: link.peer.nodeId });
-    this.#evaluateAt = now;
-    if (this.#syncLink !== key) return;
-    const [next] = this.#links.all;
-    this.#syncLink = next?.key;
-    if (next !== undefined && this.#state === "warming") {
-      this.#links.sendDigest(next, this.#digestOptions(next, "now"));
-    }
-  }
-
-  #linkCongestion(key: LinkKey, isCongested: boolean): void {
-    const link = this.#links.get(key);
-    if (link === undefined) return;
-    link.isCongested = isCongested;
-    if (!isCongested) this.#links.catchUp();
-  }
-
-  #linkMessage(key: LinkKey, message: PeerMessage, now: Instant): void {
-    const link = this.#links.get(key);
-    if (link === undefined) return;
-    link.detector.heard(now);
-    switch (message.type) {
-      case "digest":
-        return this.#digestArrived(link, message, now);
-      case "delta":
-        if (!this.#links.receiveDelta(link, message, now)) this.#askForRepair(link, now);
-        return this.#checkSync(link);
-      case "reset":
-        this.#links.receiveReset(link, message, now);
-        return this.#checkSync(link);
-      case "route":
-        return this.#routeArrived(message, now);
-    }
-  }
-
-  #digestArrived(
-    link: PeerLink,
-    message: Extract<PeerMessage, { type: "digest" }>,
-    now: Instant,
-  ): void {
-    this.#checkGeneration(message.entries, now);
-    this.#links.receiveDigest(link, message, { isReady: this.#state !== "warming" });
-    this.#checkSync(link);
-  }
-
-  #askForRepair(link: PeerLink, now: Instant): void {
-    const last = this.#lastGapRepair.get(link.key);
-    if (last !== undefined && now < after(last, GAP_REPAIR_INTERVAL_MS)) return;
-    this.#lastGapRepair.set(link.key, now);
-    this.#links.sendDigest(link, this.#digestOptions(link, "now"));
-  }
-
-  /** Ready once everything that a ready peer's last digest named is here. */
-  #checkSync(link: PeerLink): void {
-    if (this.#state !== "warming" || !link.hasDigest) return;
-    if (!link.isPeerReady) return;
-    if (this.#links.isCaughtUp(link)) this.#becomeReady(`in sync with ${link.peer.nodeId}`);
-    else if (this.#syncLink !== link.key && this.#needsSyncLink()) {
-      this.#syncLink = link.key;
-      this.#links.sendDigest(link, this.#digestOptions(link, "now"));
-    }
-  }
-
-  #needsSyncLink(): boolean {
-    const current = this.#syncLink === undefined ? undefined : this.#links.get(this.#syncLink);
-    return current === undefined || (current.hasDigest && !current.isPeerReady);
-  }
-
-  /**
-   * Somebody holds writes of this generation that this process did not make (a lost disk, a clock
-   * that went back): begin a generation above it.
-   */
-  #checkGeneration(entries: readonly DigestEntry[], now: Instant): void {
-    let highest = 0;
-    for (const { origin, version } of entries) {
-      if (origin.nodeId !== this.nodeId || origin.generation < this.generation) continue;
-      const index = this.table.findOrigin(origin);
-      const isMine =
-        origin.generation === this.generation &&
-        index >= 0 &&
-        version <= this.#replica.seenVersion(index);
-      if (!isMine) highest = Math.max(highest, origin.generation);
-    }
-    if (highest === 0) return;
-    this.#outbox.note("warn", "node.generation-raised", { above: highest });
-    this.#replica.raiseGeneration(highest + 1);
+  /** Another life of this node has written under its generation: begin one above it. */
+  #raiseGeneration(generation: number, now: Instant): void {
+    this.#outbox.note("warn", "node.generation-raised", { above: generation });
+    this.#replica.raiseGeneration(generation + 1);
     this.#writeNodeRecord(now);
     this.#desk.rewriteAll(now);
   }
 
-  #sendDigests(now: Instant): void {
-    this.#digestAt = after(now, DIGEST_INTERVAL_MS * (0.9 + 0.2 * this.#options.random.next()));
-    for (const link of this.#links.all) {
-      this.#links.sendDigest(link, this.#digestOptions(link, "lagging"));
-    }
-  }
-
-  #digestOptions(link: PeerLink, repair: RepairRequest) {
-    const isWarming = this.#state === "warming";
-    const hears = [...this.#hearing().direct].sort();
-    return {
-      hears,
-      isReady: !isWarming,
-      repair: isWarming && this.#syncLink !== link.key ? ("none" as const) : repair,
-    };
-  }
-
-  /** One link per other region that carries this node's writes there. */
-  #relays(): PeerLink[] {
-    const relays: PeerLink[] = [];
-    for (const region of this.#membership.regions) {
-      if (region === this.#options.region) continue;
-      const relay = this.#dialer.relayOf(region);
-      const link = relay === undefined ? undefined : this.#links.toNode(relay);
-      if (link !== undefined) relays.push(link);
-    }
-    return relays;
-  }
-
-  // -- members ------------------------------------------------------------------------------
-
-  #hearing(): Hearing & { direct: Set<string> } {
-    const direct = new Set<string>();
-    const vouched = new Set<string>();
-    for (const link of this.#links.all) {
-      if (link.isSilent) continue;
-      direct.add(link.peer.nodeId);
-      for (const nodeId of link.hears) vouched.add(nodeId);
-    }
-    return { direct, vouched };
-  }
-
-  #evaluate(now: Instant): void {
-    this.#evaluateAt = after(now, EVALUATE_INTERVAL_MS);
-    for (const link of [...this.#links.all]) {
-      const isSilent = link.detector.isSuspect(now);
-      if (isSilent && !link.isSilent) {
-        this.#outbox.note("warn", "link.silent", { peer: link.peer.nodeId });
-        this.#outbox.add({ type: "close-link", link: link.key, reason: "silent" });
-      }
-      link.isSilent = isSilent;
-    }
-    for (const member of this.#membership.evaluate(this.#hearing(), now)) {
-      this.#membersChanged = true;
-      const level = member.status === NodeStatus.alive ? "info" : "warn";
-      this.#outbox.note(level, `member.${member.status}`, {
-        nodeId: member.nodeId,
-        region: member.description.region,
-      });
-    }
-  }
-
   #announceMembers(): void {
-    this.#membersChanged = false;
     const sessions: number[] = [];
     for (const session of this.#sessions.all) sessions.push(session.key);
     this.#outbox.toSessions(sessions, { type: "members", members: this.members() });
-  }
-
-  #dial(now: Instant): void {
-    if (this.#state === "leaving") return;
-    for (const target of this.#dialer.due(now)) this.#outbox.add({ type: "dial", ...target });
-  }
-
-  #dialFailed(event: Extract<NodeEvent, { type: "dial-failed" }>, now: Instant): void {
-    this.#dialer.failed(event.address, event.cause === "self", now);
-    this.#outbox.note("debug", "dial.failed", {
-      address: event.address,
-      cause: event.cause,
-      detail: event.detail,
-    });
-    if (event.cause !== "refused") return;
-    for (const member of this.#membership.all) {
-      if (member.description.peerAddress === event.address) {
-        this.#membership.refused(member.nodeId, now);
-      }
-    }
-    this.#evaluateAt = now;
   }
 
   // -- records ------------------------------------------------------------------------------
@@ -748,7 +513,7 @@ export class RegistryNode {
     const table = this.table;
     const origin = table.origin(table.originOf(slot));
     const isOwn = this.#replica.isOwn(origin);
-    if (isOwn) this.#links.wroteOwn(table.originOf(slot));
+    if (isOwn) this.#peers.wroteOwn(table.originOf(slot));
     switch (table.kind(slot)) {
       case RecordKind.node:
         return isOwn ? undefined : this.#nodeRecordChanged(table.read(slot));
@@ -757,7 +522,7 @@ export class RegistryNode {
       case RecordKind.instance:
       case RecordKind.override:
         this.#watches.changed(this.#serviceNameOf(slot), slot);
-        this.#drainChanged(slot);
+        this.#drains.changed(slot);
         if (!isOwn) this.#taken(table.read(slot), tag, slot);
     }
   }
@@ -786,7 +551,7 @@ export class RegistryNode {
 
   #nodeRecordChanged(record: RegistryRecord): void {
     const now = this.#now;
-    this.#membersChanged = true;
+    this.#peers.noteMembersChanged();
     const generation = record.stamp.incarnation;
     if (record.id === this.nodeId) return;
     if (record.state === InstanceState.removed) {
@@ -810,61 +575,7 @@ export class RegistryNode {
       .filter((nodeId) => nodeId !== record.id);
     if (rendezvous(record.id, alive) !== this.nodeId) return;
     const counter = record.stamp.session;
-    this.#route(record.id, { kind: "canary-echo", counter, region });
-  }
-
-  // -- drains -------------------------------------------------------------------------------
-
-  #drainChanged(slot: Slot): void {
-    if (this.table.state(slot) === InstanceState.draining) {
-      this.#drainingSlots.add(slot);
-      return;
-    }
-    this.#drains.hide(slot);
-    this.#drains.abandon(slot, this.#membership.all);
-  }
-
-  /** Draining records that went out with this turn's changes: wait for who was told. */
-  #showDrains(): void {
-    for (const slot of this.#drainingSlots) {
-      if (!this.table.isUsed(slot) || this.table.state(slot) !== InstanceState.draining) continue;
-      const record = this.table.read(slot);
-      const told: number[] = [];
-      for (const key of this.#watches.watchersOf(this.#serviceNameOf(slot))) {
-        if (this.#sessions.get(key)?.kind === "native") told.push(key);
-      }
-      const pending = this.#drains.show(slot, record, told);
-      if (pending === undefined) continue;
-      const unconfirmed = [...pending].map((key) => this.#subscriberName(key));
-      this.#reportDrain(slot, { confirmedCount: 0, unconfirmed });
-    }
-    this.#drainingSlots.clear();
-  }
-
-  #subscriberName(key: number): string {
-    return `${this.nodeId}/${this.#sessions.get(key)?.clientId ?? key}`;
-  }
-
-  #reportDrain(
-    slot: Slot,
-    report: { confirmedCount: number; unconfirmed: readonly string[] },
-  ): void {
-    if (!this.table.isUsed(slot)) return;
-    const record = this.table.read(slot);
-    if (this.#replica.isOwn(record.origin)) {
-      this.#drains.report(slot, this.nodeId, record.stamp, report);
-      return;
-    }
-    this.#route(record.origin.nodeId, {
-      kind: "drain-confirm",
-      recordKind: record.kind,
-      namespace: record.namespace,
-      service: record.service,
-      id: record.id,
-      stamp: record.stamp,
-      confirmedCount: report.confirmedCount,
-      unconfirmed: report.unconfirmed.slice(0, 100),
-    });
+    this.#peers.route(record.id, { kind: "canary-echo", counter, region });
   }
 
   // -- routes -------------------------------------------------------------------------------
@@ -879,29 +590,8 @@ export class RegistryNode {
     return isGone ? undefined : origin.nodeId;
   }
 
-  #route(to: string, payload: RoutePayload): boolean {
-    return this.#forward({ type: "route", to, from: this.nodeId, hops: ROUTE_HOPS, payload });
-  }
-
-  #forward(message: RouteMessage): boolean {
-    const direct = this.#links.toNode(message.to);
-    const region = this.#membership.get(message.to)?.description.region;
-    const relay = region === undefined ? undefined : this.#dialer.relayOf(region);
-    const link = direct ?? (relay === undefined ? undefined : this.#links.toNode(relay));
-    if (link === undefined || message.hops === 0) {
-      this.counters.routesDropped += 1;
-      return false;
-    }
-    this.#outbox.toLinks([link.key], { ...message, hops: message.hops - 1 });
-    return true;
-  }
-
-  #routeArrived(message: RouteMessage, now: Instant): void {
-    if (message.to !== this.nodeId) {
-      this.#forward(message);
-      return;
-    }
-    const { payload } = message;
+  /** A message of another node for this one. */
+  #routeArrived(from: string, payload: RoutePayload, now: Instant): void {
     switch (payload.kind) {
       case "canary-echo": {
         const elapsedMs = this.#canary.echoed(payload.counter, now);
@@ -914,12 +604,12 @@ export class RegistryNode {
         const slot = this.#replica.find({ ...payload, kind: payload.recordKind, scope: 0 });
         const regional = this.#replica.find({ ...payload, kind: payload.recordKind, scope: 1 });
         for (const found of [slot, regional]) {
-          this.#drains.report(found, message.from, payload.stamp, payload);
+          this.#drains.table.report(found, from, payload.stamp, payload);
         }
-        return this.#drains.settle(this.#membership.all, now);
+        return this.#drains.settle(now);
       }
       case "command":
-        return this.#commands.routed(message.from, payload.commandId, payload.command, now);
+        return this.#commands.routed(from, payload.commandId, payload.command, now);
       case "command-result":
         return this.#commands.routedResult(payload);
     }

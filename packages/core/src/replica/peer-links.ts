@@ -185,12 +185,12 @@ export class PeerLinks {
   }
 
   /** Sends news; `relays` are the links that carry this node's writes to other regions. */
-  pushNews(relays: readonly PeerLink[]): void {
+  pushNews(relays: () => readonly PeerLink[]): void {
     if (this.#dirtyForMesh.size > 0) {
       const mesh = [...this.#links.values()].filter((link) => link.isSameRegion);
       this.#pushTo(mesh, this.#dirtyForMesh);
     }
-    if (this.#dirtyForRemote.size > 0) this.#pushTo(relays, this.#dirtyForRemote);
+    if (this.#dirtyForRemote.size > 0) this.#pushTo(relays(), this.#dirtyForRemote);
     this.#dirtyForMesh.clear();
     this.#dirtyForRemote.clear();
     this.pump();

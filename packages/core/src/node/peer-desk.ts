@@ -1,0 +1,394 @@
+/**
+ * Everything between this node and its peers: links opened and lost, digests and deltas on them,
+ * who is alive, whom to dial, and messages that are passed on.
+ *
+ * Judges nothing about instances and knows no sessions; what it learns goes to the replica and the
+ * membership, and through the callbacks of its options.
+ */
+import { NodeStatus } from "../instance.js";
+import { Dialer } from "../membership/dialer.js";
+import type { Hearing, Membership } from "../membership/membership.js";
+import type {
+  DigestEntry,
+  PeerMessage,
+  RepairRequest,
+  RouteMessage,
+  RoutePayload,
+} from "../messages.js";
+import type { Random } from "../random.js";
+import {
+  DIGEST_INTERVAL_MS,
+  type DigestOptions,
+  type PeerLink,
+  PeerLinks,
+  type PeerLinksCounters,
+} from "../replica/peer-links.js";
+import type { Replica } from "../replica/replica.js";
+import type { OriginIndex } from "../table/record-table.js";
+import { after, type Instant, NEVER } from "../time.js";
+import type { LinkKey, NodeEvent, PeerIdentity } from "./events.js";
+import type { Outbox } from "./outbox.js";
+
+/** Members are judged anew this often. */
+const EVALUATE_INTERVAL_MS = 200;
+/** A link that delivers deltas that do not attach is asked for repair at most this often. */
+const GAP_REPAIR_INTERVAL_MS = 200;
+/** How far a routed message may go: to a relay, then to its target. */
+const ROUTE_HOPS = 2;
+
+/** What a node's life is in; see `RegistryNode`. */
+export type NodeState = "warming" | "ready" | "leaving" | "left";
+
+export interface PeerDeskOptions {
+  readonly nodeId: string;
+  readonly region: string;
+  readonly seeds: readonly string[];
+  readonly random: Random;
+  readonly replica: Replica;
+  readonly membership: Membership;
+  readonly outbox: Outbox;
+  readonly counters: PeerLinksCounters & { routesDropped: number };
+  readonly state: () => NodeState;
+  /** While warming: this copy now holds all that a ready peer named. */
+  readonly synced: (reason: string) => void;
+  /** A peer holds writes of this generation, or a later one, that this process did not make. */
+  readonly generationTaken: (generation: number, now: Instant) => void;
+  /** A routed message for this node. */
+  readonly routed: (from: string, payload: RoutePayload, now: Instant) => void;
+  readonly now: Instant;
+}
+
+export class PeerDesk {
+  readonly #options: PeerDeskOptions;
+  readonly #links: PeerLinks;
+  readonly #dialer: Dialer;
+  readonly #lastGapRepair = new Map<LinkKey, Instant>();
+  /** While warming: the one link that fills this copy. */
+  #syncLink: LinkKey | undefined;
+  #digestAt: Instant;
+  #evaluateAt: Instant;
+  #membersChanged = false;
+
+  constructor(options: PeerDeskOptions) {
+    const { replica, region, outbox, counters, now, random } = options;
+    this.#options = options;
+    this.#links = new PeerLinks({
+      replica,
+      region,
+      send: (links, message) => outbox.toLinks(links, message),
+      note: (level, event, fields) => outbox.note(level, event, fields),
+      counters,
+    });
+    this.#dialer = new Dialer({
+      nodeId: options.nodeId,
+      region,
+      seeds: options.seeds,
+      membership: options.membership,
+      random,
+      isLinked: (id) => this.#links.toNode(id) !== undefined,
+    });
+    this.#digestAt = after(now, DIGEST_INTERVAL_MS * random.next());
+    this.#evaluateAt = now;
+  }
+
+  get linkCount(): number {
+    return this.#links.count;
+  }
+
+  /** Whether a transfer could go on at once. */
+  get hasTransfers(): boolean {
+    return this.#links.hasTransfers;
+  }
+
+  /** When {@link tick} is wanted at the latest. */
+  next(): Instant {
+    const dialAt = this.#options.state() === "leaving" ? NEVER : this.#dialer.next();
+    return Math.min(this.#digestAt, this.#evaluateAt, dialAt) as Instant;
+  }
+
+  tick(now: Instant): void {
+    if (now >= this.#evaluateAt) this.#evaluate(now);
+    this.#dial(now);
+    if (now >= this.#digestAt) this.#sendDigests(now);
+  }
+
+  /** At the end of a turn: what was written goes to the mesh and the relays. */
+  pushNews(): void {
+    this.#links.pushNews(() => this.#relays());
+  }
+
+  wroteOwn(index: OriginIndex): void {
+    this.#links.wroteOwn(index);
+  }
+
+  /** A node record or a judgement changed. */
+  noteMembersChanged(): void {
+    this.#membersChanged = true;
+  }
+
+  /** Whether members changed since it was last asked. */
+  takeMembersChanged(): boolean {
+    const changed = this.#membersChanged;
+    this.#membersChanged = false;
+    return changed;
+  }
+
+  /** This node slept: what it did not hear proves nothing. */
+  forgive(now: Instant): void {
+    for (const link of this.#links.all) link.detector.heard(now);
+  }
+
+  /** This copy serves from now on: ask every peer for what it still lacks. */
+  askAll(): void {
+    this.#syncLink = undefined;
+    for (const link of this.#links.all) this.#sendDigest(link, "now");
+  }
+
+  /** Closes dialed links to other regions that a better relay has replaced. */
+  closeSurplus(): void {
+    const { membership, outbox } = this.#options;
+    for (const link of [...this.#links.all]) {
+      const member = membership.get(link.peer.nodeId);
+      if (member === undefined || !link.isOutbound || link.isSameRegion) continue;
+      if (!this.#dialer.isSurplus(member)) continue;
+      outbox.add({ type: "close-link", link: link.key, reason: "surplus relay link" });
+    }
+  }
+
+  open(event: Extract<NodeEvent, { type: "link-open" }>, now: Instant): void {
+    const { peer } = event;
+    const known = this.#links.toNode(peer.nodeId);
+    this.#dialer.succeeded(peer.nodeId, event.address);
+    if (known !== undefined && this.#keepsKnown(known, event, peer)) {
+      this.#options.outbox.add({ type: "close-link", link: event.link, reason: "already linked" });
+      return;
+    }
+    if (known !== undefined) {
+      this.#links.close(known.key);
+      this.#options.outbox.add({
+        type: "close-link",
+        link: known.key,
+        reason: "replaced by a newer link",
+      });
+    }
+    const link = this.#links.open(event.link, peer, event.isOutbound, now);
+    this.#options.outbox.note("info", "link.open", { peer: peer.nodeId, region: peer.region });
+    this.#syncLink ??= link.key;
+    this.#sendDigest(link, "now");
+    this.#evaluateAt = now;
+  }
+
+  message(key: LinkKey, message: PeerMessage, now: Instant): void {
+    const link = this.#links.get(key);
+    if (link === undefined) return;
+    link.detector.heard(now);
+    switch (message.type) {
+      case "digest":
+        return this.#digestArrived(link, message, now);
+      case "delta":
+        if (!this.#links.receiveDelta(link, message, now)) this.#askForRepair(link, now);
+        return this.#checkSync(link);
+      case "reset":
+        this.#links.receiveReset(link, message, now);
+        return this.#checkSync(link);
+      case "route":
+        if (message.to !== this.#options.nodeId) this.#forward(message);
+        else this.#options.routed(message.from, message.payload, now);
+        return;
+    }
+  }
+
+  close(key: LinkKey, now: Instant): void {
+    const link = this.#links.close(key);
+    this.#lastGapRepair.delete(key);
+    if (link === undefined) return;
+    this.#options.outbox.note("info", "link.closed", { peer: link.peer.nodeId });
+    this.#evaluateAt = now;
+    if (this.#syncLink !== key) return;
+    const [next] = this.#links.all;
+    this.#syncLink = next?.key;
+    if (next !== undefined && this.#options.state() === "warming") {
+      this.#sendDigest(next, "now");
+    }
+  }
+
+  congestion(key: LinkKey, isCongested: boolean): void {
+    const link = this.#links.get(key);
+    if (link === undefined) return;
+    link.isCongested = isCongested;
+    if (!isCongested) this.#links.catchUp();
+  }
+
+  dialFailed(event: Extract<NodeEvent, { type: "dial-failed" }>, now: Instant): void {
+    this.#dialer.failed(event.address, event.cause === "self", now);
+    this.#options.outbox.note("debug", "dial.failed", {
+      address: event.address,
+      cause: event.cause,
+      detail: event.detail,
+    });
+    if (event.cause !== "refused") return;
+    for (const member of this.#options.membership.all) {
+      if (member.description.peerAddress === event.address) {
+        this.#options.membership.refused(member.nodeId, now);
+      }
+    }
+    this.#evaluateAt = now;
+  }
+
+  /** Sends a message to a node that may not be a neighbour; false when no way is known now. */
+  route(to: string, payload: RoutePayload): boolean {
+    return this.#forward({
+      type: "route",
+      to,
+      from: this.#options.nodeId,
+      hops: ROUTE_HOPS,
+      payload,
+    });
+  }
+
+  /** Two links to one node: that of the smaller id stays, unless the peer is a new process. */
+  #keepsKnown(known: PeerLink, event: { isOutbound: boolean }, peer: PeerIdentity): boolean {
+    if (known.peer.generation !== peer.generation) return false;
+    if (known.isOutbound === event.isOutbound) return false;
+    const isMineKept = this.#options.nodeId < peer.nodeId;
+    return known.isOutbound === isMineKept;
+  }
+
+  #digestArrived(
+    link: PeerLink,
+    message: Extract<PeerMessage, { type: "digest" }>,
+    now: Instant,
+  ): void {
+    this.#checkGeneration(message.entries, now);
+    this.#links.receiveDigest(link, message, { isReady: this.#options.state() !== "warming" });
+    this.#checkSync(link);
+  }
+
+  #askForRepair(link: PeerLink, now: Instant): void {
+    const last = this.#lastGapRepair.get(link.key);
+    if (last !== undefined && now < after(last, GAP_REPAIR_INTERVAL_MS)) return;
+    this.#lastGapRepair.set(link.key, now);
+    this.#sendDigest(link, "now");
+  }
+
+  /** Ready once everything that a ready peer's last digest named is here. */
+  #checkSync(link: PeerLink): void {
+    if (this.#options.state() !== "warming" || !link.hasDigest) return;
+    if (!link.isPeerReady) return;
+    if (this.#links.isCaughtUp(link)) this.#options.synced(`in sync with ${link.peer.nodeId}`);
+    else if (this.#syncLink !== link.key && this.#needsSyncLink()) {
+      this.#syncLink = link.key;
+      this.#sendDigest(link, "now");
+    }
+  }
+
+  #needsSyncLink(): boolean {
+    const current = this.#syncLink === undefined ? undefined : this.#links.get(this.#syncLink);
+    return current === undefined || (current.hasDigest && !current.isPeerReady);
+  }
+
+  /**
+   * Somebody holds writes of this generation that this process did not make (a lost disk, a clock
+   * that went back): begin a generation above it.
+   */
+  #checkGeneration(entries: readonly DigestEntry[], now: Instant): void {
+    let highest = 0;
+    for (const { origin, version } of entries) {
+      if (
+        origin.nodeId !== this.#options.nodeId ||
+        origin.generation < this.#options.replica.generation
+      )
+        continue;
+      const index = this.#options.replica.table.findOrigin(origin);
+      const isMine =
+        origin.generation === this.#options.replica.generation &&
+        index >= 0 &&
+        version <= this.#options.replica.seenVersion(index);
+      if (!isMine) highest = Math.max(highest, origin.generation);
+    }
+    if (highest === 0) return;
+    this.#options.generationTaken(highest, now);
+  }
+
+  #sendDigests(now: Instant): void {
+    this.#digestAt = after(now, DIGEST_INTERVAL_MS * (0.9 + 0.2 * this.#options.random.next()));
+    const hears = this.#heard();
+    for (const link of this.#links.all) this.#sendDigest(link, "lagging", hears);
+  }
+
+  #sendDigest(link: PeerLink, repair: RepairRequest, hears = this.#heard()): void {
+    const isWarming = this.#options.state() === "warming";
+    const options: DigestOptions = {
+      hears,
+      isReady: !isWarming,
+      repair: isWarming && this.#syncLink !== link.key ? "none" : repair,
+    };
+    this.#links.sendDigest(link, options);
+  }
+
+  #heard(): string[] {
+    return [...this.#hearing().direct].sort();
+  }
+
+  /** One link per other region that carries this node's writes there. */
+  #relays(): PeerLink[] {
+    const relays: PeerLink[] = [];
+    for (const region of this.#options.membership.regions) {
+      if (region === this.#options.region) continue;
+      const relay = this.#dialer.relayOf(region);
+      const link = relay === undefined ? undefined : this.#links.toNode(relay);
+      if (link !== undefined) relays.push(link);
+    }
+    return relays;
+  }
+
+  #hearing(): Hearing & { direct: Set<string> } {
+    const direct = new Set<string>();
+    const vouched = new Set<string>();
+    for (const link of this.#links.all) {
+      if (link.isSilent) continue;
+      direct.add(link.peer.nodeId);
+      for (const nodeId of link.hears) vouched.add(nodeId);
+    }
+    return { direct, vouched };
+  }
+
+  #evaluate(now: Instant): void {
+    this.#evaluateAt = after(now, EVALUATE_INTERVAL_MS);
+    for (const link of [...this.#links.all]) {
+      const isSilent = link.detector.isSuspect(now);
+      if (isSilent && !link.isSilent) {
+        this.#options.outbox.note("warn", "link.silent", { peer: link.peer.nodeId });
+        this.#options.outbox.add({ type: "close-link", link: link.key, reason: "silent" });
+      }
+      link.isSilent = isSilent;
+    }
+    for (const member of this.#options.membership.evaluate(this.#hearing(), now)) {
+      this.#membersChanged = true;
+      const level = member.status === NodeStatus.alive ? "info" : "warn";
+      this.#options.outbox.note(level, `member.${member.status}`, {
+        nodeId: member.nodeId,
+        region: member.description.region,
+      });
+    }
+  }
+
+  #dial(now: Instant): void {
+    if (this.#options.state() === "leaving") return;
+    for (const target of this.#dialer.due(now))
+      this.#options.outbox.add({ type: "dial", ...target });
+  }
+
+  #forward(message: RouteMessage): boolean {
+    const direct = this.#links.toNode(message.to);
+    const region = this.#options.membership.get(message.to)?.description.region;
+    const relay = region === undefined ? undefined : this.#dialer.relayOf(region);
+    const link = direct ?? (relay === undefined ? undefined : this.#links.toNode(relay));
+    if (link === undefined || message.hops === 0) {
+      this.#options.counters.routesDropped += 1;
+      return false;
+    }
+    this.#options.outbox.toLinks([link.key], { ...message, hops: message.hops - 1 });
+    return true;
+  }
+}
