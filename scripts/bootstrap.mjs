@@ -8,10 +8,12 @@ import { staleOutputs } from "./sources.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const NODE_MAJOR_MIN = 20;
+const PARENT_CHECK_INTERVAL_MS = 500;
 
 /** Makes sure that dependencies are installed and the build is up to date; exits on failure. */
 export async function bootstrap() {
   process.chdir(root);
+  endWithParent();
   const [major] = process.versions.node.split(".").map(Number);
   if (major < NODE_MAJOR_MIN) {
     fail(`Node ${process.versions.node} is too old: FPZK needs Node ${NODE_MAJOR_MIN} or later`);
@@ -49,6 +51,18 @@ export function npmCommand(arguments_) {
   const npmFile = process.env.npm_execpath;
   if (npmFile?.endsWith("npm-cli.js")) return [process.execPath, [npmFile, ...arguments_]];
   return ["npm", arguments_];
+}
+
+/** A SIGTERM to npm ends the shell between npm and this process, but never comes here. */
+function endWithParent() {
+  if (process.env.npm_lifecycle_event === undefined) return;
+  const parentPid = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parentPid) return;
+    clearInterval(timer);
+    process.kill(process.pid, "SIGTERM");
+  }, PARENT_CHECK_INTERVAL_MS);
+  timer.unref();
 }
 
 function isInstallNeeded() {

@@ -3,8 +3,9 @@
  * the regions that can be cut. Only processes started here are stopped, by pid.
  */
 import { type ChildProcess, fork, spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
+import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { connect, type FpzkClient } from "@fpzk/client";
 import { startWire, type Wire } from "@fpzk/wire";
@@ -15,6 +16,8 @@ const REGIONS = ["us", "eu", "ap"] as const;
 const NODES_PER_REGION = 2;
 /** One way between regions. */
 const WIRE_DELAY_MS = 40;
+const PORT_MIN = 15_000;
+const PORT_MAX = 32_000;
 
 export interface RealServer {
   readonly nodeId: string;
@@ -62,10 +65,16 @@ export class RealCluster {
       }
     }
     const cluster = new RealCluster(servers, wires);
-    for (const server of servers) cluster.startServer(server.nodeId);
-    await Promise.all(servers.map((server) => cluster.ready(server.nodeId)));
-    await cluster.seesAll();
-    return cluster;
+    try {
+      for (const server of servers) cluster.startServer(server.nodeId);
+      await Promise.all(servers.map((server) => cluster.ready(server.nodeId)));
+      await cluster.seesAll();
+      return cluster;
+    } catch (error) {
+      // The caller has nothing yet that it could close.
+      await cluster.close();
+      throw new Error(`the servers did not start:\n${cluster.logs}`, { cause: error });
+    }
   }
 
   server(nodeId: string): RealServer {
@@ -124,6 +133,7 @@ export class RealCluster {
     const child = server.process;
     if (child === undefined) return;
     server.process = undefined;
+    if (child.exitCode !== null || child.signalCode !== null) return;
     const exited = once(child, "exit");
     child.kill(signal);
     await exited;
@@ -200,12 +210,22 @@ export async function until(
   }
 }
 
+/**
+ * A port that nobody listens on, below those that systems give to connections: one of these could
+ * be taken by a wire or a client before the server that it was chosen for listens on it.
+ */
 async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
+  for (;;) {
+    const port = randomInt(PORT_MIN, PORT_MAX);
+    const server = createServer();
+    server.listen(port, "127.0.0.1");
+    try {
+      await once(server, "listening");
+    } catch {
+      continue;
+    }
+    server.close();
+    await once(server, "close");
+    return port;
+  }
 }

@@ -9,15 +9,17 @@ const REGIONS = ["us", "eu", "ap"];
 
 describe("three regions of two servers", { timeout: 240_000 }, () => {
   let cluster: RealCluster;
+  let isStarted = false;
   const recorders: ViewRecorder[] = [];
 
   before(async () => {
     cluster = await RealCluster.start();
+    isStarted = true;
   });
 
   after(async () => {
     for (const recorder of recorders) await recorder.close();
-    await cluster.close();
+    if (isStarted) await cluster.close();
   });
 
   async function watchEverywhere(service: string): Promise<ViewRecorder[]> {

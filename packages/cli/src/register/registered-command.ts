@@ -156,7 +156,7 @@ export class RegisteredCommand {
       return undefined;
     });
     // The client bounds the wait too; this holds when it cannot even say so.
-    const result = await Promise.race([within(timeoutMs + 1_000, drained), hurry]);
+    const result = await within(timeoutMs + 1_000, Promise.race([drained, hurry]));
     if (result !== undefined && result.unconfirmed.length > 0) {
       say(`these may still call: ${result.unconfirmed.join(", ")}`);
     }
