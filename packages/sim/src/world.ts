@@ -243,7 +243,7 @@ export class World implements NodeWorld, ClientWorld {
     });
   }
 
-  sendPeer(from: SimNode, wire: Wire, bytes: Uint8Array): void {
+  sendPeer(_from: SimNode, wire: Wire, bytes: Uint8Array): void {
     wire.stream.send(() => wire.peer.receive(wire.peerKey, bytes));
   }
 
