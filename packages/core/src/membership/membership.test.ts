@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { NodeStatus } from "../instance.js";
+import { instant } from "../time.js";
+import { CANARY_STALE_MS, Membership, SUSPICION_MS } from "./membership.js";
+
+const NO_ONE = { direct: new Set<string>(), vouched: new Set<string>() };
+
+/** us-1 looks at us-2, eu-1 and eu-2. */
+function createMembership(): Membership {
+  const membership = new Membership({ nodeId: "us-1", region: "us" });
+  for (const nodeId of ["us-1", "us-2", "eu-1", "eu-2"]) announce(membership, nodeId, 1, 0);
+  return membership;
+}
+
+function announce(membership: Membership, nodeId: string, generation: number, now: number): void {
+  const region = nodeId.slice(0, 2);
+  const description = { region, zone: "", address: nodeId, peerAddress: nodeId, tls: false };
+  membership.announced(nodeId, { generation, description, now: instant(now) });
+}
+
+/** Hears the same for a while; the statuses at the end. */
+function statusesAfter(membership: Membership, direct: readonly string[], durationMs: number) {
+  const hearing = { direct: new Set(direct), vouched: new Set<string>() };
+  for (let at = 0; at <= durationMs; at += 200) {
+    for (const nodeId of direct) membership.wrote(nodeId, instant(at));
+    membership.evaluate(hearing, instant(at));
+  }
+  return Object.fromEntries(membership.all.map((member) => [member.nodeId, member.status]));
+}
+
+const LONG_MS = CANARY_STALE_MS + SUSPICION_MS + 1_000;
+
+test("a node that its neighbour ought to hear and does not is dead", () => {
+  const statuses = statusesAfter(createMembership(), ["eu-1", "us-2"], LONG_MS);
+  assert.deepEqual(statuses, {
+    "us-1": NodeStatus.alive,
+    "us-2": NodeStatus.alive,
+    "eu-1": NodeStatus.alive,
+    "eu-2": NodeStatus.dead,
+  });
+});
+
+test("a region of which nothing is heard is unreachable, not dead (P6)", () => {
+  const statuses = statusesAfter(createMembership(), ["us-2"], 10 * LONG_MS);
+  assert.equal(statuses["eu-1"], NodeStatus.unreachable);
+  assert.equal(statuses["eu-2"], NodeStatus.unreachable);
+});
+
+test("a node that hears nobody believes nobody dead", () => {
+  const membership = createMembership();
+  const statuses = statusesAfter(membership, [], 10 * LONG_MS);
+  assert.deepEqual(new Set(Object.values(statuses)), new Set(["alive", "unreachable"]));
+  assert.ok(membership.hasUnexplainedSilence);
+});
+
+test("a refused connection confirms a death at once", () => {
+  const membership = createMembership();
+  membership.evaluate(NO_ONE, instant(100));
+  assert.equal(membership.get("us-2")?.status, NodeStatus.suspect);
+  membership.refused("us-2", instant(200));
+  membership.evaluate(NO_ONE, instant(200));
+  assert.equal(membership.get("us-2")?.status, NodeStatus.dead);
+});
+
+test("a neighbour that is heard vouches, and a new life ends a death", () => {
+  const membership = createMembership();
+  statusesAfter(membership, ["us-2", "eu-1"], LONG_MS);
+  assert.equal(membership.get("eu-2")?.status, NodeStatus.dead);
+  const vouched = { direct: new Set(["us-2", "eu-1"]), vouched: new Set(["eu-2"]) };
+  membership.evaluate(vouched, instant(LONG_MS + 200));
+  assert.equal(membership.get("eu-2")?.status, NodeStatus.alive);
+  membership.departed("eu-2", 1, instant(LONG_MS + 300));
+  membership.evaluate(vouched, instant(LONG_MS + 400));
+  assert.equal(membership.get("eu-2")?.status, NodeStatus.left);
+  announce(membership, "eu-2", 2, LONG_MS + 500);
+  assert.equal(membership.get("eu-2")?.status, NodeStatus.alive);
+});
+
+test("an old life's goodbye does not end the new one", () => {
+  const membership = createMembership();
+  announce(membership, "eu-2", 2, 100);
+  membership.departed("eu-2", 1, instant(200));
+  assert.equal(membership.get("eu-2")?.status, NodeStatus.alive);
+});
