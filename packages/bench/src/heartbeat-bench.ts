@@ -16,7 +16,7 @@ export const heartbeatBench: Bench = {
       const server = await stage.server();
       const load = await stage.load(server, { count: SESSION_COUNT, name: "heart" });
       await load.call("heartbeats", { durationMs: durationMs / 4, depth: DEPTH });
-      await server.remote.call("reset", undefined);
+      await server.remote.call("reset", {});
       const count = await load.call("heartbeats", { durationMs, depth: DEPTH });
       const usage = await server.remote.call("usage", undefined);
       const common = { bench: "heartbeat", unit: "/s", better: "higher" } as const;

@@ -21,10 +21,10 @@ export const joinBench: Bench = {
     try {
       const full = await stage.server();
       await fillByProcesses(stage, full, { sessionCount: SESSION_COUNT, instanceCount });
-      await full.remote.call("reset", undefined);
+      await full.remote.call("reset", { watchesLoop: true });
       context.progress(`joining ${instanceCount} instances`);
       const startMs = sharedNowMs();
-      const empty = await stage.server({ seeds: [full.address] });
+      const empty = await stage.server({ seeds: [full.address], watchesLoop: true });
       await empty.remote.call("ready", undefined);
       const readyMs = sharedNowMs() - startMs;
       const joined = await empty.remote.call("usage", undefined);
@@ -45,12 +45,14 @@ export const joinBench: Bench = {
           value: joined.loopDelayMaxMs,
           unit: "ms",
         },
+        { ...common, figure: "joining: most CPU in one", value: joined.loopBusyMaxMs, unit: "ms" },
         {
           ...common,
           figure: "giving: longest loop delay",
           value: giver.loopDelayMaxMs,
           unit: "ms",
         },
+        { ...common, figure: "giving: most CPU in one", value: giver.loopBusyMaxMs, unit: "ms" },
         { ...common, figure: "joining: CPU", value: joined.cpuMs / 1_000, unit: "s" },
         { ...common, figure: "giving: CPU", value: giver.cpuMs / 1_000, unit: "s" },
       ];

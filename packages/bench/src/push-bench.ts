@@ -61,7 +61,7 @@ async function measure(context: BenchContext, { goals, ...counts }: Case): Promi
       return subscribing.call("latencies", { count: count * subscriberCount });
     };
     await runRounds(WARM_ROUND_COUNT);
-    await server.remote.call("reset", undefined);
+    await server.remote.call("reset", {});
     const { p50Ms, p99Ms, maxMs } = await runRounds(roundCount);
     const { cpuMs } = await server.remote.call("usage", undefined);
     // A round is a registration and a removal.

@@ -18,7 +18,7 @@ export const registerBench: Bench = {
       const options = { batchCount: 1, depth: DEPTH };
       const warmCount = count / 5;
       await load.call("register", { ...options, firstIndex: 0, count: warmCount });
-      await server.remote.call("reset", undefined);
+      await server.remote.call("reset", {});
       const elapsedMs = await load.call("register", { ...options, firstIndex: warmCount, count });
       const usage = await server.remote.call("usage", undefined);
       const common = { bench: "register", unit: "/s", better: "higher" } as const;
