@@ -182,8 +182,10 @@ export class ClientRegistrations {
   superseded(message: SupersededMessage, now: Instant): void {
     const registration = this.#registrations.get(keyOf(message));
     if (registration === undefined) return;
+    // Two that claim an id at one moment on two nodes may get equal stamps; origins decide then, and
+    // an equal stamp from the node of this session can only be the other's.
     const isStale =
-      registration.stamp !== undefined && compareStamps(message.stamp, registration.stamp) <= 0;
+      registration.stamp !== undefined && compareStamps(message.stamp, registration.stamp) < 0;
     if (isStale) return;
     const { service, id } = registration;
     if (message.isAlive) {
