@@ -1,23 +1,40 @@
 /**
- * Three regions of two FPZKServers each, as real processes on loopback, with delayed wires between
- * the regions that can be cut. Only processes started here are stopped, by pid.
+ * Regions of FPZKServers as real processes on loopback, with delayed wires between the regions that
+ * can be cut. Only processes started here are stopped, by pid.
  */
-import { type ChildProcess, fork, spawn } from "node:child_process";
+import { type ChildProcess, fork } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
-import { connect, type FpzkClient } from "@fpzk/client";
+import { type ConnectOptions, connect, type FpzkClient } from "@fpzk/client";
 import { startWire, type Wire } from "@fpzk/wire";
+import { type Answer, type Exchange, exchange } from "./http-exchange.js";
+import type { InstancePlan } from "./instance-process.js";
+import { type Ended, runFpzk, spawnFpzk } from "./run-fpzk.js";
 
-const FPZK = fileURLToPath(new URL("../../../packages/cli/dist/main.js", import.meta.url));
 const INSTANCE = fileURLToPath(new URL("./instance-process.js", import.meta.url));
-const REGIONS = ["us", "eu", "ap"] as const;
-const NODES_PER_REGION = 2;
-/** One way between regions. */
-const WIRE_DELAY_MS = 40;
 const PORT_MIN = 15_000;
 const PORT_MAX = 32_000;
+const LOG_MAX_LENGTH = 2_000_000;
+export const CLUSTER_SECRET = "a secret that only the servers of this test know";
+
+/** What a test may want otherwise. */
+export interface ClusterPlan {
+  /** Default: us, eu, ap. */
+  readonly regions?: readonly string[];
+  /** Default 2. */
+  readonly nodesPerRegion?: number;
+  /** One way between regions; `none` connects them without wires. Default 40. */
+  readonly wireDelayMs?: number | "none";
+  /** More flags of a server's command line. */
+  readonly flags?: (nodeId: string) => readonly string[];
+  /** The servers speak TLS and this CA is to be trusted. */
+  readonly caFile?: string;
+  /** What clients and requests of the test present unless they say otherwise. */
+  readonly token?: string;
+}
 
 export interface RealServer {
   readonly nodeId: string;
@@ -37,20 +54,25 @@ interface RegionWire {
 
 export class RealCluster {
   readonly servers: readonly RealServer[];
+  readonly #plan: ClusterPlan;
   readonly #wires: RegionWire[];
   readonly #clients: FpzkClient[] = [];
   readonly #instances: ChildProcess[] = [];
+  readonly #ca: string | undefined;
 
-  private constructor(servers: readonly RealServer[], wires: RegionWire[]) {
+  private constructor(servers: readonly RealServer[], wires: RegionWire[], plan: ClusterPlan) {
     this.servers = servers;
     this.#wires = wires;
+    this.#plan = plan;
+    this.#ca = plan.caFile === undefined ? undefined : readFileSync(plan.caFile, "utf8");
   }
 
   /** Starts everything and waits until each server is ready and sees all others. */
-  static async start(): Promise<RealCluster> {
+  static async start(plan: ClusterPlan = {}): Promise<RealCluster> {
+    const { regions = ["us", "eu", "ap"], nodesPerRegion = 2, wireDelayMs = 40 } = plan;
     const servers: RealServer[] = [];
-    for (const region of REGIONS) {
-      for (let number = 1; number <= NODES_PER_REGION; number += 1) {
+    for (const region of regions) {
+      for (let number = 1; number <= nodesPerRegion; number += 1) {
         const port = await freePort();
         const address = `127.0.0.1:${port}`;
         const nodeId = `${region}-${number}`;
@@ -58,23 +80,23 @@ export class RealCluster {
       }
     }
     const wires: RegionWire[] = [];
-    for (const from of servers) {
+    for (const from of wireDelayMs === "none" ? [] : servers) {
       for (const to of servers.filter((server) => server.region !== from.region)) {
-        const wire = await startWire({ targetPort: to.port, delayMs: WIRE_DELAY_MS });
+        const wire = await startWire({ targetPort: to.port, delayMs: Number(wireDelayMs) });
         wires.push({ from, to, wire });
       }
     }
-    const cluster = new RealCluster(servers, wires);
+    const cluster = new RealCluster(servers, wires, plan);
+    for (const server of servers) cluster.startServer(server.nodeId);
     try {
-      for (const server of servers) cluster.startServer(server.nodeId);
       await Promise.all(servers.map((server) => cluster.ready(server.nodeId)));
       await cluster.seesAll();
-      return cluster;
     } catch (error) {
-      // The caller has nothing yet that it could close.
+      const { logs } = cluster;
       await cluster.close();
-      throw new Error(`the servers did not start:\n${cluster.logs}`, { cause: error });
+      throw new Error(`the cluster did not start:\n${logs}`, { cause: error });
     }
+    return cluster;
   }
 
   server(nodeId: string): RealServer {
@@ -88,29 +110,53 @@ export class RealCluster {
     const via = this.#wires
       .filter(({ from }) => from === server)
       .map(({ to, wire }) => `${to.address}=${wire.address}`);
-    const seeds = this.servers.filter((each) => each.nodeId.endsWith("-1"));
+    const seeds = this.servers.filter((each) => each.nodeId.endsWith("-1") && each !== server);
     const args = [
       ...["server", "--node-id", nodeId, "--region", server.region, "--port", `${server.port}`],
-      ...["--seeds", seeds.map((seed) => seed.address).join(",")],
-      ...["--cluster-secret", "a secret that only the servers of this test know"],
-      ...["--dial-via", via.join(","), "--log", "json"],
+      ...(seeds.length === 0 ? [] : ["--seeds", seeds.map((seed) => seed.address).join(",")]),
+      ...["--cluster-secret", CLUSTER_SECRET],
+      ...(via.length === 0 ? [] : ["--dial-via", via.join(",")]),
+      ...["--log", "json", ...(this.#plan.flags?.(nodeId) ?? [])],
     ];
-    const child = spawn(process.execPath, [FPZK, ...args], {
-      stdio: ["ignore", "ignore", "pipe"],
-    });
-    child.stderr?.setEncoding("utf8");
-    child.stderr?.on("data", (text: string) => {
-      server.log = `${server.log}${text}`.slice(-20_000);
-    });
+    const child = spawnFpzk(args);
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding("utf8").on("data", (text: string) => {
+        server.log = `${server.log}${text}`.slice(-LOG_MAX_LENGTH);
+      });
+    }
     server.process = child;
+  }
+
+  urlOf(nodeId: string, path = ""): string {
+    const scheme = this.#ca === undefined ? "http" : "https";
+    return `${scheme}://${this.server(nodeId).address}${path}`;
+  }
+
+  /** One exchange with one server. */
+  request(nodeId: string, path: string, wanted: Exchange = {}): Promise<Answer> {
+    return exchange(this.urlOf(nodeId, path), {
+      ca: this.#ca,
+      token: this.#plan.token,
+      ...wanted,
+    });
+  }
+
+  /** `fpzk COMMAND`, told of one server. */
+  fpzk(nodeId: string, ...args: readonly string[]): Promise<Ended> {
+    const { caFile, token } = this.#plan;
+    const trust = caFile === undefined ? [] : ["--ca-file", caFile];
+    return runFpzk(
+      [...args, "--server", this.urlOf(nodeId), ...trust],
+      token === undefined ? {} : { FPZK_TOKEN: token },
+    );
   }
 
   /** Waits until a server answers that it is ready. */
   async ready(nodeId: string): Promise<void> {
-    const server = this.server(nodeId);
     await until(`${nodeId} ready`, 20_000, async () => {
-      const answer = await fetch(`http://${server.address}/readyz`);
-      return answer.status === 200;
+      const { process } = this.server(nodeId);
+      if (process?.exitCode !== null) throw new Error(`${nodeId} has ended`);
+      return (await this.request(nodeId, "/readyz")).status === 200;
     });
   }
 
@@ -119,13 +165,18 @@ export class RealCluster {
     const running = this.servers.filter((server) => server.process !== undefined);
     await until("all servers see each other", 20_000, async () => {
       for (const server of running) {
-        const answer = await fetch(`http://${server.address}/v1/nodes`);
-        const { nodes } = (await answer.json()) as { nodes: { status: string }[] };
-        const alive = nodes.filter((node) => node.status === "alive");
+        const alive = await this.aliveNodes(server.nodeId);
         if (alive.length < running.length) return false;
       }
       return true;
     });
+  }
+
+  /** Ids of the nodes that one server sees alive. */
+  async aliveNodes(nodeId: string): Promise<string[]> {
+    const { body } = await this.request(nodeId, "/v1/nodes");
+    const { nodes } = body as { nodes: { nodeId: string; status: string }[] };
+    return nodes.flatMap((node) => (node.status === "alive" ? [node.nodeId] : [])).sort();
   }
 
   async stopServer(nodeId: string, signal: "SIGTERM" | "SIGKILL"): Promise<void> {
@@ -133,7 +184,6 @@ export class RealCluster {
     const child = server.process;
     if (child === undefined) return;
     server.process = undefined;
-    if (child.exitCode !== null || child.signalCode !== null) return;
     const exited = once(child, "exit");
     child.kill(signal);
     await exited;
@@ -147,18 +197,22 @@ export class RealCluster {
   }
 
   /** A client in this process, of one region. */
-  async client(region: string): Promise<FpzkClient> {
+  async client(region: string, options: ConnectOptions = {}): Promise<FpzkClient> {
+    const { caFile, token } = this.#plan;
     const servers = this.servers.filter((server) => server.region === region);
     const client = await connect({
       servers: servers.map((server) => server.address),
       region,
+      ...(caFile === undefined ? {} : { tls: { caFile } }),
+      ...(token === undefined ? {} : { token }),
+      ...options,
     });
     this.#clients.push(client);
     return client;
   }
 
   /** An instance in a process of its own; resolves when it is registered. */
-  async instance(plan: { region: string; service: string; id: string }): Promise<ChildProcess> {
+  async instance(plan: InstancePlan): Promise<ChildProcess> {
     const servers = this.servers
       .filter((server) => server.region === plan.region)
       .map((server) => server.address);
@@ -170,10 +224,8 @@ export class RealCluster {
 
   /** What one server's REST answers of a service. */
   async query(nodeId: string, service: string): Promise<{ id: string; liveness: string }[]> {
-    const { address } = this.server(nodeId);
-    const answer = await fetch(`http://${address}/v1/services/${service}`);
-    const body = (await answer.json()) as { instances: { id: string; liveness: string }[] };
-    return body.instances;
+    const { body } = await this.request(nodeId, `/v1/services/${service}`);
+    return (body as { instances: { id: string; liveness: string }[] }).instances;
   }
 
   async close(): Promise<void> {
@@ -214,7 +266,7 @@ export async function until(
  * A port that nobody listens on, below those that systems give to connections: one of these could
  * be taken by a wire or a client before the server that it was chosen for listens on it.
  */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   for (;;) {
     const port = randomInt(PORT_MIN, PORT_MAX);
     const server = createServer();

@@ -608,6 +608,18 @@ test("superseded: stops for the living, goes above the gone, ignores what is old
   assert.deepEqual(client.connected(), ["send hello 2"]);
 });
 
+test("superseded by an equal stamp: another claimed the id at the same moment, and origins decide", () => {
+  const client = new Harness().online();
+  for (const id of ["a", "b"]) {
+    client.register(id);
+    client.registered(client.sent("register"), id, stamp(3));
+  }
+  const superseded = (id: string, isAlive: boolean): string[] =>
+    client.read({ type: "superseded", service: "s", id, stamp: stamp(3), isAlive });
+  assert.deepEqual(superseded("a", true), ["a is superseded"]);
+  assert.deepEqual(superseded("b", false), ["send register b/4/77/up"]);
+});
+
 test("a refusal that comes with superseded is answered once", () => {
   const client = new Harness().online();
   client.register("a");
