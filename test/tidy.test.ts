@@ -65,7 +65,7 @@ test("a package imports only what its package.json declares", () => {
     for (const file of FILES.filter((each) => each.startsWith(`packages/${name}/`))) {
       const text = withoutComments(read(file));
       const imports = [
-        ...text.matchAll(/^(?:import|export)\b[^;"]*"([^".\n][^"\n]*)";$/gm),
+        ...text.matchAll(/^(?:import |(?:import|export)\b[^;"]* from )"([^".\n][^"\n]*)";$/gm),
         ...text.matchAll(/\bimport\("([^".\n][^"\n]*)"\)/g),
       ];
       for (const [, specifier = ""] of imports) {
