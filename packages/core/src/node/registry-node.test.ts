@@ -96,6 +96,8 @@ test("a leaving node that cannot reach its seeds does not spin", () => {
   const lone = new LoneNode(["gone:1"]);
   lone.open(1, "c");
   lone.run(5_000);
+  // The next try is due within the time of leaving.
+  lone.feed({ type: "dial-failed", address: "gone:1", cause: "refused", detail: "" });
   lone.feed({ type: "shutdown" });
   assert.ok(lone.run(20_000) < 1_000);
   assert.ok(lone.effects.some((effect) => effect.type === "left"));
