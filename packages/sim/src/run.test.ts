@@ -14,6 +14,7 @@ const FOUND: Readonly<Record<number, string>> = {
   9: "a process that had chosen a removed process's stamp was removed with it, and not told",
   12: "a view could not agree with its node on what another life of a node had told nobody",
   18: "a second drain ended the first as confirmed by all",
+  33: "a client asked for ticks without end: its deadline and its test of it were rounded apart",
 };
 
 test("histories of faults keep every promise", { timeout: 300_000 }, () => {

@@ -435,7 +435,8 @@ export class ClientMachine {
       const allowedAt = after(now, heartbeatIntervalMs - ttlMs);
       if (session.heardAt < allowedAt) session.heardAt = allowedAt;
     }
-    if (now - session.heardAt >= ttlMs) {
+    // Compared as the deadline is computed: a rounded difference would ask for ticks without end.
+    if (now >= after(session.heardAt, ttlMs)) {
       this.#lose(`nothing heard for ${ttlMs} ms`, 0, now);
       return;
     }
