@@ -26,6 +26,12 @@ export const PEER_DEFLATE: PerMessageDeflateOptions = {
   concurrencyLimit: 4,
 };
 
+/**
+ * A peer's messages come one in each turn of the event loop: one read may bring many deltas of
+ * thousands of records, and sessions would wait for all of them.
+ */
+export const PEER_SYNCHRONOUS_EVENTS = false;
+
 export interface UpgradeTarget {
   readonly path: string;
   readonly webSocketServer: WebSocketServer;
@@ -85,6 +91,7 @@ export function createPeerWebSocketServer(): WebSocketServer {
     noServer: true,
     maxPayload: PEER_FRAME_MAX_BYTES,
     perMessageDeflate: PEER_DEFLATE,
+    allowSynchronousEvents: PEER_SYNCHRONOUS_EVENTS,
     skipUTF8Validation: true,
     clientTracking: false,
   });

@@ -9,7 +9,7 @@ import { isIP, type TcpNetConnectOpts } from "node:net";
 import { PEER_FRAME_MAX_BYTES } from "@fpzk/core";
 import { type ClientOptions, WebSocket } from "ws";
 import { formatHostPort, parseHostPort } from "./host-port.js";
-import { PEER_DEFLATE, PEER_PATH } from "./http-server.js";
+import { PEER_DEFLATE, PEER_PATH, PEER_SYNCHRONOUS_EVENTS } from "./http-server.js";
 import type { TlsMaterial } from "./tls-server.js";
 
 export type DialCause = "refused" | "timeout" | "rejected" | "self";
@@ -64,6 +64,7 @@ export function openPeerSocket(target: ResolvedAddress, tls: TlsMaterial | undef
     handshakeTimeout: DIAL_TIMEOUT_MS,
     maxPayload: PEER_FRAME_MAX_BYTES,
     perMessageDeflate: PEER_DEFLATE,
+    allowSynchronousEvents: PEER_SYNCHRONOUS_EVENTS,
     followRedirects: false,
     skipUTF8Validation: true,
     autoSelectFamily: false,

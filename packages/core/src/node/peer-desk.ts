@@ -50,6 +50,8 @@ export interface PeerDeskOptions {
   readonly counters: PeerLinksCounters & { routesDropped: number };
   readonly state: () => NodeState;
   /** While warming: this copy now holds all that a ready peer named. */
+  /** A part of what this copy lacked has come. */
+  readonly filled: (now: Instant) => void;
   readonly synced: (reason: string) => void;
   /** A peer holds writes of this generation, or a later one, that this process did not make. */
   readonly generationTaken: (generation: number, now: Instant) => void;
@@ -186,10 +188,12 @@ export class PeerDesk {
       case "digest":
         return this.#digestArrived(link, message, now);
       case "delta":
-        if (!this.#links.receiveDelta(link, message, now)) this.#askForRepair(link, now);
+        if (this.#links.receiveDelta(link, message, now)) this.#options.filled(now);
+        else this.#askForRepair(link, now);
         return this.#checkSync(link);
       case "reset":
         this.#links.receiveReset(link, message, now);
+        this.#options.filled(now);
         return this.#checkSync(link);
       case "route":
         if (message.to !== this.#options.nodeId) this.#forward(message);

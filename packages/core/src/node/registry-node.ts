@@ -51,6 +51,8 @@ const COLLECT_COUNT_MAX = 5_000;
 const LEAVE_MS = 3_000;
 /** Longest that leaving takes. */
 export const LEAVE_MAX_MS = RECONNECT_SPREAD_MAX_MS + LEAVE_MS;
+/** A node that is being filled says it is ready after this even when it lacks something still. */
+const WARM_UP_MAX_MS = 120_000;
 
 export interface RegistryNodeOptions {
   readonly nodeId: string;
@@ -101,6 +103,8 @@ export class RegistryNode {
   readonly #desk: SessionDesk;
   #state: NodeState = "warming";
   #warmUntil: Instant;
+  /** {@link WARM_UP_MAX_MS} after the start: no {@link #warmUntil} is later. */
+  readonly #warmUntilMax: Instant;
   #housekeepingAt: Instant;
   #leaveAt: Instant = NEVER;
   #deadline: Instant;
@@ -136,6 +140,7 @@ export class RegistryNode {
       outbox: this.#outbox,
       counters: this.counters,
       state: () => this.#state,
+      filled: (at) => this.#stayWarming(at),
       synced: (reason) => this.#becomeReady(reason),
       generationTaken: (generation, at) => this.#raiseGeneration(generation, at),
       routed: (from, payload, at) => this.#routeArrived(from, payload, at),
@@ -202,6 +207,7 @@ export class RegistryNode {
     });
     const isAlone = options.seeds.length === 0 && table.liveCount === 0;
     this.#warmUntil = isAlone ? now : after(now, config.sessionTtlMs);
+    this.#warmUntilMax = after(now, WARM_UP_MAX_MS);
     this.#housekeepingAt = after(now, HOUSEKEEPING_INTERVAL_MS);
     this.#deadline = now;
     this.#writeNodeRecord(now);
@@ -445,6 +451,13 @@ export class RegistryNode {
   }
 
   // -- readiness ----------------------------------------------------------------------------
+
+  /** This copy is being filled: what it lacks is on its way, so the ttl to wait begins anew. */
+  #stayWarming(now: Instant): void {
+    if (this.#state !== "warming") return;
+    const wanted = after(now, this.#options.config.sessionTtlMs);
+    this.#warmUntil = wanted < this.#warmUntilMax ? wanted : this.#warmUntilMax;
+  }
 
   #becomeReady(reason: string): void {
     this.#state = "ready";

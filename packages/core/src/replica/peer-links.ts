@@ -35,8 +35,6 @@ export const DIGEST_INTERVAL_MS = 1_000;
 const RECORD_OVERHEAD_BYTES = 64;
 /** News that spans more versions than this goes out as a transfer, not in one turn. */
 const NEWS_VERSION_COUNT_MAX = 4_096;
-/** Parts of one transfer that are sent in one turn. */
-const PARTS_PER_TURN_COUNT = 4;
 
 /** One open link and what is known of the peer's copy. */
 export interface PeerLink {
@@ -293,13 +291,10 @@ export class PeerLinks {
     }
   }
 
-  /** Goes on with transfers, a few parts of each. */
+  /** Goes on with transfers, one part of each: one part is thousands of records, and others wait. */
   pump(): void {
     for (const link of this.#links.values()) {
-      for (let part = 0; part < PARTS_PER_TURN_COUNT; part += 1) {
-        if (link.transfer === undefined || link.isCongested) break;
-        this.#sendPart(link, link.transfer);
-      }
+      if (link.transfer !== undefined && !link.isCongested) this.#sendPart(link, link.transfer);
     }
   }
 
