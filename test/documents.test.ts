@@ -104,7 +104,9 @@ test("core depends on nothing", () => {
 });
 
 test("files, pages and tests that documents name exist", () => {
-  const sources = ["packages", "test", "examples"].flatMap((folder) => testSources(folder));
+  const sources = ["packages", "test", "examples"].flatMap((folder) =>
+    sourcesOf(folder).filter((file) => file.endsWith(".test.ts")),
+  );
   const titles = sources.map((file) => readFileSync(file, "utf8")).join("\n");
   for (const page of documents()) {
     const text = read(page);
@@ -125,6 +127,19 @@ test("files, pages and tests that documents name exist", () => {
   }
 });
 
+test("what documents call by its name in the code is there", () => {
+  const code = ["packages", "test", "examples"]
+    .flatMap((folder) => sourcesOf(folder))
+    .map((file) => readFileSync(file, "utf8"))
+    .join("\n");
+  const words = new Set(code.match(/#?[A-Za-z_]\w*/g));
+  for (const page of ["ARCHITECTURE.md", "docs/replication.md", "docs/leases.md"]) {
+    for (const [, name = ""] of read(page).matchAll(/`(#?[A-Za-z_]\w+)(?:\(\))?`/g)) {
+      assert.ok(words.has(name), `${page} names ${name}, which no source does`);
+    }
+  }
+});
+
 test("every page is in the index", () => {
   const index = read("docs/README.md");
   for (const page of readdirSync(join(ROOT, "docs"))) {
@@ -133,11 +148,12 @@ test("every page is in the index", () => {
   }
 });
 
-function testSources(folder: string): string[] {
+/** TypeScript files of a folder. */
+function sourcesOf(folder: string): string[] {
   return readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
     if (entry.name === "node_modules" || entry.name === "dist") return [];
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) return testSources(path);
-    return entry.name.endsWith(".test.ts") ? [join(ROOT, path)] : [];
+    if (entry.isDirectory()) return sourcesOf(path);
+    return entry.name.endsWith(".ts") ? [join(ROOT, path)] : [];
   });
 }

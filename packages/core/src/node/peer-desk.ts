@@ -9,8 +9,9 @@ import { NodeStatus } from "../instance.js";
 import { Dialer } from "../membership/dialer.js";
 import type { Hearing, Membership } from "../membership/membership.js";
 import type {
-  DigestEntry,
+  OriginVersion,
   PeerMessage,
+  RecordGroup,
   RepairRequest,
   RouteMessage,
   RoutePayload,
@@ -188,10 +189,12 @@ export class PeerDesk {
       case "digest":
         return this.#digestArrived(link, message, now);
       case "delta":
+        this.#checkGeneration(lastOf(message.groups), now);
         if (this.#links.receiveDelta(link, message, now)) this.#options.filled(now);
         else this.#askForRepair(link, now);
         return this.#checkSync(link);
       case "reset":
+        this.#checkGeneration(lastOf(message.groups), now);
         this.#links.receiveReset(link, message, now);
         this.#options.filled(now);
         return this.#checkSync(link);
@@ -295,7 +298,7 @@ export class PeerDesk {
    * Somebody holds writes of this generation that this process did not make (a lost disk, a clock
    * that went back): begin a generation above it.
    */
-  #checkGeneration(entries: readonly DigestEntry[], now: Instant): void {
+  #checkGeneration(entries: readonly OriginVersion[], now: Instant): void {
     let highest = 0;
     for (const { origin, version } of entries) {
       if (
@@ -395,4 +398,9 @@ export class PeerDesk {
     this.#options.outbox.toLinks([link.key], { ...message, hops: message.hops - 1 });
     return true;
   }
+}
+
+/** What a delta or reset says of each origin: its last record's version. */
+function lastOf(groups: readonly RecordGroup[]): OriginVersion[] {
+  return groups.map(({ origin, records }) => ({ origin, version: records.at(-1)?.version ?? 0 }));
 }
