@@ -5,6 +5,7 @@ import { run } from "node:test";
 import { bootstrap } from "./bootstrap.mjs";
 import { listTests } from "./sources.mjs";
 import { TestReport } from "./test-report.mjs";
+import { withWatchdog } from "./test-watchdog.mjs";
 
 /**
  * These take longest (see the summary at the end of a run): first, or the others wait for them.
@@ -22,8 +23,8 @@ const LONGEST_FIRST = [
   "packages/core/src/table/record-table.test.ts",
 ];
 const CONCURRENCY = 2;
-/** Of one file. A hanging test fails its file instead of hanging the run. */
-const FILE_TIMEOUT_MS = 300_000;
+/** Of one test; a whole file has a watchdog. A hang fails the run instead of hanging it. */
+const TEST_TIMEOUT_MS = 300_000;
 
 await bootstrap();
 const patterns = process.argv.slice(2);
@@ -39,10 +40,11 @@ const stopping = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
   process.once(signal, () => stopping.abort());
 }
+process.env.NODE_OPTIONS = withWatchdog(process.env.NODE_OPTIONS);
 const report = new TestReport(files);
 const { signal } = stopping;
 setMaxListeners(0, signal); // one for each file
-const options = { files, concurrency: CONCURRENCY, timeout: FILE_TIMEOUT_MS, signal };
+const options = { files, concurrency: CONCURRENCY, timeout: TEST_TIMEOUT_MS, signal };
 for await (const { type, data } of run(options)) report.take(type, data);
 process.exitCode = report.end();
 

@@ -105,7 +105,7 @@ function longFunctionsOf(file: string, lines: readonly string[]): string[] {
     if (!isFunction && !isMethod) continue;
     const indent = isMethod ? "  " : "";
     const rest = lines.slice(start + 1);
-    const length = rest.findIndex((each) => each === `${indent}}`);
+    const length = rest.indexOf(`${indent}}`);
     // A call laid out over lines looks like a method up to its end.
     const callLength = rest.findIndex(
       (each) => each.startsWith(`${indent})`) && each.endsWith(";"),

@@ -5,7 +5,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it, type TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { clientExample } from "./client-example.js";
+import { guideProgram, tourProgram } from "./client-example.js";
 import {
   endGroup,
   type PackageManifest,
@@ -59,15 +59,16 @@ describe("published packages", { skip: process.platform === "win32" && "process 
     for (const name of names) await checkExports(made, name);
   });
 
-  it("run the client example against npx fpzk server", async (context) => {
+  it("run the programs of the README against npx fpzk server", async (context) => {
     const made = projectOf(context);
     if (made === undefined) return;
     const server = made.spawn("npx", ["--no-install", "fpzk", "server", "--port", "0"]);
     const [, address = ""] = await seen(server, /"address":"([^"]+)".*"event":"server\.ready"/);
-    const files = clientExample(WORKSPACE_FOLDER, address);
-    for (const [file, text] of Object.entries(files)) made.write(file, text);
-    await compile(made, Object.keys(files));
-    const program = made.spawn(process.execPath, ["main.js"]);
+    made.write("provider.mjs", tourProgram(WORKSPACE_FOLDER, "provider.mjs", address));
+    made.write("caller.mts", tourProgram(WORKSPACE_FOLDER, "caller.mjs", address));
+    made.write("guide.ts", guideProgram(WORKSPACE_FOLDER));
+    await compile(made, ["caller.mts", "guide.ts"]);
+    const program = made.spawn(process.execPath, ["provider.mjs"]);
     const programOutput = outputOf(program);
     const deadlineMs = performance.now() + SEEN_TIMEOUT_MS;
     let services: readonly { readonly service: string }[] = [];
@@ -81,6 +82,12 @@ describe("published packages", { skip: process.platform === "win32" && "process 
       // The other process is only to be seen from outside: nothing here tells of it.
       if (services.length === 0) await delay(POLL_INTERVAL_MS);
     }
+    assert.deepEqual(
+      services.map(({ service }) => service),
+      ["hello"],
+    );
+    const call = await made.run(process.execPath, ["caller.mjs"]);
+    assert.match(call.stdout, /^200 from /, call.stderr);
     await endGroup(program);
     await endGroup(server);
   });
