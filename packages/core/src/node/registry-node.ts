@@ -11,7 +11,6 @@
  */
 
 import { DrainTable } from "../drain/drain-table.js";
-import { ErrorCode } from "../errors.js";
 import { rendezvous } from "../hash.js";
 import { HybridClock } from "../hlc.js";
 import { type NodeDescription, NodeStatus } from "../instance.js";
@@ -113,7 +112,7 @@ export class RegistryNode {
   readonly #leases: LeaseTable;
   readonly #sessions = new SessionTable();
   readonly #watches: WatchTable;
-  readonly #drains = new DrainTable();
+  readonly #drains: DrainTable;
   readonly #writer: InstanceWriter;
   readonly #commands: CommandDesk;
   readonly #adoption: Adoption;
@@ -176,6 +175,10 @@ export class RegistryNode {
     });
     this.#leases = new LeaseTable({ timings: config, doubt: this.#doubt, now });
     this.#watches = new WatchTable(this.#replica);
+    this.#drains = new DrainTable((slot, { description }) => {
+      const isRegional = table.origin(table.originOf(slot)).scope === Scope.region;
+      return !isRegional || description.region === region;
+    });
     this.#writer = new InstanceWriter({
       replica: this.#replica,
       leases: this.#leases,
