@@ -73,6 +73,17 @@ test("who demands TLS gets it, whatever a node says", () => {
   assert.equal(next !== undefined && "tls" in next && next.tls, true);
 });
 
+test("a node that was started again is near at once, whatever its last process asked for", () => {
+  const list = newList();
+  list.setMembers([member("near"), member("far", { region: "q" })]);
+  list.avoid("near", instant(60_000));
+  list.setMembers([member("near", { status: "left" }), member("far", { region: "q" })]);
+  const next = list.next(instant(0));
+  assert.equal(next !== undefined && "server" in next && next.server.address, "far");
+  list.setMembers([member("near", { generation: 2 }), member("far", { region: "q" })]);
+  assert.equal(order(list), "near far");
+});
+
 test("the backoff doubles up to its bound, with jitter, and ends with success", () => {
   fc.assert(
     fc.property(fc.nat(), fc.integer({ min: 1, max: 30 }), (draw, failureCount) => {

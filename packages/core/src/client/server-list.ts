@@ -54,6 +54,12 @@ export class ServerList {
   }
 
   setMembers(members: readonly MemberView[]): void {
+    const generations = new Map(this.#members.map((each) => [each.nodeId, each.generation]));
+    for (const { nodeId, generation, address } of members) {
+      // A new process is there: what its predecessor failed in or asked for is over.
+      const isRestarted = generation > (generations.get(nodeId) ?? generation);
+      if (isRestarted) this.#failures.delete(address);
+    }
     this.#members = members;
     this.#forgetFailures();
   }
