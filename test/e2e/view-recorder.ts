@@ -11,12 +11,18 @@ export class ViewRecorder {
   readonly recorded: Recorded[] = [];
   /** Fewest instances shown since {@link watchMinimum}. */
   minimumCount = Number.POSITIVE_INFINITY;
+  readonly #client: FpzkClient;
   readonly #abort = new AbortController();
   readonly #done: Promise<void>;
 
   constructor(client: FpzkClient, service: string) {
+    this.#client = client;
     this.view = client.subscribe(service);
     this.#done = this.#read();
+  }
+
+  get connectedNodeId(): string | undefined {
+    return this.#client.connectedNodeId;
   }
 
   get ids(): string[] {

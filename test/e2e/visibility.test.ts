@@ -128,6 +128,24 @@ describe("visibility and operators", { timeout: 120_000 }, () => {
     await provider.close();
   });
 
+  test("P7 a registration for its region drains without the word of other regions", async () => {
+    const service = "near";
+    const [us, eu] = [await watch("us", service), await watch("eu", service)];
+    const provider = await cluster.client("us");
+    const registration = { endpoints: [{ port: 80 }], visibility: "region" } as const;
+    const handle = await provider.register({ ...registration, service, id: "n-1" });
+    await until("the region picks it", 5_000, () => us.view.pick() !== undefined);
+    const drained = await handle.drain({ timeoutMs: 5_000 });
+    assert.deepEqual(drained, { confirmedCount: 1, unconfirmed: [] });
+    await handle.online();
+    await until("the region picks it again", 5_000, () => us.view.pick() !== undefined);
+    const said = await cluster.fpzk("us-2", "drain", service, "n-1", "--timeout", "5s", "--json");
+    assert.deepEqual(JSON.parse(said.stdout), { confirmedCount: 1, unconfirmed: [] });
+    assert.equal(us.view.pick(), undefined);
+    assert.deepEqual(eu.ids, []);
+    await provider.close();
+  });
+
   test("offline, online and drain by the command line count for the pickers of all regions", async () => {
     const service = "operated";
     const watchers = [await watch("us", service), await watch("eu", service)];

@@ -347,11 +347,15 @@ export class ClientMachine {
   #lose(cause: string, delayMs: number, now: Instant): void {
     assert(this.#attempt !== undefined, "a session belongs to an attempt");
     const { number, server } = this.#attempt;
-    const moveAt = this.#session?.moveAt ?? NEVER;
+    const session = this.#session;
+    const moveAt = session?.moveAt ?? NEVER;
     const hasToMove = moveAt !== NEVER;
     this.#session = undefined;
     this.#emit({ type: "disconnect", attempt: number });
-    if (!hasToMove) this.#servers.failed(server.address, now);
+    // Silence may be the whole machine's; a closed connection is the process's alone.
+    const isSilent = session !== undefined && now - session.heardAt >= session.welcome.ttlMs;
+    if (session === undefined || isSilent) this.#servers.failed(server.address, now);
+    else if (!hasToMove) this.#servers.lost(server.address, session.welcome.nodeId, now);
     this.#dropSuccessor();
     this.#watches.disconnect(now);
     this.#emit({ type: "offline", cause });

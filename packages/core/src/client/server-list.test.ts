@@ -73,6 +73,44 @@ test("who demands TLS gets it, whatever a node says", () => {
   assert.equal(next !== undefined && "tls" in next && next.tls, true);
 });
 
+test("a node that was started again is near at once, whatever its last process asked for", () => {
+  const list = newList();
+  list.setMembers([member("near"), member("far", { region: "q" })]);
+  list.avoid("near", instant(60_000));
+  list.setMembers([member("near", { status: "left" }), member("far", { region: "q" })]);
+  const next = list.next(instant(0));
+  assert.equal(next !== undefined && "server" in next && next.server.address, "far");
+  list.setMembers([member("near", { generation: 2 }), member("far", { region: "q" })]);
+  assert.equal(order(list), "near far");
+});
+
+test("a lost worker's siblings are tried after their equals and before those farther away", () => {
+  const list = newList();
+  const shared = [
+    member("w1", { address: "workers" }),
+    member("w2", { address: "workers" }),
+    member("far", { region: "q" }),
+  ];
+  list.setMembers(shared);
+  list.lost("workers", "w1", instant(0));
+  assert.equal(order(list), "workers far");
+  // Lost again at once: it waits as any other.
+  list.succeeded("workers");
+  list.succeeded("far");
+  list.lost("workers", "w2", instant(10));
+  assert.equal(order(list), "far");
+
+  const equal = newList();
+  equal.setMembers([...shared, member("near")]);
+  equal.lost("workers", "w1", instant(0));
+  assert.equal(order(equal), "near workers far");
+
+  const alone = newList();
+  alone.setMembers([member("w1", { address: "workers" }), ...shared.slice(2)]);
+  alone.lost("workers", "w1", instant(0));
+  assert.equal(order(alone), "far");
+});
+
 test("the backoff doubles up to its bound, with jitter, and ends with success", () => {
   fc.assert(
     fc.property(fc.nat(), fc.integer({ min: 1, max: 30 }), (draw, failureCount) => {

@@ -4,8 +4,9 @@
  * Known are the seeds and the members that a node told. Order: nodes that are alive, the caller's
  * zone first, then its region, then other regions; then seeds that no node has told of; then nodes
  * that were suspect, and last those believed gone, because the belief may be old. Among equals
- * those that failed less come first, and the rest is shuffled, so that a herd spreads. A server that failed waits out a backoff with jitter, from
- * {@link BACKOFF_MIN_MS} doubling to {@link BACKOFF_MAX_MS}.
+ * those that failed less come first, and the rest is shuffled, so that a herd spreads. A server
+ * that failed waits out a backoff with jitter, from {@link BACKOFF_MIN_MS} doubling to
+ * {@link BACKOFF_MAX_MS}.
  */
 import { assertNever } from "../assert.js";
 import type { MemberView } from "../messages.js";
@@ -15,6 +16,9 @@ import type { ServerAddress } from "./client-events.js";
 
 export const BACKOFF_MIN_MS = 100;
 export const BACKOFF_MAX_MS = 5_000;
+
+/** An address that others share is spared its backoff at most this often. */
+const SPARE_INTERVAL_MS = 1_000;
 
 export interface Candidate {
   readonly server: ServerAddress;
@@ -39,6 +43,7 @@ export class ServerList {
   #seeds: readonly ServerAddress[] = [];
   #members: readonly MemberView[] = [];
   readonly #failures = new Map<string, Failure>();
+  readonly #sparedAt = new Map<string, Instant>();
 
   constructor(options: ServerListOptions) {
     this.#options = options;
@@ -54,6 +59,12 @@ export class ServerList {
   }
 
   setMembers(members: readonly MemberView[]): void {
+    const generations = new Map(this.#members.map((each) => [each.nodeId, each.generation]));
+    for (const { nodeId, generation, address } of members) {
+      // A new process is there: what its predecessor failed in or asked for is over.
+      const isRestarted = generation > (generations.get(nodeId) ?? generation);
+      if (isRestarted) this.#failures.delete(address);
+    }
     this.#members = members;
     this.#forgetFailures();
   }
@@ -87,6 +98,22 @@ export class ServerList {
     const ceilingMs = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** Math.min(failure.count, 16));
     const backoffMs = ceilingMs * (0.5 + this.#options.random.next() / 2);
     this.#failures.set(address, { count: failure.count + 1, retryAt: after(now, backoffMs) });
+  }
+
+  /**
+   * The connection to a node closed. Workers of one machine share an address: while another is
+   * alive there, it is tried before servers that are farther away, and without a backoff.
+   */
+  lost(address: string, nodeId: string, now: Instant): void {
+    const isShared = this.#members.some(
+      (member) =>
+        member.address === address && member.nodeId !== nodeId && member.status === "alive",
+    );
+    const sparedAt = this.#sparedAt.get(address);
+    const isSpared = sparedAt === undefined || now >= after(sparedAt, SPARE_INTERVAL_MS);
+    if (!isShared || !isSpared) return this.failed(address, now);
+    this.#sparedAt.set(address, now);
+    this.#failures.set(address, { count: 1, retryAt: now });
   }
 
   /** Not to be tried for a while although nothing failed: it asked its clients to move. */
@@ -142,8 +169,8 @@ export class ServerList {
   /** Failures of servers that are no longer known go: the map is bounded by what is known. */
   #forgetFailures(): void {
     const known = new Set(this.#ranked().map(({ candidate }) => candidate.server.address));
-    for (const address of this.#failures.keys()) {
-      if (!known.has(address)) this.#failures.delete(address);
+    for (const map of [this.#failures, this.#sparedAt]) {
+      for (const address of map.keys()) if (!known.has(address)) map.delete(address);
     }
   }
 }

@@ -5,7 +5,7 @@
 import type { Member } from "../membership/membership.js";
 import type { RoutePayload } from "../messages.js";
 import type { SessionTable } from "../node/session-table.js";
-import { InstanceState } from "../record.js";
+import { InstanceState, Scope } from "../record.js";
 import type { Replica } from "../replica/replica.js";
 import type { Slot } from "../table/record-table.js";
 import type { Instant } from "../time.js";
@@ -13,6 +13,7 @@ import { serviceName, type WatchTable } from "../watch/watch-table.js";
 import { type DrainReport, DrainTable, UNCONFIRMED_COUNT_MAX } from "./drain-table.js";
 
 export interface DrainDeskOptions {
+  readonly region: string;
   readonly replica: Replica;
   readonly watches: WatchTable;
   readonly sessions: SessionTable;
@@ -21,13 +22,19 @@ export interface DrainDeskOptions {
 }
 
 export class DrainDesk {
-  readonly table = new DrainTable();
+  readonly table: DrainTable;
   readonly #options: DrainDeskOptions;
   /** Draining records that changed in this turn: shown to subscribers at its end. */
   readonly #changed = new Set<Slot>();
 
   constructor(options: DrainDeskOptions) {
     this.#options = options;
+    // A region's record never reaches the nodes of others: they are not waited for.
+    this.table = new DrainTable((slot, member) => {
+      const records = options.replica.table;
+      const isRegional = records.origin(records.originOf(slot)).scope === Scope.region;
+      return !isRegional || member.description.region === options.region;
+    });
   }
 
   /** A record changed: a drain begins, or one is over. */

@@ -25,7 +25,7 @@ function waitFor(drains: DrainTable, members: readonly Member[], timeoutMs = 1_0
 }
 
 test("a node reports when the last session it told has confirmed or ended", () => {
-  const drains = new DrainTable();
+  const drains = new DrainTable(() => true);
   assert.deepEqual(drains.show(SLOT, { stamp: STAMP, version: 1 }, [1, 2, 3]), new Set([1, 2, 3]));
   assert.equal(drains.confirm(SLOT, 1, STAMP), undefined);
   assert.equal(drains.confirm(SLOT, 1, STAMP), undefined, "one confirms once");
@@ -35,7 +35,7 @@ test("a node reports when the last session it told has confirmed or ended", () =
 });
 
 test("the writer waits for every node that is not gone (P7)", () => {
-  const drains = new DrainTable();
+  const drains = new DrainTable(() => true);
   const members = [
     member("a"),
     member("b", NodeStatus.unreachable),
@@ -57,7 +57,7 @@ test("the writer waits for every node that is not gone (P7)", () => {
 });
 
 test("at the end of its time a drain names who did not confirm", () => {
-  const drains = new DrainTable();
+  const drains = new DrainTable(() => true);
   const members = [member("a"), member("b")];
   const outcomes = waitFor(drains, members, 500);
   drains.report(SLOT, "a", STAMP, { confirmedCount: 1, unconfirmed: ["a/client"] });
@@ -70,7 +70,7 @@ test("at the end of its time a drain names who did not confirm", () => {
 
 // The first drain was once told that everyone had confirmed, because it ended without members.
 test("a second drain of the record ends the first as unconfirmed", () => {
-  const drains = new DrainTable();
+  const drains = new DrainTable(() => true);
   const members = [member("a"), member("b")];
   const first = waitFor(drains, members);
   const second = waitFor(drains, members);
@@ -79,7 +79,7 @@ test("a second drain of the record ends the first as unconfirmed", () => {
 });
 
 test("a record that changes while it drains tells who had not confirmed", () => {
-  const drains = new DrainTable();
+  const drains = new DrainTable(() => true);
   const members = [member("a")];
   const outcomes = waitFor(drains, members);
   drains.abandon(SLOT, members);

@@ -45,8 +45,14 @@ interface Waiting {
 }
 
 export class DrainTable {
+  readonly #isAsked: (slot: Slot, member: Member) => boolean;
   readonly #local = new Map<Slot, LocalDrain>();
   readonly #waiting = new Map<Slot, Waiting>();
+
+  /** @param isAsked - Whether a node is to report on a record: whether it gets it at all. */
+  constructor(isAsked: (slot: Slot, member: Member) => boolean) {
+    this.#isAsked = isAsked;
+  }
 
   get localCount(): number {
     return this.#local.size;
@@ -149,7 +155,7 @@ export class DrainTable {
   /** Ends the drains that everyone confirmed or whose time is up. */
   settle(members: readonly Member[], now: Instant): void {
     for (const [slot, waiting] of this.#waiting) {
-      const outcome = outcomeOf(waiting, members);
+      const outcome = this.#outcomeOf(slot, waiting, members);
       if (outcome.unconfirmed.length > 0 && now < waiting.deadline) continue;
       this.#waiting.delete(slot);
       waiting.finish(outcome);
@@ -161,7 +167,7 @@ export class DrainTable {
     const waiting = this.#waiting.get(slot);
     if (waiting === undefined) return;
     this.#waiting.delete(slot);
-    waiting.finish(outcomeOf(waiting, members));
+    waiting.finish(this.#outcomeOf(slot, waiting, members));
   }
 
   next(): Instant {
@@ -176,17 +182,18 @@ export class DrainTable {
     if (local.pending.size > 0) return undefined;
     return { confirmedCount: local.confirmedCount, unconfirmed: [] };
   }
-}
 
-function outcomeOf(waiting: Waiting, members: readonly Member[]): DrainOutcome {
-  let confirmedCount = 0;
-  const unconfirmed: string[] = [];
-  for (const member of members) {
-    if (member.status === NodeStatus.left || member.status === NodeStatus.dead) continue;
-    const report = waiting.reports.get(member.nodeId);
-    confirmedCount += report?.confirmedCount ?? 0;
-    if (report === undefined) unconfirmed.push(member.nodeId);
-    else unconfirmed.push(...report.unconfirmed);
+  #outcomeOf(slot: Slot, waiting: Waiting, members: readonly Member[]): DrainOutcome {
+    let confirmedCount = 0;
+    const unconfirmed: string[] = [];
+    for (const member of members) {
+      if (member.status === NodeStatus.left || member.status === NodeStatus.dead) continue;
+      if (!this.#isAsked(slot, member)) continue;
+      const report = waiting.reports.get(member.nodeId);
+      confirmedCount += report?.confirmedCount ?? 0;
+      if (report === undefined) unconfirmed.push(member.nodeId);
+      else unconfirmed.push(...report.unconfirmed);
+    }
+    return { confirmedCount, unconfirmed: unconfirmed.slice(0, UNCONFIRMED_COUNT_MAX) };
   }
-  return { confirmedCount, unconfirmed: unconfirmed.slice(0, UNCONFIRMED_COUNT_MAX) };
 }

@@ -13,7 +13,14 @@ import type { LeaseTable } from "../lease/lease-table.js";
 import { ROUTE_PENDING_COUNT_MAX } from "../limits.js";
 import type { Member } from "../membership/membership.js";
 import type { RoutedCommand, RoutePayload } from "../messages.js";
-import { InstanceState, RecordKind, RemovalReason, Scope, type Stamp } from "../record.js";
+import {
+  InstanceState,
+  type RecordKey,
+  RecordKind,
+  RemovalReason,
+  Scope,
+  type Stamp,
+} from "../record.js";
 import type { Replica } from "../replica/replica.js";
 import { NO_SLOT, type Slot } from "../table/record-table.js";
 import { after, type Instant, NEVER } from "../time.js";
@@ -23,6 +30,7 @@ import type { InstanceWriter } from "./instance-writer.js";
 /** How long an owner may take to answer, beside what the request itself may take. */
 const ROUTE_TIMEOUT_MS = 5_000;
 
+type OverrideCommand = Extract<Command, { kind: "override" }>;
 type Reply = (result: CommandResult) => void;
 
 export interface CommandDeskOptions {
@@ -200,18 +208,30 @@ export class CommandDesk {
     reply({ ...DONE, stamp });
   }
 
-  #override(command: Extract<Command, { kind: "override" }>, reply: Reply, now: Instant): void {
+  /** The word goes where the instance goes: one of a region alone is not told to others. */
+  #override(command: OverrideCommand, reply: Reply, now: Instant): void {
+    const { table } = this.#options.replica;
+    const instance = this.#liveSlot(command);
+    if (instance === undefined) return reply(refusal(unknownInstance(command)));
+    const { scope } = table.origin(table.originOf(instance));
+    // Of an earlier registration with another visibility.
+    const other = scope === Scope.global ? Scope.region : Scope.global;
+    const stale = this.#options.replica.find(overrideKey(command, other));
+    if (stale !== NO_SLOT && table.state(stale) !== InstanceState.removed) {
+      this.#writeOverride({ ...command, state: undefined }, other, now);
+    }
+    const { slot, stamp } = this.#writeOverride(command, scope, now);
+    if (command.state !== InstanceState.draining) return reply({ ...DONE, stamp });
+    this.#drain(slot, { stamp, timeoutMs: command.timeoutMs }, reply, now);
+  }
+
+  #writeOverride(command: OverrideCommand, scope: Scope, now: Instant) {
     const { replica, clock } = this.#options;
-    if (this.#liveSlot(command) === undefined) return reply(refusal(unknownInstance(command)));
     const isLift = command.state === undefined;
     const stamp = { incarnation: clock.next(), session: 0, claim: 0 };
     const slot = replica.write(
       {
-        kind: RecordKind.override,
-        scope: Scope.global,
-        namespace: command.namespace,
-        service: command.service,
-        id: command.id,
+        ...overrideKey(command, scope),
         stamp,
         state: command.state ?? InstanceState.removed,
         isSuspect: false,
@@ -221,8 +241,7 @@ export class CommandDesk {
       },
       now,
     );
-    if (command.state !== InstanceState.draining) return reply({ ...DONE, stamp });
-    this.#drain(slot, { stamp, timeoutMs: command.timeoutMs }, reply, now);
+    return { slot, stamp };
   }
 
   #drain(
@@ -246,6 +265,11 @@ export class CommandDesk {
     if (slot === NO_SLOT) return undefined;
     return this.#options.replica.table.state(slot) === InstanceState.removed ? undefined : slot;
   }
+}
+
+function overrideKey(name: Omit<RecordKey, "kind" | "scope">, scope: Scope): RecordKey {
+  const { namespace, service, id } = name;
+  return { kind: RecordKind.override, scope, namespace, service, id };
 }
 
 const EMPTY_BODY = new Uint8Array(0);

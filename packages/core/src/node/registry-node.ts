@@ -154,6 +154,7 @@ export class RegistryNode {
     this.#leases = new LeaseTable({ timings: config, doubt: this.#doubt, now });
     this.#watches = new WatchTable(this.#replica);
     this.#drains = new DrainDesk({
+      region,
       replica: this.#replica,
       watches: this.#watches,
       sessions: this.#sessions,

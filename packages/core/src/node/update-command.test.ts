@@ -1,22 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SeededRandom } from "../random.js";
 import { InstanceState, Scope } from "../record.js";
-import { MapRecordTable } from "../table/map-record-table.js";
-import { instant, type WallTime } from "../time.js";
-import type { Command, CommandResult } from "./events.js";
-import { NODE_CONFIG_DEFAULT } from "./node-config.js";
-import { RegistryNode } from "./registry-node.js";
+import { createLoneNode, NOW, runCommand } from "./lone-node.fixture.js";
+import type { RegistryNode } from "./registry-node.js";
 
 const ADDRESS = { namespace: "default", service: "cart", id: "1" };
-const NOW = instant(0);
 
 test("an update changes a lease's body and nothing else", () => {
-  const node = createNode();
+  const node = createLoneNode();
   const registration = { scope: Scope.region, state: InstanceState.offline, ttlMs: 2_000 };
-  run(node, { kind: "register", ...ADDRESS, ...registration, body: new Uint8Array([1]) });
+  runCommand(node, { kind: "register", ...ADDRESS, ...registration, body: new Uint8Array([1]) });
   const before = instanceOf(node);
-  const updated = run(node, { kind: "update", ...ADDRESS, body: new Uint8Array([2, 3]) });
+  const updated = runCommand(node, { kind: "update", ...ADDRESS, body: new Uint8Array([2, 3]) });
   assert.equal(updated.refusal, undefined);
   const { version, ...after } = instanceOf(node);
   assert.deepEqual(after, { ...withoutVersion(before), body: new Uint8Array([2, 3]) });
@@ -25,9 +20,9 @@ test("an update changes a lease's body and nothing else", () => {
 });
 
 test("an update is refused for what nobody knows and for what a session keeps", () => {
-  const node = createNode();
+  const node = createLoneNode();
   const update = { kind: "update", ...ADDRESS, body: new Uint8Array([2]) } as const;
-  assert.equal(run(node, update).refusal?.code, "not_found");
+  assert.equal(runCommand(node, update).refusal?.code, "not_found");
   const grants = { mayRead: true, mayRegister: true, mayOperate: false };
   const session = { session: 1, clientId: "c", sessionNumber: 1, grants } as const;
   node.step({ type: "session-open", kind: "native", namespace: "default", ...session }, NOW);
@@ -48,19 +43,9 @@ test("an update is refused for what nobody knows and for what a session keeps", 
     },
     NOW,
   );
-  assert.equal(run(node, update).refusal?.code, "failed_precondition");
+  assert.equal(runCommand(node, update).refusal?.code, "failed_precondition");
   assert.deepEqual(instanceOf(node).body, new Uint8Array([1]));
 });
-
-function run(node: RegistryNode, command: Command): CommandResult {
-  const effects = [
-    ...node.step({ type: "command", commandId: 1, command }, NOW),
-    ...node.step({ type: "turn-end" }, NOW),
-  ];
-  const result = effects.find((effect) => effect.type === "command-result");
-  assert.ok(result, "the command was answered");
-  return result.result;
-}
 
 function instanceOf(node: RegistryNode) {
   const slot = [...node.table.slots()].find((one) => node.table.read(one).id === ADDRESS.id);
@@ -71,23 +56,4 @@ function instanceOf(node: RegistryNode) {
 
 function withoutVersion({ version: _, ...record }: ReturnType<typeof instanceOf>) {
   return record;
-}
-
-function createNode(): RegistryNode {
-  const address = "127.0.0.1:7100";
-  return new RegistryNode({
-    nodeId: "a",
-    generation: 1,
-    region: "r",
-    zone: "z",
-    description: { region: "r", zone: "z", address, peerAddress: address, tls: false },
-    encodedDescription: new Uint8Array([1]),
-    seeds: [],
-    config: NODE_CONFIG_DEFAULT,
-    random: new SeededRandom(1),
-    wallNow: () => 1_700_000_000_000 as WallTime,
-    table: new MapRecordTable(),
-    decodeNodeDescription: () => undefined,
-    now: NOW,
-  });
 }
