@@ -29,7 +29,7 @@ import { type Authenticator, hasAnyGrant } from "./authenticator.js";
 import type { Logger } from "./logger.js";
 import type { ServerCounters } from "./server-counters.js";
 import { type StreamListener, StreamSessions, TOKEN_EXPIRED } from "./stream-sessions.js";
-import { binaryFrame, closeReason } from "./websocket-frame.js";
+import { binaryFrame, closeReason, socketFaultCode } from "./websocket-frame.js";
 
 export interface SessionHubOptions {
   readonly submit: (event: NodeEvent) => void;
@@ -400,13 +400,8 @@ export class SessionHub {
 
   #onSocketError(error: Error): void {
     // What `ws` refuses itself: oversized or malformed frames. It closes with the right code.
-    const code = (error as { code?: unknown }).code;
-    if (typeof code !== "string" || !code.startsWith("WS_ERR_")) return;
-    const isTooLarge = code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH";
-    this.#counters.refuse(
-      "session",
-      isTooLarge ? ErrorCode.resourceExhausted : ErrorCode.invalidArgument,
-    );
+    const code = socketFaultCode(error);
+    if (code !== undefined) this.#counters.refuse("session", code);
   }
 
   /** The connection is over without a word from core. */

@@ -11,12 +11,12 @@
  */
 
 import { DrainTable } from "../drain/drain-table.js";
-import { ErrorCode } from "../errors.js";
 import { rendezvous } from "../hash.js";
 import { HybridClock } from "../hlc.js";
 import { type NodeDescription, NodeStatus } from "../instance.js";
 import { type LeaseLapse, LeaseTable } from "../lease/lease-table.js";
 import { type DoubtReason, SelfDoubt, STALL_MS } from "../lease/self-doubt.js";
+import { NODE_COUNT_MAX } from "../limits.js";
 import { Dialer } from "../membership/dialer.js";
 import { type Hearing, Membership } from "../membership/membership.js";
 import type {
@@ -70,6 +70,9 @@ const ROUTE_HOPS = 2;
 const LEAVE_MS = 3_000;
 /** Longest that leaving takes. */
 export const LEAVE_MAX_MS = RECONNECT_SPREAD_MAX_MS + LEAVE_MS;
+
+/** Ten years. */
+const GENERATION_AHEAD_MAX_MS = 10 * 365 * 86_400_000;
 
 export interface RegistryNodeOptions {
   readonly nodeId: string;
@@ -159,6 +162,7 @@ export class RegistryNode {
       send: (links, message) => this.#outbox.toLinks(links, message),
       note: (level, event, fields) => this.#outbox.note(level, event, fields),
       counters: this.counters,
+      isPlausibleGeneration: (generation) => this.#isPlausible(generation, 2),
     });
     this.#membership = new Membership({ nodeId, region });
     this.#dialer = new Dialer({
@@ -631,6 +635,14 @@ export class RegistryNode {
   }
 
   /**
+   * Generations begin as wall time in ms: one that lies decades ahead is a lie. What this node
+   * takes over for itself (`share` 1) stays below what others bear (`share` 2).
+   */
+  #isPlausible(generation: number, share: 1 | 2): boolean {
+    return generation <= this.#options.wallNow() + share * GENERATION_AHEAD_MAX_MS;
+  }
+
+  /**
    * Somebody holds writes of this generation that this process did not make (a lost disk, a clock
    * that went back): begin a generation above it.
    */
@@ -638,6 +650,7 @@ export class RegistryNode {
     let highest = 0;
     for (const { origin, version } of entries) {
       if (origin.nodeId !== this.nodeId || origin.generation < this.generation) continue;
+      if (!this.#isPlausible(origin.generation, 1)) continue;
       const index = this.table.findOrigin(origin);
       const isMine =
         origin.generation === this.generation &&
@@ -661,7 +674,7 @@ export class RegistryNode {
 
   #digestOptions(link: PeerLink, repair: RepairRequest) {
     const isWarming = this.#state === "warming";
-    const hears = [...this.#hearing().direct].sort();
+    const hears = [...this.#hearing().direct].sort().slice(0, NODE_COUNT_MAX);
     return {
       hears,
       isReady: !isWarming,
@@ -898,7 +911,7 @@ export class RegistryNode {
 
   #routeArrived(message: RouteMessage, now: Instant): void {
     if (message.to !== this.nodeId) {
-      this.#forward(message);
+      this.#forward({ ...message, hops: Math.min(message.hops, ROUTE_HOPS) });
       return;
     }
     const { payload } = message;
