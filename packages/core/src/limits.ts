@@ -25,6 +25,8 @@ export const CONNECTION_PER_ADDRESS_COUNT_MAX = 20_000;
 export const LEASE_COUNT_MAX = 500_000;
 /** Services in one namespace; a service is created by its first registration. */
 export const SERVICE_COUNT_MAX = 200_000;
+/** Services in one node's table, all namespaces together; its indexes end at 2^20. */
+export const SERVICE_TOTAL_COUNT_MAX = 1_000_000;
 /** Records in one node's table, tombstones included. */
 export const RECORD_COUNT_MAX = 4_000_000;
 /** Instances in one `register` message: what a client may pipeline at once. */

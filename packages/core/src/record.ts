@@ -114,6 +114,24 @@ export function compareStamps(a: Stamp, b: Stamp): number {
   return a.incarnation - b.incarnation || a.session - b.session || a.claim - b.claim;
 }
 
+/** Highest parts of a stamp; an incarnation goes on above it only by {@link raiseStamp}. */
+export const INCARNATION_MAX = 2 ** 53 - 2 ** 32;
+export const SESSION_NUMBER_MAX = 2 ** 32 - 1;
+export const CLAIM_MAX = 65_535;
+
+/**
+ * The next stamp above one for another speaker; undefined above the last there is.
+ *
+ * A part at its end carries into the one before it, so that no record, whoever wrote it, can make
+ * a node overflow.
+ */
+export function raiseStamp({ incarnation, session, claim }: Stamp): Stamp | undefined {
+  if (claim < CLAIM_MAX) return { incarnation, session, claim: claim + 1 };
+  if (session < SESSION_NUMBER_MAX) return { incarnation, session: session + 1, claim: 0 };
+  if (incarnation >= Number.MAX_SAFE_INTEGER) return undefined;
+  return { incarnation: incarnation + 1, session: 0, claim: 0 };
+}
+
 /** A total order of origins, equal on every machine. */
 export function compareOrigins(a: Origin, b: Origin): number {
   if (a.nodeId !== b.nodeId) return a.nodeId < b.nodeId ? -1 : 1;

@@ -4,7 +4,7 @@
  * Each returns the value with its type proved, or throws a {@link WireFault} that names the field,
  * the value and the bound.
  */
-import type { ErrorCode, Stamp } from "@fpzk/core";
+import { CLAIM_MAX, type ErrorCode, SESSION_NUMBER_MAX, type Stamp } from "@fpzk/core";
 import { findNameProblem, findTextProblem, type NameKind, show } from "./names.js";
 import { WireFault } from "./wire-fault.js";
 import { DURATION_MAX_MS, TEXT_MAX_BYTES } from "./wire-limits.js";
@@ -136,9 +136,6 @@ export function readMaybeErrorCode(value: unknown, field: string): ErrorCode | u
 export function writeMaybeErrorCode(code: ErrorCode | undefined): number {
   return code === undefined ? 0 : ERROR_NUMBERS[code];
 }
-
-export const SESSION_NUMBER_MAX = 4_294_967_295;
-export const CLAIM_MAX = 65_535;
 
 /** A stamp from `[incarnation, session, claim]`. */
 export function readStamp(value: unknown, field: string): Stamp {

@@ -7,6 +7,7 @@
  */
 import {
   BODY_MAX_BYTES,
+  CLAIM_MAX,
   type ContentDigest,
   type DigestEntry,
   EMPTY_DIGEST,
@@ -19,17 +20,9 @@ import {
   type RegistryRecord,
   RemovalReason,
   Scope,
-} from "@fpzk/core";
-import {
-  CLAIM_MAX,
-  readArray,
-  readBytes,
-  readFields,
-  readInteger,
-  readList,
-  readName,
   SESSION_NUMBER_MAX,
-} from "./fields.js";
+} from "@fpzk/core";
+import { readArray, readBytes, readFields, readInteger, readList, readName } from "./fields.js";
 import { show } from "./names.js";
 import { WireFault } from "./wire-fault.js";
 import { MESSAGE_RECORD_COUNT_MAX } from "./wire-limits.js";
@@ -207,12 +200,14 @@ function readRecord(
   }
   const kind = readRecordKind(fields[1], "kind");
   const flags = readInteger(fields[8], "flags", 0, FLAGS_MAX);
+  const id = readName(fields[4], "id");
+  checkSpeaker(kind, id, origin);
   return {
     kind,
     scope: origin.scope,
     namespace: readKeyPart(fields[2], "namespace", kind, previous),
     service: readKeyPart(fields[3], "service", kind, previous),
-    id: readName(fields[4], "id"),
+    id,
     origin,
     version,
     stamp: {
@@ -226,6 +221,16 @@ function readRecord(
     since: fields[9] === undefined ? 0 : readInteger(fields[9], "since"),
     body: fields[10] === undefined ? NO_BYTES : readBytes(fields[10], "body", BODY_MAX_BYTES),
   };
+}
+
+/** A node speaks for itself alone. */
+function checkSpeaker(kind: RecordKind, id: string, origin: Origin): void {
+  const isOfNode = kind === RecordKind.node || kind === RecordKind.canary;
+  if (!isOfNode || id === origin.nodeId) return;
+  throw new WireFault(
+    "id",
+    `${show(id)} must equal its origin ${show(origin.nodeId)} for kind ${kind}`,
+  );
 }
 
 /** Namespace or service: named, or nil for that of the record before; empty for node and canary. */

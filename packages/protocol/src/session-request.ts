@@ -5,6 +5,7 @@ import {
   REGISTER_BATCH_COUNT_MAX,
   type RegisterItem,
   SESSION_FRAME_MAX_BYTES,
+  SESSION_NUMBER_MAX,
   type SessionRequest,
 } from "@fpzk/core";
 import { type Decoded, decodeMessage, type MessageDecoder, type Readers } from "./decode.js";
@@ -19,7 +20,6 @@ import {
   readProse,
   readStamp,
   readText,
-  SESSION_NUMBER_MAX,
   writeDuration,
   writeProse,
   writeStamp,

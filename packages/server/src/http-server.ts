@@ -1,11 +1,11 @@
 /** The HTTP side of the port: every timeout and limit written out, REST on Fastify, upgrades. */
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { Duplex } from "node:stream";
-import { PEER_FRAME_MAX_BYTES, SESSION_FRAME_MAX_BYTES } from "@fpzk/core";
+import { ErrorCode, PEER_FRAME_MAX_BYTES, SESSION_FRAME_MAX_BYTES } from "@fpzk/core";
 import fastify, { type FastifyInstance } from "fastify";
 import { type PerMessageDeflateOptions, type WebSocket, WebSocketServer } from "ws";
 
-import { REST_BODY_MAX_BYTES, REST_SERVER_OPTIONS } from "./rest/rest-face.js";
+import { REST_BODY_MAX_BYTES, restServerOptions } from "./rest/rest-face.js";
 
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -32,6 +32,12 @@ export const PEER_DEFLATE: PerMessageDeflateOptions = {
  */
 export const PEER_SYNCHRONOUS_EVENTS = false;
 
+/** What the HTTP server itself refuses, beside malformed requests. */
+const CLIENT_ERROR_CODES: Readonly<Record<string, ErrorCode>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: ErrorCode.deadlineExceeded,
+  HPE_HEADER_OVERFLOW: ErrorCode.resourceExhausted,
+};
+
 export interface UpgradeTarget {
   readonly path: string;
   readonly webSocketServer: WebSocketServer;
@@ -46,7 +52,10 @@ export interface HttpParts {
 }
 
 /** An HTTP server that does not listen yet, with a Fastify application mounted on it. */
-export function createHttpParts(timings: { headersTimeoutMs?: number } = {}): HttpParts {
+export function createHttpParts(
+  timings: { headersTimeoutMs?: number } = {},
+  onRefused: (code: ErrorCode) => void = () => {},
+): HttpParts {
   const headersTimeoutMs = timings.headersTimeoutMs ?? HEADERS_TIMEOUT_MS;
   const server = createServer({
     headersTimeout: headersTimeoutMs,
@@ -61,9 +70,16 @@ export function createHttpParts(timings: { headersTimeoutMs?: number } = {}): Ht
   server.maxHeadersCount = HEADER_COUNT_MAX;
   // Streams (NDJSON, SSE) may be silent for long; a dead reader is found by TCP keep-alive.
   server.timeout = 0;
+  // Malformed, oversized or slow heads and bodies: Fastify answers them.
+  server.on("clientError", (error: NodeJS.ErrnoException) => {
+    const code = CLIENT_ERROR_CODES[error.code ?? ""];
+    if (code !== undefined || error.code?.startsWith("HPE_")) {
+      onRefused(code ?? ErrorCode.invalidArgument);
+    }
+  });
   const app = fastify({
     logger: false,
-    ...REST_SERVER_OPTIONS,
+    ...restServerOptions(onRefused),
     bodyLimit: REST_BODY_MAX_BYTES,
     trustProxy: false,
     forceCloseConnections: true,
@@ -98,13 +114,18 @@ export function createPeerWebSocketServer(): WebSocketServer {
 }
 
 /** Routes upgrade requests of one server to their targets; everything else is refused. */
-export function serveUpgrades(server: Server, targets: readonly UpgradeTarget[]): void {
+export function serveUpgrades(
+  server: Server,
+  targets: readonly UpgradeTarget[],
+  onRefused: (status: number) => void = () => {},
+): void {
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on("error", () => {});
     const path = (request.url ?? "").split("?", 1)[0];
     const target = targets.find((entry) => entry.path === path);
     const status = target === undefined ? 404 : refusalOf(target, request);
     if (target === undefined || status !== undefined) {
+      onRefused(status ?? 404);
       refuseUpgrade(socket, status ?? 404);
       return;
     }

@@ -72,6 +72,13 @@ export interface NodeServerParts {
 }
 
 /** One running node: wires sockets, core and faces, and takes them down again. */
+/** What an upgrade that was refused with a status counts as. */
+const UPGRADE_CODES: Readonly<Record<number, ErrorCode>> = {
+  403: ErrorCode.permissionDenied,
+  404: ErrorCode.notFound,
+  503: ErrorCode.resourceExhausted,
+};
+
 export class NodeServer implements RunningServer {
   readonly #parts: NodeServerParts;
   readonly #driver: Driver;
@@ -135,6 +142,7 @@ export class NodeServer implements RunningServer {
         isAlive: () => !this.#driver.isStopped,
         version: SERVER_VERSION,
         logger: options.logger,
+        onRefused: (code) => this.#parts.counters.refuse("http", code),
       }),
     );
     await http.app.ready();
@@ -230,27 +238,31 @@ export class NodeServer implements RunningServer {
   #serveWebSockets(): void {
     const { http, options } = this.#parts;
     const asksForCertificate = options.node.tls?.caFile !== undefined;
-    serveUpgrades(http.server, [
-      {
-        path: SESSION_PATH,
-        webSocketServer: createSessionWebSocketServer(),
-        refuse: () => (this.#sessions.socketCount >= SESSION_COUNT_MAX ? 503 : undefined),
-        accept: (ws, request, socket) =>
-          this.#sessions.accept(ws, socket, request.socket.remoteAddress ?? ""),
-      },
-      {
-        path: PEER_PATH,
-        webSocketServer: createPeerWebSocketServer(),
-        refuse: (request) => {
-          if (asksForCertificate && (request.socket as TLSSocket).authorized !== true) {
-            this.#parts.counters.refuse("link", ErrorCode.unauthenticated);
-            return 403;
-          }
-          return this.#peers.isFull ? 503 : undefined;
+    serveUpgrades(
+      http.server,
+      [
+        {
+          path: SESSION_PATH,
+          webSocketServer: createSessionWebSocketServer(),
+          refuse: () => (this.#sessions.socketCount >= SESSION_COUNT_MAX ? 503 : undefined),
+          accept: (ws, request, socket) =>
+            this.#sessions.accept(ws, socket, request.socket.remoteAddress ?? ""),
         },
-        accept: (ws) => this.#peers.accept(ws),
-      },
-    ]);
+        {
+          path: PEER_PATH,
+          webSocketServer: createPeerWebSocketServer(),
+          refuse: (request) => {
+            if (asksForCertificate && (request.socket as TLSSocket).authorized !== true) {
+              this.#parts.counters.refuse("link", ErrorCode.unauthenticated);
+              return 403;
+            }
+            return this.#peers.isFull ? 503 : undefined;
+          },
+          accept: (ws) => this.#peers.accept(ws),
+        },
+      ],
+      (status) => this.#parts.counters.refuse("port", UPGRADE_CODES[status] ?? ErrorCode.unknown),
+    );
   }
 
   #createPeerHub(): PeerHub {

@@ -33,7 +33,7 @@ import {
 } from "./peer-dialer.js";
 import type { ServerCounters } from "./server-counters.js";
 import type { TlsMaterial } from "./tls-server.js";
-import { closeReason } from "./websocket-frame.js";
+import { closeReason, socketFaultCode } from "./websocket-frame.js";
 
 export interface PeerHubOptions {
   readonly self: () => PeerIdentity;
@@ -314,9 +314,10 @@ export class PeerHub {
     if (link.state === "connecting") {
       this.#settleDial(link, failureOf(error));
       this.#forget(link);
-    } else if (String((error as { code?: unknown }).code).startsWith("WS_ERR_")) {
-      this.#refuse(link, ErrorCode.invalidArgument, error.message);
+      return;
     }
+    const code = socketFaultCode(error);
+    if (code !== undefined) this.#refuse(link, code, error.message);
   }
 
   #onClose(link: Link): void {

@@ -184,6 +184,40 @@ test("connections over the bound are closed at once, and room comes back", async
   httpServer.close();
 });
 
+test("with TLS, plain text is served to loopback alone", async () => {
+  const authority = await createAuthority("test ca");
+  await using files = await writeTlsFiles(await issue(authority, "node"), undefined);
+  const tlsServer = await TlsServer.open(files, silentLogger);
+  const httpServer = createHttpServer((_request, response) => response.end("ok"));
+  const refused: string[] = [];
+  let address = "10.1.2.3";
+  const mux = new PortMux({
+    httpServer,
+    tlsServer,
+    connectionCountMax: 10,
+    connectionCountMaxPerAddress: 10,
+    onRefused: (reason, from) => refused.push(`${reason} ${from}`),
+    addressOf: () => address,
+  });
+  mux.open();
+  httpServer.listen(0, "127.0.0.1");
+  await once(httpServer, "listening");
+  const { port } = httpServer.address() as { port: number };
+  for (const request of ["GET /v1/services HTTP/1.1\r\nHost: a\r\n\r\n", "\u0000garbage"]) {
+    const stranger = connect(port, "127.0.0.1");
+    stranger.write(request);
+    assert.match(await untilClosed(stranger), /^HTTP\/1\.1 426 .*"failed_precondition"/s);
+  }
+  assert.deepEqual(refused, ["plain-text 10.1.2.3", "plain-text 10.1.2.3"]);
+  assert.equal(await get(port, "/", caOf(authority)), 200);
+  address = "127.0.0.1";
+  assert.equal(await get(port, "/"), 200);
+  assert.equal(refused.length, 2);
+  mux.destroyAll();
+  httpServer.close();
+  tlsServer.close();
+});
+
 test("loopback addresses", () => {
   for (const address of ["127.0.0.1", "::1", "::ffff:127.0.0.1"]) {
     assert.equal(isLoopback(address), true, address);

@@ -16,11 +16,19 @@ export interface PortProtocol {
   accept(socket: Socket): void;
 }
 
-export type MuxRefusal = "first-byte-timeout" | "connections" | "connections-per-address" | "tls";
+export type MuxRefusal =
+  | "first-byte-timeout"
+  | "connections"
+  | "connections-per-address"
+  | "tls"
+  | "plain-text";
 
 export interface PortMuxOptions {
   readonly httpServer: HttpServer;
-  /** Absent: a TLS hello is refused. */
+  /**
+   * Absent: a TLS hello is refused. Present: plain text is served to loopback alone, where probes
+   * come from; from elsewhere it would carry tokens in the clear.
+   */
   readonly tlsServer: TlsServer | undefined;
   /** Asked before HTTP, in order, inside and outside of TLS. */
   readonly protocols?: readonly PortProtocol[];
@@ -29,10 +37,22 @@ export interface PortMuxOptions {
   /** Not applied to loopback, where a proxy or a benchmark may stand for many. */
   readonly connectionCountMaxPerAddress: number;
   readonly onRefused: (reason: MuxRefusal, address: string) => void;
+  /** Whom a connection comes from. Default: the socket's remote address. */
+  readonly addressOf?: (socket: Socket) => string;
 }
 
 export const FIRST_BYTE_TIMEOUT_MS = 5_000;
 const TLS_HANDSHAKE_RECORD = 0x16;
+const PLAIN_TEXT_ANSWER =
+  "HTTP/1.1 426 Upgrade Required\r\nConnection: close\r\nUpgrade: TLS/1.2\r\n" +
+  "Content-Type: application/problem+json\r\n\r\n" +
+  `${JSON.stringify({
+    type: "urn:fpzk:error:failed_precondition",
+    title: "Not possible in this state",
+    status: 426,
+    detail: "this port speaks TLS: use https or wss; plain text is served to loopback alone",
+    code: "failed_precondition",
+  })}\n`;
 
 export class PortMux {
   readonly #options: PortMuxOptions;
@@ -76,7 +96,7 @@ export class PortMux {
   }
 
   #admit(socket: Socket): void {
-    const address = socket.remoteAddress ?? "";
+    const address = this.#addressOf(socket);
     socket.on("error", () => {});
     const refusal = this.#refusalFor(address);
     if (refusal !== undefined) {
@@ -106,6 +126,10 @@ export class PortMux {
     const count = (this.#countByAddress.get(address) ?? 1) - 1;
     if (count === 0) this.#countByAddress.delete(address);
     else this.#countByAddress.set(address, count);
+  }
+
+  #addressOf(socket: Socket): string {
+    return this.#options.addressOf?.(socket) ?? socket.remoteAddress ?? "";
   }
 
   #sniff(socket: Socket, isSecure: boolean): void {
@@ -143,6 +167,13 @@ export class PortMux {
       }
       this.#options.onRefused("tls", socket.remoteAddress ?? "");
       socket.destroy();
+      return;
+    }
+    const isPlain = !isSecure && this.#options.tlsServer !== undefined;
+    if (isPlain && !isLoopback(this.#addressOf(socket))) {
+      this.#options.onRefused("plain-text", this.#addressOf(socket));
+      socket.on("data", () => {});
+      socket.end(PLAIN_TEXT_ANSWER, () => socket.destroy());
       return;
     }
     const protocol = this.#options.protocols?.find((entry) => entry.claims(firstByte));

@@ -2,7 +2,7 @@
 import type { ErrorCode } from "@fpzk/core";
 
 /** Where refused input came from. */
-export type RefusedSource = "session" | "link" | "port";
+export type RefusedSource = "session" | "link" | "port" | "http";
 
 export class ServerCounters {
   /** Records pushed: messages times receivers. */

@@ -12,17 +12,24 @@ import {
   isRegistryError,
   type NodeEvent,
   PROTOCOL_VERSION,
+  type RegisterMessage,
+  SESSION_FRAME_MAX_BYTES,
   SESSION_QUEUE_MAX_BYTES,
   type SessionKey,
   type SessionMessage,
 } from "@fpzk/core";
-import { decodeSessionRequest, encodeSessionMessage } from "@fpzk/protocol";
+import {
+  decodeInstanceDescription,
+  decodeSessionRequest,
+  encodeSessionMessage,
+  HELLO_FRAME_MAX_BYTES,
+} from "@fpzk/protocol";
 import type { RawData, WebSocket } from "ws";
 import { type Authenticator, hasAnyGrant } from "./authenticator.js";
 import type { Logger } from "./logger.js";
 import type { ServerCounters } from "./server-counters.js";
 import { type StreamListener, StreamSessions, TOKEN_EXPIRED } from "./stream-sessions.js";
-import { binaryFrame, closeReason } from "./websocket-frame.js";
+import { binaryFrame, closeReason, socketFaultCode } from "./websocket-frame.js";
 
 export interface SessionHubOptions {
   readonly submit: (event: NodeEvent) => void;
@@ -172,6 +179,16 @@ export class SessionHub {
       this.#counters.pushBytes += socketCount * (frame?.length ?? 0);
     } else {
       this.#counters.answerCount += keys.length;
+      this.#countRefusals(message);
+    }
+  }
+
+  /** What core refuses without ending the session. */
+  #countRefusals(message: SessionMessage): void {
+    if (message.type === "refused") this.#counters.refuse("session", message.code);
+    if (message.type !== "registered") return;
+    for (const { code } of message.items) {
+      if (code !== undefined) this.#counters.refuse("session", code);
     }
   }
 
@@ -180,6 +197,7 @@ export class SessionHub {
     this.#streams.refuse(key, code, message);
     const session = this.#sockets.get(key);
     if (session === undefined) return;
+    this.#counters.refuse("session", code);
     this.#end(session, closeCodeOf(code), `${code}: ${message}`);
   }
 
@@ -219,7 +237,8 @@ export class SessionHub {
   }
 
   #onFrame(session: SocketSession, data: Uint8Array): void {
-    const decoded = decodeSessionRequest(data);
+    const maxBytes = session.state === "hello" ? HELLO_FRAME_MAX_BYTES : SESSION_FRAME_MAX_BYTES;
+    const decoded = decodeSessionRequest(data, maxBytes);
     if (!decoded.ok) {
       this.#refuse(session, decoded.refusal.code, decoded.refusal.message);
       return;
@@ -234,8 +253,22 @@ export class SessionHub {
       this.#refuse(session, ErrorCode.failedPrecondition, `${message.type} came before hello`);
       return;
     }
+    if (message.type === "register" && !this.#areBodiesGood(session, message)) return;
     this.#submit({ type: "session-message", session: session.key, message });
     if (message.type === "goodbye") this.#end(session, CloseCode.normal, "goodbye");
+  }
+
+  /** To core a body is opaque: what nobody could read must not get into the table. */
+  #areBodiesGood(session: SocketSession, { requestId, items }: RegisterMessage): boolean {
+    for (const { service, id, body } of items) {
+      const decoded = decodeInstanceDescription(body);
+      if (decoded.ok) continue;
+      const { code } = decoded.refusal;
+      const message = `instance ${service}/${id}: ${decoded.refusal.message}`;
+      this.send([session.key], { type: "refused", requestId, code, message });
+      return false;
+    }
+    return true;
   }
 
   /** Never throws: what fails is told to the client. */
@@ -367,13 +400,8 @@ export class SessionHub {
 
   #onSocketError(error: Error): void {
     // What `ws` refuses itself: oversized or malformed frames. It closes with the right code.
-    const code = (error as { code?: unknown }).code;
-    if (typeof code !== "string" || !code.startsWith("WS_ERR_")) return;
-    const isTooLarge = code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH";
-    this.#counters.refuse(
-      "session",
-      isTooLarge ? ErrorCode.resourceExhausted : ErrorCode.invalidArgument,
-    );
+    const code = socketFaultCode(error);
+    if (code !== undefined) this.#counters.refuse("session", code);
   }
 
   /** The connection is over without a word from core. */

@@ -15,7 +15,7 @@ import { createHttpParts, type HttpParts } from "./http-server.js";
 import { type BoundAddresses, bindPorts } from "./listeners.js";
 import { type EdgeTimings, NodeServer, type RunningServer } from "./node-server.js";
 import type { ServerOptions } from "./options.js";
-import { PortMux } from "./port-mux.js";
+import { type MuxRefusal, PortMux } from "./port-mux.js";
 import type { CreateNode, ServedNode } from "./served-node.js";
 import { ServerCounters } from "./server-counters.js";
 import { TlsServer } from "./tls-server.js";
@@ -45,7 +45,7 @@ export async function startServerWith(
   const tlsServer = await openTls(options, timings);
   const stored = await openDataDirectory(nodeOptions.dataDirectory, Date.now(), logger);
   const counters = new ServerCounters();
-  const http = createHttpParts(timings);
+  const http = createHttpParts(timings, (code) => counters.refuse("http", code));
   const mux = createMux({ http, tlsServer, counters, timings, options });
   let bound: BoundAddresses | undefined;
   try {
@@ -79,6 +79,14 @@ async function openTls(
   return node.tls === undefined ? undefined : TlsServer.open(node.tls, logger, tlsPollIntervalMs);
 }
 
+const MUX_REFUSAL_CODES: Readonly<Record<MuxRefusal, ErrorCode>> = {
+  "first-byte-timeout": ErrorCode.deadlineExceeded,
+  connections: ErrorCode.resourceExhausted,
+  "connections-per-address": ErrorCode.resourceExhausted,
+  tls: ErrorCode.invalidArgument,
+  "plain-text": ErrorCode.failedPrecondition,
+};
+
 function createMux(parts: {
   readonly http: HttpParts;
   readonly tlsServer: TlsServer | undefined;
@@ -94,8 +102,7 @@ function createMux(parts: {
     connectionCountMax: CONNECTION_COUNT_MAX,
     connectionCountMaxPerAddress: CONNECTION_PER_ADDRESS_COUNT_MAX,
     onRefused: (reason, address) => {
-      const isLimit = reason === "connections" || reason === "connections-per-address";
-      counters.refuse("port", isLimit ? ErrorCode.resourceExhausted : ErrorCode.invalidArgument);
+      counters.refuse("port", MUX_REFUSAL_CODES[reason]);
       options.logger.debug("port.refused", { reason, address });
     },
   });

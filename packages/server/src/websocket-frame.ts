@@ -7,6 +7,8 @@
  * at 200 B and at 2 kB; at 20 kB the copy to the kernel hides the difference. Only for sockets without permessage-deflate and without
  * fragmented sending, where `ws` keeps no state of its own between frames.
  */
+import { ErrorCode } from "@fpzk/core";
+
 const BINARY_FINAL = 0x82;
 const LENGTH_IN_16_BITS = 126;
 const LENGTH_IN_64_BITS = 127;
@@ -38,4 +40,12 @@ export function closeReason(text: string): string {
   const cut = Buffer.from(text).subarray(0, limit - 3);
   // A cut character decodes to a replacement, which is longer: drop it.
   return `${new TextDecoder().decode(cut).replace(/\uFFFD+$/, "")}...`;
+}
+
+/** The code of what `ws` itself refuses of a peer's frames; undefined for other errors. */
+export function socketFaultCode(error: Error): ErrorCode | undefined {
+  const { code } = error as { code?: unknown };
+  if (typeof code !== "string" || !code.startsWith("WS_ERR_")) return undefined;
+  const isTooLarge = code.endsWith("_LENGTH");
+  return isTooLarge ? ErrorCode.resourceExhausted : ErrorCode.invalidArgument;
 }

@@ -7,15 +7,24 @@
 import { ErrorCode, type Refusal } from "../errors.js";
 import type { HybridClock } from "../hlc.js";
 import type { Lease, LeaseLapse, LeaseTable } from "../lease/lease-table.js";
-import { RECORD_COUNT_MAX, SERVICE_COUNT_MAX, SESSION_INSTANCE_COUNT_MAX } from "../limits.js";
+import {
+  RECORD_COUNT_MAX,
+  SERVICE_COUNT_MAX,
+  SERVICE_TOTAL_COUNT_MAX,
+  SESSION_INSTANCE_COUNT_MAX,
+} from "../limits.js";
 import type { RegisteredItem, RegisterItem } from "../messages.js";
 import {
+  CLAIM_MAX,
   compareStamps,
+  INCARNATION_MAX,
   InstanceState,
   RecordKind,
   type RegistryRecord,
   RemovalReason,
+  raiseStamp,
   Scope,
+  SESSION_NUMBER_MAX,
   type Stamp,
 } from "../record.js";
 import type { Replica } from "../replica/replica.js";
@@ -30,8 +39,6 @@ export interface InstanceName {
   readonly id: string;
 }
 
-/** The greatest claim that a stamp holds. */
-const CLAIM_MAX = 65_535;
 const EMPTY_BODY = new Uint8Array(0);
 
 export class InstanceWriter {
@@ -61,8 +68,6 @@ export class InstanceWriter {
     item: RegisterItem,
     now: Instant,
   ): RegisteredItem & { superseding?: RegistryRecord; displaced?: SessionKey } {
-    const refusal = this.#roomFor(session.namespace, item.service, lease);
-    if (refusal !== undefined) return refused(item, refusal);
     const key = {
       kind: RecordKind.instance,
       scope: item.scope,
@@ -71,8 +76,14 @@ export class InstanceWriter {
       id: item.id,
     };
     const slot = this.#replica.find(key);
+    const isHeldHere = slot !== NO_SLOT && lease.slots.has(slot);
+    const noRoom = isHeldHere
+      ? undefined
+      : this.#roomFor(session.namespace, item.service, { lease, slot });
+    if (noRoom !== undefined) return refused(item, noRoom);
     const held = slot === NO_SLOT ? undefined : this.#replica.table.read(slot);
     const incarnation = item.incarnation || (held?.stamp.incarnation ?? 0) + 1;
+    if (incarnation > INCARNATION_MAX) return refused(item, outOfRange(item, incarnation));
     const stamp = this.#stampOver(held, { incarnation, session: session.sessionNumber });
     if (stamp === undefined) {
       const message = `instance ${item.service}/${item.id} is held with a later stamp than (${incarnation}, ${session.sessionNumber}): register again above it, or stop`;
@@ -127,8 +138,10 @@ export class InstanceWriter {
     const isOwn = known !== undefined && held !== undefined && this.#replica.isOwn(held.origin);
     const isUpdate = isOwn && held.state !== InstanceState.removed && known.session === undefined;
     if (!isUpdate) {
-      const refusal = this.#roomFor(name.namespace, name.service, undefined);
+      const refusal = this.#roomFor(name.namespace, name.service, { lease: undefined, slot });
       if (refusal !== undefined) return refusal;
+      const next = (held?.stamp.incarnation ?? 0) + 1;
+      if (next > INCARNATION_MAX) return outOfRange(name, next);
     }
     const stamp = isUpdate
       ? held.stamp
@@ -160,11 +173,13 @@ export class InstanceWriter {
     const isOwn = this.#replica.isOwn(held.origin);
     // Each drain has a stamp of its own, so that a confirmation of an earlier one proves nothing.
     const isNewDrain = change.state === InstanceState.draining;
-    const claim = held.stamp.claim + (isOwn && !isNewDrain ? 0 : 1);
+    const hasLastClaim = held.stamp.claim >= CLAIM_MAX;
+    const keepsStamp = isOwn && (!isNewDrain || hasLastClaim);
+    const raised = keepsStamp ? held.stamp : raiseStamp(held.stamp);
     const stamp =
-      change.session !== undefined
-        ? { incarnation: held.stamp.incarnation, session: change.session, claim: 0 }
-        : { ...held.stamp, claim: Math.min(claim, CLAIM_MAX) };
+      change.session === undefined ? raised : stampOfSession(held.stamp, change.session);
+    // Nothing can beat the last stamp there is, which only a lie can carry.
+    if (stamp === undefined) return held.stamp;
     this.#replica.write(
       {
         ...held,
@@ -182,11 +197,15 @@ export class InstanceWriter {
   remove(slot: Slot, reason: RemovalReason, now: Instant): void {
     const held = this.#replica.table.read(slot);
     if (held.state === InstanceState.removed) return;
-    const isOwn = this.#replica.isOwn(held.origin);
+    const stamp = this.#replica.isOwn(held.origin) ? held.stamp : raiseStamp(held.stamp);
+    if (stamp === undefined) {
+      this.detach(slot);
+      return;
+    }
     this.#replica.write(
       {
         ...held,
-        stamp: { ...held.stamp, claim: isOwn ? held.stamp.claim : held.stamp.claim + 1 },
+        stamp,
         state: InstanceState.removed,
         isSuspect: false,
         reason,
@@ -252,11 +271,17 @@ export class InstanceWriter {
     return compareStamps(stamp, held.stamp) > 0 ? stamp : undefined;
   }
 
-  #roomFor(namespace: string, service: string, lease: Lease | undefined): Refusal | undefined {
+  /** Whether a registration may add what it needs: a place in its lease, a record, a service. */
+  #roomFor(
+    namespace: string,
+    service: string,
+    { lease, slot }: { lease: Lease | undefined; slot: Slot },
+  ): Refusal | undefined {
     const table = this.#replica.table;
     if (lease !== undefined && lease.slots.size >= SESSION_INSTANCE_COUNT_MAX) {
       return exhausted("instances of one session", SESSION_INSTANCE_COUNT_MAX);
     }
+    if (slot !== NO_SLOT) return undefined;
     if (table.liveCount + table.tombstoneCount >= RECORD_COUNT_MAX) {
       return exhausted("records of this node", RECORD_COUNT_MAX);
     }
@@ -264,8 +289,27 @@ export class InstanceWriter {
     if (isNew && table.serviceCountOf(namespace) >= SERVICE_COUNT_MAX) {
       return exhausted(`services of namespace ${namespace}`, SERVICE_COUNT_MAX);
     }
+    if (isNew && table.serviceCount >= SERVICE_TOTAL_COUNT_MAX) {
+      return exhausted("services of this node", SERVICE_TOTAL_COUNT_MAX);
+    }
     return undefined;
   }
+}
+
+/** The stamp of a later session; a number past its end raises like any stamp. */
+function stampOfSession(held: Stamp, session: number): Stamp | undefined {
+  if (session > SESSION_NUMBER_MAX) return raiseStamp({ ...held, claim: CLAIM_MAX });
+  return { incarnation: held.incarnation, session, claim: 0 };
+}
+
+function outOfRange(
+  { service, id }: { service: string; id: string },
+  incarnation: number,
+): Refusal {
+  return {
+    code: ErrorCode.outOfRange,
+    message: `cannot register ${service}/${id}: incarnation ${incarnation} must be <= ${INCARNATION_MAX}; choose another id`,
+  };
 }
 
 function exhausted(what: string, bound: number): Refusal {

@@ -6,6 +6,7 @@
  * membership, and through the callbacks of its options.
  */
 import { NodeStatus } from "../instance.js";
+import { NODE_COUNT_MAX } from "../limits.js";
 import { Dialer } from "../membership/dialer.js";
 import type { Hearing, Membership } from "../membership/membership.js";
 import type {
@@ -26,7 +27,7 @@ import {
 } from "../replica/peer-links.js";
 import type { Replica } from "../replica/replica.js";
 import type { OriginIndex } from "../table/record-table.js";
-import { after, type Instant, NEVER } from "../time.js";
+import { after, type Instant, NEVER, type WallTime } from "../time.js";
 import type { LinkKey, NodeEvent, PeerIdentity } from "./events.js";
 import type { Outbox } from "./outbox.js";
 
@@ -34,6 +35,8 @@ import type { Outbox } from "./outbox.js";
 const EVALUATE_INTERVAL_MS = 200;
 /** A link that delivers deltas that do not attach is asked for repair at most this often. */
 const GAP_REPAIR_INTERVAL_MS = 200;
+/** Ten years. */
+const GENERATION_AHEAD_MAX_MS = 10 * 365 * 86_400_000;
 /** How far a routed message may go: to a relay, then to its target. */
 const ROUTE_HOPS = 2;
 
@@ -45,6 +48,8 @@ export interface PeerDeskOptions {
   readonly region: string;
   readonly seeds: readonly string[];
   readonly random: Random;
+  /** For judging whether a generation can be true. */
+  readonly wallNow: () => WallTime;
   readonly replica: Replica;
   readonly membership: Membership;
   readonly outbox: Outbox;
@@ -81,6 +86,7 @@ export class PeerDesk {
       send: (links, message) => outbox.toLinks(links, message),
       note: (level, event, fields) => outbox.note(level, event, fields),
       counters,
+      isPlausibleGeneration: (generation) => this.#isPlausible(generation, 2),
     });
     this.#dialer = new Dialer({
       nodeId: options.nodeId,
@@ -199,8 +205,9 @@ export class PeerDesk {
         this.#options.filled(now);
         return this.#checkSync(link);
       case "route":
-        if (message.to !== this.#options.nodeId) this.#forward(message);
-        else this.#options.routed(message.from, message.payload, now);
+        if (message.to !== this.#options.nodeId) {
+          this.#forward({ ...message, hops: Math.min(message.hops, ROUTE_HOPS) });
+        } else this.#options.routed(message.from, message.payload, now);
         return;
     }
   }
@@ -299,22 +306,28 @@ export class PeerDesk {
    * that went back): begin a generation above it.
    */
   #checkGeneration(entries: readonly OriginVersion[], now: Instant): void {
+    const { nodeId, replica } = this.#options;
     let highest = 0;
     for (const { origin, version } of entries) {
-      if (
-        origin.nodeId !== this.#options.nodeId ||
-        origin.generation < this.#options.replica.generation
-      )
-        continue;
-      const index = this.#options.replica.table.findOrigin(origin);
+      if (origin.nodeId !== nodeId || origin.generation < replica.generation) continue;
+      if (!this.#isPlausible(origin.generation, 1)) continue;
+      const index = replica.table.findOrigin(origin);
       const isMine =
-        origin.generation === this.#options.replica.generation &&
+        origin.generation === replica.generation &&
         index >= 0 &&
-        version <= this.#options.replica.seenVersion(index);
+        version <= replica.seenVersion(index);
       if (!isMine) highest = Math.max(highest, origin.generation);
     }
     if (highest === 0) return;
     this.#options.generationTaken(highest, now);
+  }
+
+  /**
+   * Generations begin as wall time in ms: one that lies decades ahead is a lie. What this node
+   * takes over for itself (`share` 1) stays below what others bear (`share` 2).
+   */
+  #isPlausible(generation: number, share: 1 | 2): boolean {
+    return generation <= this.#options.wallNow() + share * GENERATION_AHEAD_MAX_MS;
   }
 
   #sendDigests(now: Instant): void {
@@ -334,7 +347,7 @@ export class PeerDesk {
   }
 
   #heard(): string[] {
-    return [...this.#hearing().direct].sort();
+    return [...this.#hearing().direct].sort().slice(0, NODE_COUNT_MAX);
   }
 
   /** One link per other region that carries this node's writes there. */

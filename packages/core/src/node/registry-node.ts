@@ -135,6 +135,7 @@ export class RegistryNode {
       region,
       seeds: options.seeds,
       random,
+      wallNow: options.wallNow,
       replica: this.#replica,
       membership: this.#membership,
       outbox: this.#outbox,

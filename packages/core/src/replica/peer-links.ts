@@ -93,6 +93,8 @@ export interface PeerLinksCounters {
 export interface PeerLinksOptions {
   readonly replica: Replica;
   readonly region: string;
+  /** Whether a process can have begun with such a generation. Default: always. */
+  readonly isPlausibleGeneration?: (generation: number) => boolean;
   readonly send: (links: readonly LinkKey[], message: PeerMessage) => void;
   readonly note: (
     level: "info" | "warn",
@@ -108,6 +110,7 @@ export class PeerLinks {
   readonly #send: PeerLinksOptions["send"];
   readonly #note: PeerLinksOptions["note"];
   readonly #counters: PeerLinksCounters;
+  readonly #isPlausible: (generation: number) => boolean;
   readonly #links = new Map<LinkKey, PeerLink>();
   /** Origins with news for the mesh: own writes and what came from other regions. */
   readonly #dirtyForMesh = new Set<OriginIndex>();
@@ -120,6 +123,7 @@ export class PeerLinks {
     this.#send = options.send;
     this.#note = options.note;
     this.#counters = options.counters;
+    this.#isPlausible = options.isPlausibleGeneration ?? (() => true);
   }
 
   get all(): Iterable<PeerLink> {
@@ -270,11 +274,13 @@ export class PeerLinks {
     link.incoming ??= { confirmed: new SlotSet() };
     for (const group of message.groups) {
       if (!this.#isAcceptable(link, group.origin)) continue;
-      if (this.#replica.isCollected(group.origin)) continue;
+      // Nobody can tell this node what it wrote itself.
+      if (this.#replica.isCollected(group.origin) || this.#replica.isOwn(group.origin)) continue;
       for (const record of group.records) {
         this.#counters.recordsReceived += 1;
         if (message.origins.length > 0) this.#replica.replaceIfDifferent(record);
-        link.incoming.confirmed.add(this.#replica.merge(record, now));
+        const slot = this.#replica.merge(record, now);
+        if (slot !== NO_SLOT) link.incoming.confirmed.add(slot);
       }
     }
     if (!message.isFinal) return;
@@ -513,7 +519,9 @@ export class PeerLinks {
     const only = new Set(message.origins.map(originText));
     const versions = new Map<OriginIndex, number>();
     for (const entry of message.entries) {
-      versions.set(this.#replica.table.originIndex(entry.origin), entry.version);
+      // Asking must not intern: a list of lies would fill the table of origins.
+      const index = this.#replica.table.findOrigin(entry.origin);
+      if (index >= 0) versions.set(index, entry.version);
     }
     let dropped = 0;
     for (const slot of [...this.#replica.table.slots()]) {
@@ -532,6 +540,7 @@ export class PeerLinks {
   /** Region-scoped streams never cross a region's border, whoever sends them. */
   #isAcceptable(link: PeerLink, origin: Origin): boolean {
     if (!link.isSameRegion && origin.scope === Scope.region) return false;
+    if (!this.#isPlausible(origin.generation)) return false;
     return this.#replica.table.originCount < ORIGIN_COUNT_MAX || this.#replica.isKnown(origin);
   }
 

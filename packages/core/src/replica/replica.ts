@@ -15,6 +15,7 @@
  */
 import { assert } from "../assert.js";
 import { type ContentDigest, isSameDigest } from "../hash.js";
+import { ORIGIN_COUNT_MAX, RECORD_COUNT_MAX, SERVICE_TOTAL_COUNT_MAX } from "../limits.js";
 import type { DeltaGroup, DigestEntry, OriginVersion } from "../messages.js";
 import {
   compareOrigins,
@@ -22,6 +23,7 @@ import {
   InstanceState,
   type Origin,
   type RecordKey,
+  RecordKind,
   type RegistryRecord,
   RemovalReason,
   recordDigest,
@@ -169,6 +171,9 @@ export class Replica {
   merge(record: RegistryRecord, now: Instant): Slot {
     const slot = this.table.find(record);
     if (slot !== NO_SLOT && compareRecords(record, this.table.read(slot)) <= 0) return slot;
+    // Whoever says something of this node itself, or more than there is room for, is not heard: a
+    // later write of this node would lose its key, or find the table full.
+    if (this.#isAboutSelf(record) || (slot === NO_SLOT && !this.#hasRoomFor(record))) return slot;
     this.#track(record.origin);
     return this.#store(record, slot, now);
   }
@@ -302,6 +307,7 @@ export class Replica {
   raiseFloor(nodeId: string, generation: number): void {
     if (generation <= this.floorOf(nodeId)) return;
     if (nodeId === this.nodeId && generation >= this.#generation) return;
+    if (!this.#floors.has(nodeId) && this.#floors.size >= ORIGIN_COUNT_MAX) return;
     this.#floors.set(nodeId, generation);
     for (let index = 0; index < this.#seen.length; index += 1) {
       const origin = this.table.origin(index);
@@ -332,6 +338,19 @@ export class Replica {
     return stored;
   }
 
+  #isAboutSelf(record: RegistryRecord): boolean {
+    const isOfNode = record.kind === RecordKind.node || record.kind === RecordKind.canary;
+    return isOfNode && record.id === this.nodeId;
+  }
+
+  #hasRoomFor({ namespace, service }: RegistryRecord): boolean {
+    const { table } = this;
+    if (table.liveCount + table.tombstoneCount >= RECORD_COUNT_MAX + MERGE_SLACK_COUNT)
+      return false;
+    if (table.findService(namespace, service) >= 0) return true;
+    return table.serviceCount < SERVICE_TOTAL_COUNT_MAX + MERGE_SLACK_COUNT;
+  }
+
   #track(origin: Origin): OriginIndex {
     const index = this.table.originIndex(origin);
     while (this.#seen.length <= index) {
@@ -353,6 +372,8 @@ export class Replica {
   }
 }
 
+/** Room for peers beyond what own clients may fill, so that copies of a full cluster can be equal. */
+const MERGE_SLACK_COUNT = 40_000;
 const EMPTY_BODY = new Uint8Array(0);
 
 /** Field by field: fields added to a spread object cost a microsecond each, and this is hot. */

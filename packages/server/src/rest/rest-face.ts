@@ -6,7 +6,7 @@
  */
 import { randomUUID } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
-import { BODY_MAX_BYTES, HTTP_BODY_MAX_BYTES } from "@fpzk/core";
+import { BODY_MAX_BYTES, type ErrorCode, HTTP_BODY_MAX_BYTES } from "@fpzk/core";
 import type {
   FastifyError,
   FastifyInstance,
@@ -37,6 +37,8 @@ export interface RestFaceOptions extends WatchRegistryOptions {
   /** For `info.version` of the OpenAPI document. */
   readonly version?: string;
   readonly logger?: Logger;
+  /** Told the code of each refusal. */
+  readonly onRefused?: (code: ErrorCode) => void;
   /** Default: a random UUID. */
   readonly createId?: () => string;
   /** Default: the wall clock. */
@@ -50,17 +52,33 @@ export const REST_BODY_MAX_BYTES = Math.min(HTTP_BODY_MAX_BYTES, 8 * BODY_MAX_BY
  * What the Fastify instance that holds this face must be made with: names are longer than its
  * default bound, and a trailing slash is another path.
  */
-export const REST_SERVER_OPTIONS = {
-  routerOptions: { maxParamLength: 4_096, ignoreTrailingSlash: false, caseSensitive: true },
-  /** What Fastify refuses before it knows the route. */
-  frameworkErrors: (error: FastifyError, _request: FastifyRequest, reply: FastifyReply): void => {
-    const { url } = reply.request.raw;
-    const shown = (url ?? "").slice(0, PATH_SHOWN_MAX_LENGTH);
-    const isLong = error.code === "FST_ERR_MAX_PARAM_LENGTH";
-    const message = isLong ? "has a name that is too long" : "must be a percent-encoded path";
-    sendProblem(reply, inputFault({ path: "path", value: shown, message }), silentLogger);
-  },
-} as const;
+export const REST_SERVER_OPTIONS = restServerOptions();
+
+/** {@link REST_SERVER_OPTIONS}, with somebody who is told of refusals. */
+export function restServerOptions(onRefused: OnRefused = () => {}) {
+  return {
+    routerOptions: { maxParamLength: 4_096, ignoreTrailingSlash: false, caseSensitive: true },
+    /** What Fastify refuses before it knows the route. */
+    frameworkErrors: (error: FastifyError, _request: FastifyRequest, reply: FastifyReply): void => {
+      const { url } = reply.request.raw;
+      const shown = (url ?? "").slice(0, PATH_SHOWN_MAX_LENGTH);
+      const isLong = error.code === "FST_ERR_MAX_PARAM_LENGTH";
+      const message = isLong ? "has a name that is too long" : "must be a percent-encoded path";
+      sendProblem(reply, inputFault({ path: "path", value: shown, message }), {
+        logger: silentLogger,
+        onRefused,
+      });
+    },
+  } as const;
+}
+
+type OnRefused = (code: ErrorCode) => void;
+
+/** Where refusals and failures are told. */
+interface ProblemSink {
+  readonly logger: Logger;
+  readonly onRefused: OnRefused;
+}
 
 const PATH_SHOWN_MAX_LENGTH = 200;
 
@@ -74,10 +92,13 @@ export function restFace(options: RestFaceOptions): FastifyPluginAsync {
       wallNow: options.wallNow ?? Date.now,
       createId: options.createId ?? randomUUID,
     };
-    const logger = options.logger ?? silentLogger;
+    const sink: ProblemSink = {
+      logger: options.logger ?? silentLogger,
+      onRefused: options.onRefused ?? (() => {}),
+    };
     acceptJsonOnly(app);
     app.setErrorHandler((error, _request, reply) => {
-      sendProblem(reply, fromFastify(error), logger);
+      sendProblem(reply, fromFastify(error), sink);
     });
     app.addHook("preClose", async () => context.watches.close());
     const validator = new RequestValidator();
@@ -91,7 +112,7 @@ export function restFace(options: RestFaceOptions): FastifyPluginAsync {
           const path = request.url.split("?")[0]?.slice(0, PATH_SHOWN_MAX_LENGTH);
           const detail = `${request.method} ${path} is no route: see /openapi.json`;
           const fault = new RequestFault("unimplemented", detail, { httpStatus: 404 });
-          sendProblem(reply, fault, logger);
+          sendProblem(reply, fault, sink);
         });
       },
       { prefix: "/v1" },
@@ -229,13 +250,18 @@ function sendAnswer(reply: FastifyReply, answer: Answer): FastifyReply {
   return reply.type(mediaType).send(isText ? answer.body : JSON.stringify(answer.body));
 }
 
-function sendProblem(reply: FastifyReply, error: unknown, logger: Logger): void {
+function sendProblem(reply: FastifyReply, error: unknown, sink: ProblemSink): void {
   const { request } = reply;
   const problem = toProblem(error);
   if (problem.status >= 500 && problem.code === "internal") {
     const cause = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    logger.error("rest.failed", { method: request.method, path: request.routeOptions.url, cause });
+    sink.logger.error("rest.failed", {
+      method: request.method,
+      path: request.routeOptions.url,
+      cause,
+    });
   }
+  sink.onRefused(problem.code);
   if (problem.status === 401) reply.header("www-authenticate", 'Bearer realm="fpzk"');
   if (problem.status === 429 || problem.status === 503) reply.header("retry-after", "1");
   reply
