@@ -126,7 +126,7 @@ export class RegistryNode {
       tombstoneTtlMs: config.tombstoneTtlMs,
       listener: {
         recordChanged: (slot, tag) => this.#recordChanged(slot, tag),
-        recordCollected: (tombstone) => this.#recordCollected(tombstone),
+        recordCollected: (tombstone, slot) => this.#recordCollected(tombstone, slot),
       },
     });
     this.#membership = new Membership({ nodeId, region });
@@ -546,7 +546,8 @@ export class RegistryNode {
     return serviceName(namespace, service);
   }
 
-  #recordCollected(tombstone: RegistryRecord): void {
+  #recordCollected(tombstone: RegistryRecord, slot: Slot): void {
+    this.#drains.hide(slot);
     if (tombstone.kind !== RecordKind.instance && tombstone.kind !== RecordKind.override) return;
     const name = serviceName(tombstone.namespace, tombstone.service);
     this.#watches.collected(name, tombstone);
