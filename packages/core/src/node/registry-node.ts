@@ -561,7 +561,7 @@ export class RegistryNode {
     if (tag === 0) return;
     this.table.setTag(slot, 0);
     const lease = this.#writer.dropFrom(this.#leases.get(tag), slot);
-    if (lease?.session !== undefined) this.#desk.superseded(lease.session, record);
+    if (lease?.session !== undefined) this.#desk.taken(lease.session, record, slot);
   }
 
   #nodeRecordChanged(record: RegistryRecord): void {
