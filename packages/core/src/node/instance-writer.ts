@@ -73,6 +73,7 @@ export class InstanceWriter {
     const slot = this.#replica.find(key);
     const held = slot === NO_SLOT ? undefined : this.#replica.table.read(slot);
     const incarnation = item.incarnation || (held?.stamp.incarnation ?? 0) + 1;
+    if (!Number.isSafeInteger(incarnation)) return refused(item, usedUp(item));
     const stamp = this.#stampOver(held, { incarnation, session: session.sessionNumber });
     if (stamp === undefined) {
       const message = `instance ${item.service}/${item.id} is held with a later stamp than (${incarnation}, ${session.sessionNumber}): register again above it, or stop`;
@@ -133,6 +134,7 @@ export class InstanceWriter {
     const stamp = isUpdate
       ? held.stamp
       : { incarnation: (held?.stamp.incarnation ?? 0) + 1, session: 0, claim: 0 };
+    if (!Number.isSafeInteger(stamp.incarnation)) return usedUp(name);
     const stored = this.#replica.write(
       {
         ...key,
@@ -145,7 +147,8 @@ export class InstanceWriter {
       },
       now,
     );
-    if (isUpdate && known.ttlMs === ttlMs) this.#leases.apply(known, "heard", now);
+    if (isUpdate && known.ttlMs === ttlMs && known.phase !== "adopted")
+      this.#leases.apply(known, "heard", now);
     else this.attach(stored, this.#leases.open({ ttlMs, session: undefined }, now));
     return { slot: stored, stamp };
   }
@@ -160,17 +163,18 @@ export class InstanceWriter {
     const isOwn = this.#replica.isOwn(held.origin);
     // Each drain has a stamp of its own, so that a confirmation of an earlier one proves nothing.
     const isNewDrain = change.state === InstanceState.draining;
-    const claim = held.stamp.claim + (isOwn && !isNewDrain ? 0 : 1);
     const stamp =
       change.session !== undefined
         ? { incarnation: held.stamp.incarnation, session: change.session, claim: 0 }
-        : { ...held.stamp, claim: Math.min(claim, CLAIM_MAX) };
+        : isOwn && !isNewDrain
+          ? held.stamp
+          : raised(held.stamp);
     this.#replica.write(
       {
         ...held,
         stamp,
         state: change.state ?? held.state,
-        isSuspect: change.isSuspect ?? false,
+        isSuspect: change.isSuspect ?? held.isSuspect,
         body: change.body ?? held.body,
       },
       now,
@@ -186,7 +190,7 @@ export class InstanceWriter {
     this.#replica.write(
       {
         ...held,
-        stamp: { ...held.stamp, claim: isOwn ? held.stamp.claim : held.stamp.claim + 1 },
+        stamp: isOwn ? held.stamp : raised(held.stamp),
         state: InstanceState.removed,
         isSuspect: false,
         reason,
@@ -266,6 +270,19 @@ export class InstanceWriter {
     }
     return undefined;
   }
+}
+
+/** The least stamp that this node may claim above one: past the last claim, that of a session. */
+function raised(stamp: Stamp): Stamp {
+  if (stamp.claim < CLAIM_MAX) return { ...stamp, claim: stamp.claim + 1 };
+  return { incarnation: stamp.incarnation, session: stamp.session + 1, claim: 0 };
+}
+
+function usedUp(name: { service: string; id: string }): Refusal {
+  return {
+    code: ErrorCode.outOfRange,
+    message: `instance ${name.service}/${name.id} is held with the last incarnation ${Number.MAX_SAFE_INTEGER}: register under another id`,
+  };
 }
 
 function exhausted(what: string, bound: number): Refusal {
