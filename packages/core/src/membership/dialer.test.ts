@@ -6,7 +6,12 @@ import { instant } from "../time.js";
 import { Dialer } from "./dialer.js";
 import { Membership } from "./membership.js";
 
-function createDialer(options: { nodeId: string; seeds?: string[]; others?: string[] }) {
+function createDialer(options: {
+  nodeId: string;
+  seeds?: string[];
+  others?: string[];
+  seed?: number;
+}) {
   const { nodeId, seeds = [], others = [] } = options;
   const linked = new Set<string>();
   const membership = new Membership({ nodeId, region: nodeId.slice(0, 2) });
@@ -16,7 +21,7 @@ function createDialer(options: { nodeId: string; seeds?: string[]; others?: stri
     membership.announced(id, { generation: 1, description, now: instant(0) });
   }
   const isLinked = (id: string) => linked.has(id);
-  const random = new SeededRandom(1);
+  const random = new SeededRandom(options.seed ?? 1);
   const region = nodeId.slice(0, 2);
   const dialer = new Dialer({ nodeId, region, seeds, membership, random, isLinked });
   return { dialer, linked, membership };
@@ -77,4 +82,87 @@ test("a dial that is no longer wanted and never answered asks for no more ticks"
   const due = dialer.next();
   assert.deepEqual(addressesAt(dialer, due), []);
   assert.ok(dialer.next() > due);
+});
+
+test("inside a region everyone is dialed, of other regions one relay, and nobody linked", () => {
+  const others = ["us-2", "us-3", "us-4", "eu-1", "eu-2"];
+  const { dialer, linked } = createDialer({ nodeId: "us-1", others });
+  linked.add("us-3");
+  const relay = rendezvousOrder("us-1", ["eu-1", "eu-2"])[0];
+  assert.deepEqual(addressesAt(dialer, 0), ["us-2", "us-4"]);
+  assert.deepEqual(addressesAt(dialer, 300), [relay], "the greater id waits a little");
+});
+
+test("a try waits between half of its bound and all of it, by chance", () => {
+  const waits = new Map<number, number[]>();
+  for (let seed = 0; seed < 50; seed += 1) {
+    const { dialer } = createDialer({ nodeId: "us-1", others: ["us-2"], seed });
+    let now = 0;
+    for (let failure = 1; failure <= 8; failure += 1) {
+      dialer.due(instant(now));
+      dialer.failed("us-2", false, instant(now));
+      waits.set(failure, [...(waits.get(failure) ?? []), dialer.next() - now]);
+      now = dialer.next();
+    }
+  }
+  for (const [failure, found] of waits) {
+    const boundMs = Math.min(5_000, 100 * 2 ** failure);
+    assert.ok(Math.min(...found) >= boundMs / 2 && Math.max(...found) <= boundMs);
+    assert.ok(Math.max(...found) - Math.min(...found) > boundMs / 4, `${failure} has no jitter`);
+  }
+});
+
+test("a driver that never answers a dial is asked again, not before the timeout", () => {
+  const { dialer } = createDialer({ nodeId: "us-1", others: ["us-2"] });
+  assert.deepEqual(addressesAt(dialer, 0), ["us-2"]);
+  assert.deepEqual(addressesAt(dialer, 9_999), []);
+  assert.deepEqual(addressesAt(dialer, 10_000), ["us-2"]);
+});
+
+test("a link to the first relay makes one to another surplus, never inside the region", () => {
+  const others = ["us-2", "zu-1", "zu-2", "zu-3"];
+  const { dialer, linked, membership } = createDialer({ nodeId: "us-1", others });
+  const [first = "", second = ""] = rendezvousOrder("us-1", ["zu-1", "zu-2", "zu-3"]);
+  const isSurplus = (id: string) => {
+    const member = membership.get(id);
+    assert.ok(member);
+    return dialer.isSurplus(member);
+  };
+  linked.add(second);
+  linked.add("us-2");
+  assert.ok(!isSurplus(second), "while the first is not there it carries the writes");
+  linked.add(first);
+  assert.equal(dialer.relayOf("zu"), first);
+  assert.deepEqual([first, second, "us-2"].map(isSurplus), [false, true, false]);
+});
+
+test("a seed whose region is out of reach is dialed again", () => {
+  const { dialer, linked, membership } = createDialer({
+    nodeId: "us-1",
+    seeds: ["seed:1"],
+    others: ["zu-1"],
+  });
+  dialer.succeeded("zu-1", "seed:1");
+  assert.deepEqual(addressesAt(dialer, 0), ["zu-1", "seed:1"]);
+  linked.add("zu-1");
+  assert.deepEqual(addressesAt(dialer, 60_000), []);
+  assert.equal(membership.count, 2);
+});
+
+// A first node without seeds that left and came back was dialed by nobody.
+test("a seed that left is dialed until somebody answers there", () => {
+  const { dialer, linked, membership } = createDialer({
+    nodeId: "us-1",
+    seeds: ["seed:1"],
+    others: ["us-2"],
+  });
+  linked.add("us-2");
+  dialer.succeeded("us-2", "seed:1");
+  assert.deepEqual(addressesAt(dialer, 0), []);
+  membership.departed("us-2", 1, instant(1));
+  assert.deepEqual(addressesAt(dialer, 2), [], "still linked");
+  linked.delete("us-2");
+  assert.deepEqual(addressesAt(dialer, 3), ["seed:1"]);
+  dialer.failed("seed:1", false, instant(3));
+  assert.deepEqual(addressesAt(dialer, 60_000), ["seed:1"]);
 });

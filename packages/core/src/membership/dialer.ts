@@ -147,7 +147,10 @@ export class Dialer {
   #isSeedWanted(nodeId: string | undefined): boolean {
     if (nodeId === undefined) return true;
     const member = this.#options.membership.get(nodeId);
-    if (member === undefined) return !this.#options.isLinked(nodeId);
+    // One that left is no member to dial, yet it may come back and know of nobody itself.
+    if (member === undefined || member.status === NodeStatus.left) {
+      return !this.#options.isLinked(nodeId);
+    }
     if (member.description.region === this.#options.region) return false;
     return this.relayOf(member.description.region) === undefined;
   }

@@ -83,3 +83,73 @@ test("an old life's goodbye does not end the new one", () => {
   membership.departed("eu-2", 1, instant(200));
   assert.equal(membership.get("eu-2")?.status, NodeStatus.alive);
 });
+
+test("silence makes suspect at once, and confirmed death only after the suspicion", () => {
+  const membership = createMembership();
+  const hearing = { direct: new Set(["us-2", "eu-1"]), vouched: new Set<string>() };
+  const statusAt = (at: number) => {
+    membership.wrote("eu-1", instant(at));
+    membership.evaluate(hearing, instant(at));
+    return membership.get("eu-2")?.status;
+  };
+  assert.equal(statusAt(CANARY_STALE_MS - 1), NodeStatus.alive, "its canary is still fresh");
+  assert.equal(statusAt(CANARY_STALE_MS), NodeStatus.suspect);
+  assert.ok(membership.hasUnexplainedSilence);
+  assert.equal(statusAt(CANARY_STALE_MS + SUSPICION_MS - 1), NodeStatus.suspect);
+  assert.equal(statusAt(CANARY_STALE_MS + SUSPICION_MS), NodeStatus.dead);
+  assert.ok(!membership.hasUnexplainedSilence, "a confirmed death is explained");
+});
+
+test("a canary that arrives, by whatever path, proves the life of another region's node", () => {
+  const membership = createMembership();
+  for (let at = 0; at < 60_000; at += CANARY_STALE_MS / 2) {
+    membership.wrote("eu-1", instant(at));
+    membership.evaluate(NO_ONE, instant(at));
+    assert.equal(membership.get("eu-1")?.status, NodeStatus.alive);
+  }
+  assert.notEqual(membership.get("us-2")?.status, NodeStatus.alive, "here it takes a link");
+});
+
+test("a refusal of before the silence confirms nothing", () => {
+  const membership = createMembership();
+  membership.refused("us-2", instant(50));
+  membership.evaluate(NO_ONE, instant(100));
+  membership.evaluate(NO_ONE, instant(200));
+  assert.equal(membership.get("us-2")?.status, NodeStatus.suspect);
+});
+
+test("one that is heard again is alive, whatever it was; this node always is", () => {
+  const membership = createMembership();
+  statusesAfter(membership, ["us-2", "eu-1"], LONG_MS);
+  const heard = { direct: new Set(["eu-2"]), vouched: new Set<string>() };
+  const changed = membership.evaluate(heard, instant(LONG_MS + 1));
+  assert.ok(changed.some((one) => one.nodeId === "eu-2" && one.status === NodeStatus.alive));
+  membership.departed("us-1", 9, instant(LONG_MS + 2));
+  assert.equal(membership.get("us-1")?.status, NodeStatus.alive);
+});
+
+test("each change is told once", () => {
+  const membership = createMembership();
+  assert.deepEqual(
+    membership.evaluate(NO_ONE, instant(100)).map((one) => one.nodeId),
+    ["us-2"],
+  );
+  assert.deepEqual(membership.evaluate(NO_ONE, instant(200)), []);
+});
+
+test("word of an old life changes nothing", () => {
+  const membership = createMembership();
+  announce(membership, "eu-2", 3, 100);
+  announce(membership, "eu-2", 2, 200);
+  assert.equal(membership.get("eu-2")?.generation, 3);
+  membership.departed("eu-2", 3, instant(300));
+  announce(membership, "eu-2", 2, 400);
+  assert.equal(membership.get("eu-2")?.status, NodeStatus.left);
+});
+
+test("who left belongs to no region any more", () => {
+  const membership = createMembership();
+  membership.departed("eu-2", 1, instant(100));
+  assert.deepEqual(membership.inRegion("eu"), ["eu-1"]);
+  assert.deepEqual(membership.regions, ["eu", "us"]);
+});

@@ -86,6 +86,7 @@ export class Membership {
       });
       return;
     }
+    if (options.generation < known.generation) return;
     if (options.generation > known.generation || known.status === NodeStatus.left) {
       known.status = NodeStatus.alive;
       known.since = options.now;

@@ -161,6 +161,7 @@ export class CommandDesk {
       }
       case "set-state": {
         const stamp = writer.rewrite(slot, { state: command.state }, now);
+        this.#keep(slot, now);
         if (command.state !== InstanceState.draining) return reply({ ...DONE, stamp });
         return this.#drain(slot, { stamp, timeoutMs: command.timeoutMs }, reply, now);
       }
@@ -181,9 +182,17 @@ export class CommandDesk {
       return reply(refusal({ code: ErrorCode.failedPrecondition, message }));
     }
     // Not a renewal: what is suspect stays so.
-    const isSuspect = replica.table.isSuspect(slot);
-    const stamp = writer.rewrite(slot, { body: command.body, isSuspect }, now);
+    const stamp = writer.rewrite(slot, { body: command.body }, now);
+    this.#keep(slot, now);
     reply({ ...DONE, stamp });
+  }
+
+  /** A record taken over from an owner that is gone hangs on a lease, else it would never end. */
+  #keep(slot: Slot, now: Instant): void {
+    const { writer, leases, replica, takeoverTtlMs } = this.#options;
+    if (leases.get(replica.table.tag(slot)) !== undefined) return;
+    const lease = { ttlMs: takeoverTtlMs, session: undefined, phase: "adopted" } as const;
+    writer.attach(slot, leases.open(lease, now));
   }
 
   #renew(slot: Slot, reply: Reply, now: Instant): void {
@@ -203,7 +212,11 @@ export class CommandDesk {
         }),
       );
     }
-    const stamp = writer.rewrite(slot, { session: table.stamp(slot).session + 1 }, now);
+    const stamp = writer.rewrite(
+      slot,
+      { session: table.stamp(slot).session + 1, isSuspect: false },
+      now,
+    );
     writer.attach(slot, leases.open({ ttlMs: takeoverTtlMs, session: undefined }, now));
     reply({ ...DONE, stamp });
   }

@@ -158,7 +158,8 @@ export class InstanceWriter {
       },
       now,
     );
-    if (isUpdate && known.ttlMs === ttlMs) this.#leases.apply(known, "heard", now);
+    if (isUpdate && known.ttlMs === ttlMs && known.phase !== "adopted")
+      this.#leases.apply(known, "heard", now);
     else this.attach(stored, this.#leases.open({ ttlMs, session: undefined }, now));
     return { slot: stored, stamp };
   }
@@ -185,7 +186,7 @@ export class InstanceWriter {
         ...held,
         stamp,
         state: change.state ?? held.state,
-        isSuspect: change.isSuspect ?? false,
+        isSuspect: change.isSuspect ?? held.isSuspect,
         body: change.body ?? held.body,
       },
       now,

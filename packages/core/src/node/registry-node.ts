@@ -126,7 +126,7 @@ export class RegistryNode {
       tombstoneTtlMs: config.tombstoneTtlMs,
       listener: {
         recordChanged: (slot, tag) => this.#recordChanged(slot, tag),
-        recordCollected: (tombstone) => this.#recordCollected(tombstone),
+        recordCollected: (tombstone, slot) => this.#recordCollected(tombstone, slot),
       },
     });
     this.#membership = new Membership({ nodeId, region });
@@ -547,7 +547,8 @@ export class RegistryNode {
     return serviceName(namespace, service);
   }
 
-  #recordCollected(tombstone: RegistryRecord): void {
+  #recordCollected(tombstone: RegistryRecord, slot: Slot): void {
+    this.#drains.table.hide(slot);
     if (tombstone.kind !== RecordKind.instance && tombstone.kind !== RecordKind.override) return;
     const name = serviceName(tombstone.namespace, tombstone.service);
     this.#watches.collected(name, tombstone);
@@ -561,7 +562,7 @@ export class RegistryNode {
     if (tag === 0) return;
     this.table.setTag(slot, 0);
     const lease = this.#writer.dropFrom(this.#leases.get(tag), slot);
-    if (lease?.session !== undefined) this.#desk.superseded(lease.session, record);
+    if (lease?.session !== undefined) this.#desk.taken(lease.session, record, slot);
   }
 
   #nodeRecordChanged(record: RegistryRecord): void {

@@ -107,6 +107,7 @@ export class SessionDesk {
       lease,
       watches: new Map(),
       waiting: new Map(),
+      unsure: new Set(),
     });
     outbox.toSession(event.session, {
       type: "welcome",
@@ -173,8 +174,17 @@ export class SessionDesk {
     this.#options.outbox.closeSession(key, ErrorCode.deadlineExceeded, message);
   }
 
-  /** Another node's record took an instance of a session. */
-  superseded(key: SessionKey, winner: RegistryRecord): void {
+  /**
+   * Another node's record took an instance of a session. One that was registered while this node
+   * knew nothing did not lose to a later process but to an incarnation that it could not know of.
+   */
+  taken(key: SessionKey, winner: RegistryRecord, slot: Slot): void {
+    const isUnsure = this.#options.sessions.get(key)?.unsure.delete(slot) ?? false;
+    this.superseded(key, winner, isUnsure);
+  }
+
+  /** A later record took an instance of a session. */
+  superseded(key: SessionKey, winner: RegistryRecord, isUnsure = false): void {
     if (this.#options.sessions.get(key) === undefined) return;
     this.#options.counters.superseded += 1;
     this.#options.outbox.toSession(key, {
@@ -185,6 +195,7 @@ export class SessionDesk {
       isAlive:
         winner.state !== InstanceState.removed &&
         !winner.isSuspect &&
+        !isUnsure &&
         !this.#options.isOrphaned(winner.origin),
     });
   }
@@ -257,6 +268,7 @@ export class SessionDesk {
     for (const item of message.items) {
       const result = this.#options.writer.register(session, lease, item, now);
       items.push(result);
+      if (item.incarnation === 0 && !this.#options.isReady()) this.#noteUnsure(session, item);
       if (result.superseding !== undefined) this.superseded(session.key, result.superseding);
       if (result.displaced !== undefined) this.#displaced(result.displaced, session, item);
     }
@@ -265,6 +277,11 @@ export class SessionDesk {
       requestId: message.requestId,
       items,
     });
+  }
+
+  #noteUnsure(session: Session, item: RegisterItem): void {
+    const slot = this.#options.writer.find({ namespace: session.namespace, ...pick(item) });
+    if (slot !== NO_SLOT) session.unsure.add(slot);
   }
 
   /** Another session of this node held the id that was just registered. */

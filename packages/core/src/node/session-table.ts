@@ -1,6 +1,7 @@
 /** The sessions of one node: who they are, what they watch, which lease keeps their instances. */
 import type { LeaseId } from "../lease/lease-table.js";
 import type { WatchMessage } from "../messages.js";
+import type { Slot } from "../table/record-table.js";
 import type { ServiceName } from "../watch/watch-table.js";
 import type { Grants, SessionKey, SessionKind } from "./events.js";
 
@@ -17,6 +18,8 @@ export interface Session {
   readonly watches: Map<ServiceName, string>;
   /** Watches that came while the node was warming up; answered when it is ready. */
   readonly waiting: Map<string, WatchMessage>;
+  /** Instances that were given an incarnation while the node knew nothing: it may be too low. */
+  readonly unsure: Set<Slot>;
 }
 
 export class SessionTable {

@@ -233,8 +233,9 @@ export class PeerLinks {
       const isLagging = version < (link.seenAtDigest[index] ?? 0);
       const isDue = message.repair === "now" || isFirst || isLagging;
       if (version < seen && isDue && this.#isGiven(link, index, { version, ...message })) {
-        lacking.push({ index, from: version });
+        // Never a patch: it would hide that tombstones were missed (P5).
         if (version < this.#replica.watermark(index)) isBelowWatermark = true;
+        else lacking.push({ index, from: version });
       }
       link.seenAtDigest[index] = seen;
       if (version > (link.sent[index] ?? 0)) link.sent[index] = version;
@@ -278,8 +279,7 @@ export class PeerLinks {
       if (this.#replica.isCollected(group.origin) || this.#replica.isOwn(group.origin)) continue;
       for (const record of group.records) {
         this.#counters.recordsReceived += 1;
-        if (message.origins.length > 0) this.#replica.replaceIfDifferent(record);
-        const slot = this.#replica.merge(record, now);
+        const slot = this.#takeReset(record, message.origins.length > 0, now);
         if (slot !== NO_SLOT) link.incoming.confirmed.add(slot);
       }
     }
@@ -348,6 +348,8 @@ export class PeerLinks {
     if (!link.isSameRegion && origin.scope === Scope.region) return -1;
     if (isOwnOf(link.peer, origin)) return -1;
     const sent = link.sent[index] ?? 0;
+    // Below the watermark news would hide the tombstones that are gone: the next digest resets.
+    if (sent < this.#replica.watermark(index)) return -1;
     return sent < this.#replica.seenVersion(index) ? sent : -1;
   }
 
@@ -535,6 +537,20 @@ export class PeerLinks {
       dropped += 1;
     }
     this.#note("info", "replica.reset-received", { peer: link.peer.nodeId, dropped });
+  }
+
+  /**
+   * Takes one record of a reset; returns its key's slot. What this copy has seen and does not hold
+   * is gone, and a giver that still shows it is behind: it does not come back (P5). Only the repair
+   * of a divergence, where what was seen is in doubt, fills such holes, and never in own streams.
+   */
+  #takeReset(record: RegistryRecord, isDivergence: boolean, now: Instant): Slot {
+    const replica = this.#replica;
+    const index = replica.table.findOrigin(record.origin);
+    const isSeen = index >= 0 && record.version <= replica.seenVersion(index);
+    if (replica.isOwn(record.origin) || (isSeen && !isDivergence)) return replica.find(record);
+    if (isDivergence) replica.replaceIfDifferent(record);
+    return replica.merge(record, now);
   }
 
   /** Region-scoped streams never cross a region's border, whoever sends them. */

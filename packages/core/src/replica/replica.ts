@@ -46,8 +46,11 @@ export interface ReplicaListener {
    * A record was written or replaced at a slot. `tag` is the lease that the slot had before.
    */
   recordChanged(slot: Slot, tag: number): void;
-  /** A record is gone without a tombstone of its own: a complete answer proved its removal. */
-  recordCollected(tombstone: RegistryRecord): void;
+  /**
+   * A record is gone without a tombstone of its own: a complete answer proved its removal. Its slot
+   * is free already.
+   */
+  recordCollected(tombstone: RegistryRecord, slot: Slot): void;
 }
 
 /** A record as its writer gives it; the replica adds origin and version. */
@@ -210,7 +213,7 @@ export class Replica {
       body: EMPTY_BODY,
     };
     this.table.remove(slot);
-    if (record.state !== InstanceState.removed) this.#listener.recordCollected(tombstone);
+    if (record.state !== InstanceState.removed) this.#listener.recordCollected(tombstone, slot);
   }
 
   watermark(index: OriginIndex): number {
@@ -257,8 +260,8 @@ export class Replica {
       count += 1;
       if (this.table.find(due.key) !== due.slot) continue;
       if (this.table.state(due.slot) !== InstanceState.removed) continue;
-      if (this.table.version(due.slot) !== due.version) continue;
       const index = this.table.originOf(due.slot);
+      if (index !== due.origin || this.table.version(due.slot) !== due.version) continue;
       this.#watermarks[index] = Math.max(this.watermark(index), due.version);
       this.table.remove(due.slot);
     }
@@ -330,6 +333,7 @@ export class Replica {
       this.#tombstones.add({
         key: keyOf(record),
         slot: stored,
+        origin: this.table.originOf(stored),
         version: record.version,
         due: after(now, this.#tombstoneTtlMs),
       });

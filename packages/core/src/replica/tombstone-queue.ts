@@ -3,12 +3,14 @@
  * equally long. Entries of keys that were registered again are skipped when their time comes.
  */
 import type { RecordKey } from "../record.js";
-import type { Slot } from "../table/record-table.js";
+import type { OriginIndex, Slot } from "../table/record-table.js";
 import { type Instant, NEVER } from "../time.js";
 
 export interface TombstoneEntry {
   readonly key: RecordKey;
   readonly slot: Slot;
+  /** With the version: which write it was. */
+  readonly origin: OriginIndex;
   readonly version: number;
   readonly due: Instant;
 }
