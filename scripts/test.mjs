@@ -9,18 +9,22 @@ import { withWatchdog } from "./test-watchdog.mjs";
 
 /**
  * These take longest (see the summary at the end of a run): first, or the others wait for them.
- * The first starts the most processes; those that follow at once mostly wait.
+ * The first starts the most processes; beside it runs what needs one core.
  */
 const LONGEST_FIRST = [
   "test/e2e/three-regions.test.ts",
+  "packages/sim/src/run.test.ts",
   "packages/cli/src/end-to-end.test.ts",
+  "packages/bench/src/benches.test.ts",
   "packages/server/src/rest/watch-stream.test.ts",
   "test/packaging/pack.test.ts",
+  "test/demo.test.ts",
+  "packages/core/src/table/record-table.test.ts",
+  "test/readme.test.ts",
+  "test/e2e/visibility.test.ts",
+  "test/e2e/superseded.test.ts",
   "packages/server/src/peer-hub.test.ts",
   "packages/server/src/start-server.test.ts",
-  "test/demo.test.ts",
-  "packages/bench/src/benches.test.ts",
-  "packages/core/src/table/record-table.test.ts",
 ];
 const CONCURRENCY = 2;
 /** Of one test; a whole file has a watchdog. A hang fails the run instead of hanging it. */
