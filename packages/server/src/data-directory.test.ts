@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
 import { EMPTY_DIGEST, MapRecordTable, type Origin, type RegistryRecord } from "@fpzk/core";
+import { openDataDirectory } from "./data-directory.js";
 import { CLUSTER, NODE, RawClient } from "./edge.test.support.js";
 import { type LogFields, type Logger, silentLogger } from "./logger.js";
 import type { RunningServer } from "./node-server.js";
@@ -173,5 +174,22 @@ test("a corrupt snapshot is set aside with a warning, and the node starts", asyn
     const names = await readdir(folder);
     assert.ok(names.some((name) => name.includes(".corrupt-")));
     assert.ok(names.includes("table.snapshot"), "closing wrote a good one");
+  });
+});
+
+test("files that a killed process left half written go, and broken ones do not pile up", async () => {
+  await inFolder(async (folder) => {
+    const unfinished = ["table.snapshot.tmp-17", "generation.json.tmp-17"];
+    const setAsides = [1, 2, 3, 4].map((at) => `table.snapshot.corrupt-${at}`);
+    for (const name of [...unfinished, ...setAsides, "notes.txt"]) {
+      await writeFile(join(folder, name), "");
+    }
+    await writeFile(join(folder, "table.snapshot"), "broken");
+    await openDataDirectory(folder, 5, silentLogger);
+    assert.deepEqual((await readdir(folder)).sort(), [
+      "generation.json",
+      "notes.txt",
+      ...[3, 4, 5].map((at) => `table.snapshot.corrupt-${at}`),
+    ]);
   });
 });

@@ -1,5 +1,5 @@
 /** What a node keeps on disk: its generation and, from time to time, its table. */
-import { mkdir } from "node:fs/promises";
+import { mkdir, readdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { nextGeneration } from "./generation-file.js";
 import type { Logger } from "./logger.js";
@@ -14,6 +14,8 @@ import {
 
 const GENERATION_FILE = "generation.json";
 const SNAPSHOT_FILE = "table.snapshot";
+/** Broken snapshots that are kept for people to look at: the newest. */
+const SET_ASIDE_COUNT_MAX = 3;
 /** Pause after a snapshot per time it took: snapshots of a full table must not fill a core. */
 const REST_RATIO = 20;
 
@@ -31,6 +33,7 @@ export async function openDataDirectory(
 ): Promise<StoredState> {
   if (directory === undefined) return { generation: wallMs, snapshot: undefined };
   await mkdir(directory, { recursive: true, mode: 0o700 });
+  await removeLeftovers(directory);
   const generation = await nextGeneration(join(directory, GENERATION_FILE), wallMs, logger);
   const path = join(directory, SNAPSHOT_FILE);
   const result = await readSnapshotFile(path, wallMs);
@@ -46,6 +49,21 @@ export async function openDataDirectory(
     return { generation, snapshot: undefined };
   }
   return { generation, snapshot };
+}
+
+/** Removes what earlier lives were killed in the middle of, and all but the newest set aside. */
+async function removeLeftovers(directory: string): Promise<void> {
+  const names = await readdir(directory);
+  const unfinished = names.filter((name) =>
+    [GENERATION_FILE, SNAPSHOT_FILE].some((file) => name.startsWith(`${file}.tmp-`)),
+  );
+  const setAsides = names.filter((name) => name.startsWith(`${SNAPSHOT_FILE}.corrupt-`)).sort();
+  // The one that this start may set aside comes on top.
+  const surplus = setAsides.slice(0, Math.max(0, setAsides.length - SET_ASIDE_COUNT_MAX + 1));
+  for (const name of [...unfinished, ...surplus]) {
+    // What cannot be removed is no harm to this start.
+    await unlink(join(directory, name)).catch(() => {});
+  }
 }
 
 /** Writes snapshots while the node runs, one at a time. */
