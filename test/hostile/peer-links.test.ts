@@ -401,6 +401,17 @@ describe("hostile peers", { timeout: 280_000 }, () => {
     await isUnharmed();
     peer.close();
   });
+
+  test("after all of it both nodes go on writing of themselves", async () => {
+    const series = 'fpzk_propagation_seconds_count{from_region="us",to_region="us"}';
+    for (const server of [victim, neighbour]) {
+      const before = await server.metric(series);
+      await until(`canaries of ${server.nodeId}`, 15_000, async () => {
+        return (await server.metric(series)) >= before + 2;
+      });
+    }
+    await isUnharmed();
+  });
 });
 
 function digestOf(entries: ReturnType<typeof entryOf>[]) {

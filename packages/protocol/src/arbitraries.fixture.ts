@@ -91,6 +91,7 @@ const group: fc.Arbitrary<DeltaGroup> = fc
         scope: origin.scope,
         namespace: isNamed ? namespace : "",
         service: isNamed ? service : "",
+        id: isNamed ? rest.id : origin.nodeId,
         origin,
         version,
       };

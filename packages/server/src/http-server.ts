@@ -119,6 +119,13 @@ export function serveUpgrades(
   targets: readonly UpgradeTarget[],
   onRefused: (status: number) => void = () => {},
 ): void {
+  for (const { webSocketServer } of targets) {
+    // What `ws` itself finds wrong with an upgrade: no key, another version, another method.
+    webSocketServer.on("wsClientError", (_error, socket) => {
+      onRefused(400);
+      refuseUpgrade(socket, 400);
+    });
+  }
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on("error", () => {});
     const path = (request.url ?? "").split("?", 1)[0];

@@ -74,6 +74,7 @@ export interface NodeServerParts {
 /** One running node: wires sockets, core and faces, and takes them down again. */
 /** What an upgrade that was refused with a status counts as. */
 const UPGRADE_CODES: Readonly<Record<number, ErrorCode>> = {
+  400: ErrorCode.invalidArgument,
   403: ErrorCode.permissionDenied,
   404: ErrorCode.notFound,
   503: ErrorCode.resourceExhausted,
