@@ -196,13 +196,13 @@ export class PeerDesk {
         return this.#digestArrived(link, message, now);
       case "delta":
         this.#checkGeneration(lastOf(message.groups), now);
-        if (this.#links.receiveDelta(link, message, now)) this.#options.filled(now);
+        if (this.#links.receiveDelta(link, message, now)) this.#partArrived(link, now);
         else this.#askForRepair(link, now);
         return this.#checkSync(link);
       case "reset":
         this.#checkGeneration(lastOf(message.groups), now);
         this.#links.receiveReset(link, message, now);
-        this.#options.filled(now);
+        this.#partArrived(link, now);
         return this.#checkSync(link);
       case "route":
         if (message.to !== this.#options.nodeId) {
@@ -283,6 +283,11 @@ export class PeerDesk {
     if (last !== undefined && now < after(last, GAP_REPAIR_INTERVAL_MS)) return;
     this.#lastGapRepair.set(link.key, now);
     this.#sendDigest(link, "now");
+  }
+
+  /** What a warming peer passes on is no filling: a whole cluster that starts would wait for itself. */
+  #partArrived(link: PeerLink, now: Instant): void {
+    if (link.hasDigest && link.isPeerReady) this.#options.filled(now);
   }
 
   /** Ready once everything that a ready peer's last digest named is here. */

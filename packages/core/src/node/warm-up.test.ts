@@ -35,6 +35,12 @@ test("a delta that does not attach keeps no node warming", () => {
   assert.equal(tick(node, TTL_MS), true);
 });
 
+test("what comes from a peer that warms up itself keeps no node warming", () => {
+  const node = joiningNode({ version: 3, isPeerReady: false });
+  hear(node, delta(1), TTL_MS - 1);
+  assert.equal(tick(node, TTL_MS), true);
+});
+
 test("a node that is filled without end is ready after two minutes", () => {
   const node = joiningNode({ version: 1_000 });
   for (let version = 1; version < 60; version += 1) {
@@ -46,7 +52,13 @@ test("a node that is filled without end is ready after two minutes", () => {
 });
 
 /** A node with a link to one that holds versions up to the given one. */
-function joiningNode({ version }: { version: number }): RegistryNode {
+function joiningNode({
+  version,
+  isPeerReady = true,
+}: {
+  version: number;
+  isPeerReady?: boolean;
+}): RegistryNode {
   const node = new RegistryNode({
     nodeId: "empty",
     generation: 1,
@@ -67,7 +79,14 @@ function joiningNode({ version }: { version: number }): RegistryNode {
   const entry = { origin: ORIGIN, version, watermark: 0, content: { high: 1, low: 1 } };
   hear(
     node,
-    { type: "digest", entries: [entry], floors: [], hears: [], isReady: true, repair: "now" },
+    {
+      type: "digest",
+      entries: [entry],
+      floors: [],
+      hears: [],
+      isReady: isPeerReady,
+      repair: "now",
+    },
     0,
   );
   return node;
