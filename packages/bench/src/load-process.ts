@@ -14,6 +14,8 @@ import { serveHandlers } from "./remote.js";
 const OPENING_COUNT_MAX = 100;
 /** Heartbeats of a pool are spread over their interval in this many slices. */
 const KEEP_ALIVE_SLICE_COUNT = 20;
+/** Registrations whose frames are made at once: for as long no heartbeat is sent. */
+const PREPARED_COUNT = 50_000;
 const WAIT_TIMEOUT_MS = 120_000;
 /** First bytes of an encoded `change`: an array of 4, type 39. */
 const CHANGE_HEAD = [0x94, 39] as const;
@@ -38,7 +40,16 @@ export interface RegisterLoad {
 }
 
 const handlers = {
-  async open(options: { address: string; count: number; name: string }): Promise<void> {
+  async open(options: {
+    address: string;
+    count: number;
+    name: string;
+    /** Heartbeats from the first session on: opening thousands takes longer than a ttl. */
+    keepAliveMs?: number;
+  }): Promise<void> {
+    if (options.keepAliveMs !== undefined) {
+      handlers.keepAlive({ intervalMs: options.keepAliveMs });
+    }
     let nextIndex = 0;
     const openSome = async () => {
       while (nextIndex < options.count) {
@@ -86,21 +97,19 @@ const handlers = {
     return answerCount;
   },
 
-  /** Registers new instances, spread over all sessions; resolves with the ms until all were answered. */
+  /** Registers new instances, spread over all sessions; resolves with the ms that sending took. */
   async register(load: RegisterLoad): Promise<number> {
-    const queues: Buffer[][] = sessions.map(() => []);
-    for (let at = 0, turn = 0; at < load.count; at += load.batchCount, turn += 1) {
-      const count = Math.min(load.batchCount, load.count - at);
-      const items = Array.from({ length: count }, (_, index) =>
-        numberedItem(load.firstIndex + at + index),
+    let elapsedMs = 0;
+    for (let at = 0; at < load.count; at += PREPARED_COUNT) {
+      const count = Math.min(PREPARED_COUNT, load.count - at);
+      const queues = prepare({ ...load, firstIndex: load.firstIndex + at, count });
+      const startMs = sharedNowMs();
+      await Promise.all(
+        sessions.map((session, index) => sendAll(session, queues[index], load.depth)),
       );
-      queues[turn % queues.length]?.push(registerFrame(turn + 1, items));
+      elapsedMs += sharedNowMs() - startMs;
     }
-    const startMs = sharedNowMs();
-    await Promise.all(
-      sessions.map((session, index) => sendAll(session, queues[index], load.depth)),
-    );
-    return sharedNowMs() - startMs;
+    return elapsedMs;
   },
 
   /** Registers instances of one service at once, one session each; resolves with the start. */
@@ -194,6 +203,19 @@ const handlers = {
   },
 };
 
+/** The frames of each session, made before time is taken. */
+function prepare(load: RegisterLoad): Buffer[][] {
+  const queues: Buffer[][] = sessions.map(() => []);
+  for (let at = 0, turn = 0; at < load.count; at += load.batchCount, turn += 1) {
+    const count = Math.min(load.batchCount, load.count - at);
+    const items = Array.from({ length: count }, (_, index) =>
+      numberedItem(load.firstIndex + at + index),
+    );
+    queues[turn % queues.length]?.push(registerFrame(turn + 1, items));
+  }
+  return queues;
+}
+
 export type LoadHandlers = typeof handlers;
 
 /** Sends frames with at most `depth` unanswered; every answer must be `registered`. */
@@ -212,7 +234,7 @@ function sendAll(
       session.write(frame);
     };
     if (frames.length === 0) return resolve();
-    session.onClose = () => reject(new Error("the session was closed"));
+    session.onClose = () => reject(new Error(`the session was closed: ${session.closeReason}`));
     session.onFrame = (payload) => {
       if (!isRegistered(payload)) return;
       answeredCount += 1;

@@ -165,8 +165,8 @@ export async function fillByProcesses(
     const load = await stage.load(server, {
       count: total.sessionCount / LOAD_PROCESS_COUNT,
       name: `load-${index}`,
+      keepAliveMs: HEARTBEAT_INTERVAL_MS,
     });
-    await load.call("keepAlive", { intervalMs: HEARTBEAT_INTERVAL_MS });
     const batchCount = Math.min(
       LARGE_BATCH_COUNT,
       count / (total.sessionCount / LOAD_PROCESS_COUNT),

@@ -13,6 +13,7 @@ export type FrameListener = (payload: Buffer, session: RawSession) => void;
 
 const OPEN_TIMEOUT_MS = 60_000;
 const BINARY_OPCODE = 2;
+const CLOSE_OPCODE = 8;
 const HEAD_END = "\r\n\r\n";
 /** All sockets read into it in turn: each hands on what it read before the next one reads. */
 const readBuffer = Buffer.alloc(256 * 1024);
@@ -20,6 +21,8 @@ const readBuffer = Buffer.alloc(256 * 1024);
 export class RawSession {
   onFrame: FrameListener = () => {};
   onClose: () => void = () => {};
+  /** What the server said when it closed the session. */
+  closeReason = "without a word";
   readonly #socket: Socket;
   readonly #reader: FrameReader;
   #head: string | undefined = "";
@@ -28,6 +31,8 @@ export class RawSession {
   private constructor(address: string) {
     this.#reader = new FrameReader((opcode, payload) => {
       if (opcode === BINARY_OPCODE) this.onFrame(payload, this);
+      // Two bytes of code, then the reason (RFC 6455, 5.5.1).
+      if (opcode === CLOSE_OPCODE) this.closeReason = payload.toString("utf8", 2);
     });
     const { hostname, port } = new URL(`tcp://${address}`);
     this.#socket = connect({

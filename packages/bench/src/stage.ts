@@ -27,7 +27,7 @@ export class Stage implements AsyncDisposable {
   /** A process with sessions to a server. */
   async load(
     server: BenchServer,
-    options: { count: number; name: string },
+    options: { count: number; name: string; keepAliveMs?: number },
   ): Promise<Remote<LoadHandlers>> {
     const remote = this.#keep(Remote.start<LoadHandlers>("load-process"));
     await remote.call("open", { address: server.address, ...options });
