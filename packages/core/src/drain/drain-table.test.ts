@@ -86,3 +86,54 @@ test("a record that changes while it drains tells who had not confirmed", () => 
   assert.deepEqual(outcomes, [{ confirmedCount: 0, unconfirmed: ["a"] }]);
   assert.equal(drains.waitingCount, 0);
 });
+
+test("a node whose watchers all ended has nobody that may still pick it (P7)", () => {
+  const drains = new DrainTable(() => true);
+  drains.show(SLOT, { stamp: STAMP, version: 1 }, [1, 2]);
+  assert.deepEqual(drains.forget(1), []);
+  const done = [{ slot: SLOT, report: { confirmedCount: 0, unconfirmed: [] } }];
+  assert.deepEqual(drains.forget(2), done);
+  assert.deepEqual(drains.forget(2), []);
+});
+
+test("one that stops watching another service still owes its word on this one", () => {
+  const drains = new DrainTable(() => true);
+  drains.show(SLOT, { stamp: STAMP, version: 1 }, [1]);
+  assert.deepEqual(drains.forget(1, [SLOT + 1]), []);
+  assert.equal(drains.forget(1, [SLOT]).length, 1);
+});
+
+test("the same record is shown once; a new drain of it is a new wait for everyone", () => {
+  const drains = new DrainTable(() => true);
+  drains.show(SLOT, { stamp: STAMP, version: 1 }, [1]);
+  assert.equal(drains.show(SLOT, { stamp: STAMP, version: 1 }, [1, 2]), undefined);
+  drains.confirm(SLOT, 1, STAMP);
+  const next = { stamp: { ...STAMP, claim: 2 }, version: 2 };
+  assert.deepEqual(drains.show(SLOT, next, [1]), new Set([1]));
+  assert.equal(drains.confirm(SLOT, 1, STAMP), undefined, "word on the first is none on this");
+  assert.ok(drains.confirm(SLOT, 1, next.stamp));
+});
+
+test("a record that drains no more is waited for by nobody", () => {
+  const drains = new DrainTable(() => true);
+  drains.show(SLOT, { stamp: STAMP, version: 1 }, [1]);
+  drains.hide(SLOT);
+  assert.ok(!drains.isShown(SLOT));
+  assert.equal(drains.confirm(SLOT, 1, STAMP), undefined);
+  assert.equal(drains.localCount, 0);
+});
+
+test("names of those who did not confirm are bounded, and a report of another drain is none", () => {
+  const drains = new DrainTable(() => true);
+  const members = [member("a")];
+  const outcomes = waitFor(drains, members);
+  assert.equal(drains.next(), 1_000);
+  drains.report(SLOT, "a", { ...STAMP, claim: 9 }, { confirmedCount: 5, unconfirmed: [] });
+  drains.settle(members, NOW);
+  assert.equal(outcomes.length, 0);
+  const unconfirmed = Array.from({ length: 300 }, (_, index) => `a/c${index}`);
+  drains.report(SLOT, "a", STAMP, { confirmedCount: 2, unconfirmed });
+  drains.settle(members, instant(1_000));
+  assert.deepEqual([outcomes[0]?.confirmedCount, outcomes[0]?.unconfirmed.length], [2, 100]);
+  assert.equal(drains.waitingCount, 0);
+});

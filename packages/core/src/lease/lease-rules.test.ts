@@ -39,3 +39,29 @@ test("only a deadline removes, and only with a reason (P4)", () => {
     }
   }
 });
+
+test("nothing but to be heard restores, and only who is heard gets a new ttl", () => {
+  for (const [phase, events] of Object.entries(LEASE_RULES)) {
+    for (const [event, step] of Object.entries(events)) {
+      const name = `${event} while ${phase}`;
+      if (step.write === "alive" || step.phase === "active") assert.equal(event, "heard", name);
+      if (step.deadline === "ttlMs") assert.equal(event, "heard", name);
+    }
+  }
+});
+
+test("a phase that is left behind has told everyone: suspect is written once on the way down", () => {
+  const down: readonly LeaseEvent[] = ["closed", "deadline"];
+  for (const event of down) {
+    assert.equal(LEASE_RULES.active[event].write, "suspect");
+    for (const phase of ["silent", "closed", "adopted"] as const) {
+      assert.notEqual(LEASE_RULES[phase][event].write, "suspect", phase);
+    }
+  }
+});
+
+test("a connection that closes gives the whole grace, whatever came before; a second gives none", () => {
+  assert.equal(LEASE_RULES.active.closed.deadline, "reconnectGraceMs");
+  assert.equal(LEASE_RULES.silent.closed.deadline, "reconnectGraceMs");
+  assert.equal(LEASE_RULES.closed.closed.deadline, "keep");
+});

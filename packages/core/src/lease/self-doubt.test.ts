@@ -71,3 +71,45 @@ test("removals are capped in each window", () => {
   const held = doubt.admitRemoval(removal, instant(0));
   assert.ok(held !== "now" && held.reason === "many-removed");
 });
+
+test("the share grows with the node: a large one may lose more, and never more than it", () => {
+  const doubt = createDoubt();
+  let admitted = 0;
+  for (let count = 0; count < 1_000; count += 1) {
+    if (doubt.admitSilence(1_000, instant(0)) === "now") admitted += 1;
+  }
+  assert.equal(admitted, 150);
+});
+
+test("a new window begins from nothing", () => {
+  const doubt = createDoubt();
+  for (let round = 0; round < 10; round += 1) {
+    for (let count = 0; count < SILENCE_COUNT_MIN; count += 1) {
+      assert.equal(doubt.admitSilence(1, instant(round * WINDOW_MS)), "now");
+    }
+  }
+});
+
+test("who waits is spread by the seed: equal seeds wait equally, and not all until one instant", () => {
+  const waits = () => {
+    const doubt = createDoubt();
+    doubt.stalled(instant(0));
+    return Array.from({ length: 20 }, () => {
+      const admission = doubt.admitSilence(LEASE_COUNT, instant(10));
+      assert.ok(admission !== "now");
+      return admission.until;
+    });
+  };
+  assert.deepEqual(waits(), waits());
+  assert.ok(new Set(waits()).size > 15);
+  for (const until of waits()) assert.ok(until >= WINDOW_MS && until <= WINDOW_MS * 1.25);
+});
+
+test("a held removal is looked at again soon, and a silent node does not hold the calling silent", () => {
+  const doubt = createDoubt();
+  const removal = { suspectSince: instant(0), leaseCount: LEASE_COUNT, hasSilentNode: true };
+  const held = doubt.admitRemoval(removal, instant(10_000));
+  assert.ok(held !== "now" && held.until > 10_000 && held.until <= 11_000);
+  assert.equal(doubt.admitSilence(LEASE_COUNT, instant(10_000)), "now");
+  assert.equal(doubt.paused(instant(10_000)), undefined, "held is not paused");
+});
