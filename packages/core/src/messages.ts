@@ -267,7 +267,10 @@ export interface SupersededMessage {
   readonly id: string;
   /** The winning stamp. */
   readonly stamp: Stamp;
-  /** False when the winner is a tombstone or suspect: register again above its incarnation. */
+  /**
+   * False when the winner is a tombstone, suspect, or of an owner that is gone: register again
+   * above its incarnation.
+   */
   readonly isAlive: boolean;
 }
 
@@ -339,10 +342,11 @@ export interface DeltaMessage {
 }
 
 /**
- * The receiver was away too long to be patched: drop what is not its own, then take the deltas.
+ * Everything the giver holds, for a receiver that was away too long to be patched.
  *
- * Sent part by part; the receiver swaps its content at the final part, so that no view shrinks
- * in between.
+ * Sent part by part. The receiver merges each part as it comes, and at the final one drops what
+ * the giver has seen (its entry covers the version) and no longer holds: mark and sweep, with the
+ * same proof as a subscriber's full snapshot, so that no view shrinks in between.
  */
 export interface ResetMessage {
   readonly type: "reset";

@@ -21,6 +21,8 @@ import { after, type Instant } from "../time.js";
 export const CANARY_INTERVAL_MS = 2_000;
 /** Without a canary for this long, a node in another region is no longer fresh. */
 export const CANARY_STALE_MS = 3 * CANARY_INTERVAL_MS;
+/** After this long a dead node is taken as having left: a day. */
+export const DEAD_TTL_MS = 86_400_000;
 /** From suspect to dead, when confirmed. */
 export const SUSPICION_MS = 3_000;
 
@@ -136,6 +138,24 @@ export class Membership {
       changed.push(member);
     }
     return changed.sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
+  }
+
+  /**
+   * Lets go of nodes that said goodbye long ago, and names those that have been dead for so long
+   * that somebody should say it for them. Addresses change; the list of nodes must not grow with
+   * every change.
+   */
+  forget(now: Instant, { leftTtlMs }: { leftTtlMs: number }): Member[] {
+    const buried: Member[] = [];
+    for (const member of this.all) {
+      const { status, since } = member;
+      if (status === NodeStatus.left && now >= after(since, leftTtlMs)) {
+        this.#members.delete(member.nodeId);
+      } else if (status === NodeStatus.dead && now >= after(since, DEAD_TTL_MS)) {
+        buried.push(member);
+      }
+    }
+    return buried;
   }
 
   /** Whether some node is silent and not confirmed gone: perhaps the fault is here. */

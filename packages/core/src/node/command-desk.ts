@@ -222,10 +222,23 @@ export class CommandDesk {
   }
 
   /** The word goes where the instance goes: one of a region alone is not told to others. */
+  /** A word over an instance that is gone can be lifted, and nothing else. */
+  #liftLeftOver(command: OverrideCommand, reply: Reply, now: Instant): void {
+    const { table } = this.#options.replica;
+    for (const scope of [Scope.global, Scope.region]) {
+      const slot = this.#options.replica.find(overrideKey(command, scope));
+      const isLive = slot !== NO_SLOT && table.state(slot) !== InstanceState.removed;
+      if (!isLive || command.state !== undefined) continue;
+      const { stamp } = this.#writeOverride(command, scope, now);
+      return reply({ ...DONE, stamp });
+    }
+    reply(refusal(unknownInstance(command)));
+  }
+
   #override(command: OverrideCommand, reply: Reply, now: Instant): void {
     const { table } = this.#options.replica;
     const instance = this.#liveSlot(command);
-    if (instance === undefined) return reply(refusal(unknownInstance(command)));
+    if (instance === undefined) return this.#liftLeftOver(command, reply, now);
     const { scope } = table.origin(table.originOf(instance));
     // Of an earlier registration with another visibility.
     const other = scope === Scope.global ? Scope.region : Scope.global;

@@ -18,10 +18,10 @@ import type {
   RoutePayload,
 } from "../messages.js";
 import type { Random } from "../random.js";
+import type { PeerLink } from "../replica/peer-link.js";
 import {
   DIGEST_INTERVAL_MS,
   type DigestOptions,
-  type PeerLink,
   PeerLinks,
   type PeerLinksCounters,
 } from "../replica/peer-links.js";

@@ -102,6 +102,8 @@ export class RegistryNode {
   readonly #canary: Canary;
   readonly #desk: SessionDesk;
   #state: NodeState = "warming";
+  /** Nobody to wait for: no seeds, nothing restored. */
+  #isAlone: boolean;
   #warmUntil: Instant;
   /** {@link WARM_UP_MAX_MS} after the start: no {@link #warmUntil} is later. */
   readonly #warmUntilMax: Instant;
@@ -207,8 +209,8 @@ export class RegistryNode {
       drainReport: (slot, report) => this.#drains.report(slot, report),
       counters: this.counters,
     });
-    const isAlone = options.seeds.length === 0 && table.liveCount === 0;
-    this.#warmUntil = isAlone ? now : after(now, config.sessionTtlMs);
+    this.#isAlone = options.seeds.length === 0 && table.liveCount === 0;
+    this.#warmUntil = this.#isAlone ? now : after(now, config.sessionTtlMs);
     this.#warmUntilMax = after(now, WARM_UP_MAX_MS);
     this.#housekeepingAt = after(now, HOUSEKEEPING_INTERVAL_MS);
     this.#deadline = now;
@@ -297,6 +299,7 @@ export class RegistryNode {
       if (!this.#replica.isOwn(record.origin)) this.#replica.merge(record, now);
     }
     for (const entry of entries) this.#replica.raiseSeen(entry);
+    this.#isAlone = false;
     this.#warmUntil = after(now, this.#options.config.sessionTtlMs);
   }
 
@@ -359,7 +362,8 @@ export class RegistryNode {
 
   #tick(now: Instant): void {
     if (this.#state === "left") return;
-    if (this.#state === "warming" && now >= this.#warmUntil) this.#becomeReady("waited one ttl");
+    if (this.#state === "warming" && now >= this.#warmUntil)
+      this.#becomeReady(this.#isAlone ? "alone" : "waited one ttl");
     this.#expireLeases(now);
     this.#canary.tick(now);
     this.#replica.collectTombstones(now, COLLECT_COUNT_MAX);
@@ -421,7 +425,41 @@ export class RegistryNode {
       if (nodeId === this.nodeId) return this.generation;
       return this.#membership.get(nodeId)?.generation ?? 0;
     });
+    this.#buryDead(now);
     this.#peers.closeSurplus();
+  }
+
+  /** Writes the goodbye of nodes that have been dead for a day: one of the living does. */
+  #buryDead(now: Instant): void {
+    const leftTtlMs = this.#options.config.tombstoneTtlMs;
+    for (const { nodeId, generation } of this.#membership.forget(now, { leftTtlMs })) {
+      const living = this.#membership.all
+        .filter((member) => member.status === NodeStatus.alive)
+        .map((member) => member.nodeId);
+      if (rendezvous(nodeId, living) !== this.nodeId) continue;
+      this.#outbox.note("warn", "node.buried", { nodeId });
+      this.#writeNodeTombstone(nodeId, generation, now);
+    }
+  }
+
+  #writeNodeTombstone(nodeId: string, generation: number, now: Instant): void {
+    this.#replica.write(
+      {
+        kind: RecordKind.node,
+        scope: Scope.global,
+        namespace: "",
+        service: "",
+        id: nodeId,
+        stamp: { incarnation: generation, session: 0, claim: 1 },
+        state: InstanceState.removed,
+        isSuspect: false,
+        reason: RemovalReason.left,
+        since: 0,
+        body: new Uint8Array(0),
+      },
+      now,
+    );
+    this.#membership.departed(nodeId, generation, now);
   }
 
   /** A tick that comes much later than it was asked for: this node slept (P6). */
@@ -473,21 +511,24 @@ export class RegistryNode {
     this.#state = "leaving";
     this.#outbox.note("info", "node.leaving", { sessionCount: this.#sessions.count });
     const spreadMs = this.#desk.reconnectSpreadMs;
-    this.#leaveAt = this.#sessions.count === 0 ? now : after(now, spreadMs + LEAVE_MS);
+    const hasOthers = this.#membership.all.some(
+      (member) => member.nodeId !== this.nodeId && member.status === NodeStatus.alive,
+    );
+    const hasWhereToGo = this.#sessions.count > 0 && hasOthers;
+    this.#leaveAt = hasWhereToGo ? after(now, spreadMs + LEAVE_MS) : now;
     this.#desk.moveAll();
   }
 
   #leave(now: Instant): void {
-    this.#writeNodeRecord(now, RemovalReason.left);
+    this.#writeNodeTombstone(this.nodeId, this.generation, now);
     this.#endTurn(now);
     this.#state = "left";
     this.#leaveAt = NEVER;
     this.#outbox.add({ type: "left" });
   }
 
-  #writeNodeRecord(now: Instant, reason: RemovalReason = RemovalReason.none): void {
+  #writeNodeRecord(now: Instant): void {
     const { nodeId, encodedDescription, description } = this.#options;
-    const isLeaving = reason !== RemovalReason.none;
     this.#replica.write(
       {
         kind: RecordKind.node,
@@ -495,16 +536,15 @@ export class RegistryNode {
         namespace: "",
         service: "",
         id: nodeId,
-        stamp: { incarnation: this.generation, session: 0, claim: isLeaving ? 1 : 0 },
-        state: isLeaving ? InstanceState.removed : InstanceState.up,
+        stamp: { incarnation: this.generation, session: 0, claim: 0 },
+        state: InstanceState.up,
         isSuspect: false,
-        reason,
+        reason: RemovalReason.none,
         since: 0,
-        body: isLeaving ? new Uint8Array(0) : encodedDescription,
+        body: encodedDescription,
       },
       now,
     );
-    if (isLeaving) return;
     this.#membership.announced(nodeId, { generation: this.generation, description, now });
   }
 

@@ -5,7 +5,8 @@ import type { PeerIdentity } from "../node/events.js";
 import { InstanceState, type Origin, RecordKind, RemovalReason, Scope } from "../record.js";
 import { MapRecordTable } from "../table/map-record-table.js";
 import { type Instant, instant } from "../time.js";
-import { type PeerLink, PeerLinks } from "./peer-links.js";
+import type { PeerLink } from "./peer-link.js";
+import { PeerLinks } from "./peer-links.js";
 import { Replica } from "./replica.js";
 
 const NOW = instant(1_000);

@@ -26,6 +26,7 @@ import type { LinkKey, PeerIdentity } from "../node/events.js";
 import { compareOrigins, type Origin, originText, type RegistryRecord, Scope } from "../record.js";
 import { NO_SLOT, type OriginIndex, type Slot } from "../table/record-table.js";
 import type { Instant } from "../time.js";
+import type { PeerLink, Transfer } from "./peer-link.js";
 import type { Replica } from "./replica.js";
 import { SlotSet } from "./slot-set.js";
 
@@ -35,48 +36,6 @@ export const DIGEST_INTERVAL_MS = 1_000;
 const RECORD_OVERHEAD_BYTES = 64;
 /** News that spans more versions than this goes out as a transfer, not in one turn. */
 const NEWS_VERSION_COUNT_MAX = 4_096;
-
-/** One open link and what is known of the peer's copy. */
-export interface PeerLink {
-  readonly key: LinkKey;
-  readonly peer: PeerIdentity;
-  readonly isOutbound: boolean;
-  readonly isSameRegion: boolean;
-  readonly detector: PhiAccrualDetector;
-  /** By origin index: the highest version sent, or said to be held, over this link. */
-  readonly sent: number[];
-  /** By origin index: what this node had seen when the previous digest of the peer came. */
-  readonly seenAtDigest: number[];
-  isCongested: boolean;
-  isPeerReady: boolean;
-  hasDigest: boolean;
-  /** The peer's last digest. */
-  entries: readonly DigestEntry[];
-  /** Nothing was heard for so long that the link counts as lost. */
-  isSilent: boolean;
-  hears: ReadonlySet<string>;
-  transfer: Transfer | undefined;
-  incoming: IncomingReset | undefined;
-}
-
-/** Much to send, part by part: what a peer lacks, or everything. */
-interface Transfer {
-  readonly kind: "delta" | "reset";
-  /** For a reset: only these origins, or all when empty. */
-  readonly origins: readonly Origin[];
-  /** `from` moves up with what was sent of the first one. */
-  readonly pending: { readonly index: OriginIndex; from: number }[];
-  /** Last slot sent of the first pending origin. */
-  lastSlot: Slot;
-  /** For a reset: what its content stands for, as of its start. */
-  readonly entries: readonly DigestEntry[];
-}
-
-/** A reset on its way in. */
-interface IncomingReset {
-  /** Slots that the giver holds too. */
-  readonly confirmed: SlotSet;
-}
 
 export interface PeerLinksCounters {
   deltasSent: number;

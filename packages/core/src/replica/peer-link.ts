@@ -1,0 +1,49 @@
+/** The state of one link between peers; see peer-links.ts for what is done with it. */
+import type { PhiAccrualDetector } from "../membership/phi-accrual.js";
+import type { DigestEntry } from "../messages.js";
+import type { LinkKey, PeerIdentity } from "../node/events.js";
+import type { Origin } from "../record.js";
+import type { OriginIndex, Slot } from "../table/record-table.js";
+import type { SlotSet } from "./slot-set.js";
+
+/** One open link and what is known of the peer's copy. */
+export interface PeerLink {
+  readonly key: LinkKey;
+  readonly peer: PeerIdentity;
+  readonly isOutbound: boolean;
+  readonly isSameRegion: boolean;
+  readonly detector: PhiAccrualDetector;
+  /** By origin index: the highest version sent, or said to be held, over this link. */
+  readonly sent: number[];
+  /** By origin index: what this node had seen when the previous digest of the peer came. */
+  readonly seenAtDigest: number[];
+  isCongested: boolean;
+  isPeerReady: boolean;
+  hasDigest: boolean;
+  /** The peer's last digest. */
+  entries: readonly DigestEntry[];
+  /** Nothing was heard for so long that the link counts as lost. */
+  isSilent: boolean;
+  hears: ReadonlySet<string>;
+  transfer: Transfer | undefined;
+  incoming: IncomingReset | undefined;
+}
+
+/** Much to send, part by part: what a peer lacks, or everything. */
+export interface Transfer {
+  readonly kind: "delta" | "reset";
+  /** For a reset: only these origins, or all when empty. */
+  readonly origins: readonly Origin[];
+  /** `from` moves up with what was sent of the first one. */
+  readonly pending: { readonly index: OriginIndex; from: number }[];
+  /** Last slot sent of the first pending origin. */
+  lastSlot: Slot;
+  /** For a reset: what its content stands for, as of its start. */
+  readonly entries: readonly DigestEntry[];
+}
+
+/** A reset on its way in. */
+export interface IncomingReset {
+  /** Slots that the giver holds too. */
+  readonly confirmed: SlotSet;
+}
