@@ -8,6 +8,7 @@ import { ErrorCode, type Refusal } from "../errors.js";
 import type { HybridClock } from "../hlc.js";
 import type { Lease, LeaseLapse, LeaseTable } from "../lease/lease-table.js";
 import {
+  LEASE_COUNT_MAX,
   RECORD_COUNT_MAX,
   SERVICE_COUNT_MAX,
   SERVICE_TOTAL_COUNT_MAX,
@@ -140,6 +141,8 @@ export class InstanceWriter {
     if (!isUpdate) {
       const refusal = this.#roomFor(name.namespace, name.service, { lease: undefined, slot });
       if (refusal !== undefined) return refusal;
+      if (this.#leases.count >= LEASE_COUNT_MAX)
+        return exhausted("leases of this node", LEASE_COUNT_MAX);
       const next = (held?.stamp.incarnation ?? 0) + 1;
       if (next > INCARNATION_MAX) return outOfRange(name, next);
     }
