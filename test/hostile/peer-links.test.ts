@@ -257,19 +257,19 @@ describe("hostile peers", { timeout: 280_000 }, () => {
       const generation = nodes.nodes.find(({ nodeId }) => nodeId === "victim")?.generation ?? 0;
       assert.ok(generation > 0);
       const origin = { nodeId: "victim", generation, scope: Scope.global };
-      const record = recordOf(origin, HUGE, {
-        service: BYSTANDER_SERVICE,
-        id: "made-up",
-      });
+      // Such writes can only be of an earlier life with the same generation: this node begins a
+      // later one, and shows what it is told of the earlier as orphaned.
+      const record = recordOf(origin, HUGE, { service: "made-up", id: "m-1" });
       await lies([{ origin, from: 0, to: HUGE, records: [record] }], { asReset });
-      const answer = await fetch(
-        `${victim.url}/v1/namespaces/default/services/${BYSTANDER_SERVICE}`,
-      );
-      const { instances } = (await answer.json()) as { instances: { id: string }[] };
-      assert.deepEqual(
-        instances.map(({ id }) => id),
-        [BYSTANDER_ID],
-      );
+      const path = `${victim.url}/v1/namespaces/default/services`;
+      const shown = async (service: string) => {
+        const answer = (await (await fetch(`${path}/${service}`)).json()) as {
+          instances: { id: string; liveness: string }[];
+        };
+        return answer.instances.map(({ id, liveness }) => `${id} ${liveness}`);
+      };
+      assert.ok(!(await shown("made-up")).includes("m-1 alive"));
+      assert.deepEqual(await shown(BYSTANDER_SERVICE), [`${BYSTANDER_ID} alive`]);
     });
 
     test(`${how} with a later life of the receiver, at the end of the range`, () => {
@@ -288,12 +288,18 @@ describe("hostile peers", { timeout: 280_000 }, () => {
       const origin = liarOrigin();
       const stamp = { incarnation: HUGE, session: 4_294_967_295, claim: 65_535 };
       const edge = recordOf(origin, 1, { service: "edge", id: "top", stamp, since: HUGE });
-      await lies([{ origin, from: 0, to: HUGE, records: [edge] }], { asReset });
+      const claimId = `claim-${asReset ? "reset" : "delta"}`;
+      const claim = recordOf(origin, 2, {
+        service: "edge",
+        id: claimId,
+        stamp: { incarnation: 1, session: 1, claim: 65_535 },
+      });
+      await lies([{ origin, from: 0, to: HUGE, records: [edge, claim] }], { asReset });
       // Whoever registers that id is told so; the node lives.
       for (const server of [victim, neighbour]) {
         await until(`${server.nodeId} to hold it`, 10_000, async () => {
           const answer = await fetch(
-            `${server.url}/v1/namespaces/default/services/edge/instances/top`,
+            `${server.url}/v1/namespaces/default/services/edge/instances/${claimId}`,
           );
           return answer.status === 200;
         });
@@ -320,6 +326,12 @@ describe("hostile peers", { timeout: 280_000 }, () => {
           await answer.arrayBuffer();
         }
       }
+      const claimPath = `/v1/namespaces/default/services/edge/instances/${claimId}`;
+      const removal = await fetch(`${neighbour.url}${claimPath}`, { method: "DELETE" });
+      assert.equal(removal.status, 204);
+      await until("the victim to hear of the removal", 5_000, async () => {
+        return (await fetch(`${victim.url}${claimPath}`)).status === 404;
+      });
       await isUnharmed();
     });
 

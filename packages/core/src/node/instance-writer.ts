@@ -12,7 +12,6 @@ import {
   RECORD_COUNT_MAX,
   SERVICE_COUNT_MAX,
   SERVICE_TOTAL_COUNT_MAX,
-  SESSION_COUNT_MAX,
   SESSION_INSTANCE_COUNT_MAX,
 } from "../limits.js";
 import type { RegisteredItem, RegisterItem } from "../messages.js";
@@ -142,9 +141,8 @@ export class InstanceWriter {
     if (!isUpdate) {
       const refusal = this.#roomFor(name.namespace, name.service, { lease: undefined, slot });
       if (refusal !== undefined) return refusal;
-      if (this.#leases.count >= LEASE_COUNT_MAX + SESSION_COUNT_MAX) {
+      if (this.#leases.count >= LEASE_COUNT_MAX)
         return exhausted("leases of this node", LEASE_COUNT_MAX);
-      }
       const next = (held?.stamp.incarnation ?? 0) + 1;
       if (next > INCARNATION_MAX) return outOfRange(name, next);
     }
