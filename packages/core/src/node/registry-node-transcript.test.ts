@@ -3,7 +3,13 @@ import { describe, it } from "node:test";
 import { EMPTY_DIGEST } from "../hash.js";
 import type { DeltaGroup, DigestMessage } from "../messages.js";
 import { originOf, recordFor, stampOf } from "../record.fixture.js";
-import { InstanceState, type Origin, RecordKind, type RegistryRecord } from "../record.js";
+import {
+  INCARNATION_MAX,
+  InstanceState,
+  type Origin,
+  RecordKind,
+  type RegistryRecord,
+} from "../record.js";
 import { NodeBench, notes, toSession } from "./node.fixture.js";
 
 function nodeRecord(nodeId: string, generation = 1): RegistryRecord {
@@ -128,7 +134,7 @@ describe("a session", () => {
     const bench = new NodeBench();
     bench.openSession(1);
     bench.openSession(2);
-    bench.register(1, "x", Number.MAX_SAFE_INTEGER);
+    bench.register(1, "x", INCARNATION_MAX);
     const [answer] = toSession(bench.register(2, "x"), 2);
     assert.ok(answer?.type === "registered");
     assert.equal(answer.items[0]?.code, "out_of_range");

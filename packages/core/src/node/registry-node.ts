@@ -202,7 +202,7 @@ export class RegistryNode {
       watches: this.#watches,
       drains: this.#drains.table,
       isReady: () => this.#state !== "warming",
-      isLeaving: () => this.#state === "leaving",
+      isLeaving: () => this.#state === "leaving" || this.#state === "left",
       members: () => this.members(),
       judgedMembers: () => this.#membership.all,
       isOrphaned: (origin) => !this.#replica.isOwn(origin) && isOrphaned(origin, this.#membership),
