@@ -318,31 +318,6 @@ test("a client that is moved on at once ends every socket", () => {
   assert.deepEqual(ended(), [1, 2]);
 });
 
-test("a session in another region goes home when servers are alive there, and not before", () => {
-  const client = new Harness().online();
-  const session = client.attempt;
-  const hasTried = (): boolean => {
-    for (let second = 0; second < 10; second += 1) {
-      if (client.elapse(1_000).includes("connect n2")) return true;
-      const message = { type: "pong", sequence: 1, digests: [] } as const;
-      client.step({ type: "message", attempt: session, message });
-    }
-    return false;
-  };
-  const away = member("n1", { region: "q" });
-  client.read({ type: "members", members: [away, member("n2", { status: "dead" })] });
-  assert.equal(hasTried(), false);
-  client.read({ type: "members", members: [away, member("n2")] });
-  assert.equal(hasTried(), true);
-  // It cannot be reached: the session goes on, and it is tried again later.
-  assert.deepEqual(client.failed(), ["disconnect"]);
-  assert.equal(client.machine.connectedNodeId, "n1");
-  assert.equal(hasTried(), true);
-  assert.deepEqual(client.connected(), ["offline", "send hello 2"]);
-  client.read({ ...WELCOME, nodeId: "n2" });
-  assert.equal(client.machine.connectedNodeId, "n2");
-});
-
 test("the only node that asks to move is left for itself", () => {
   const client = new Harness().online();
   client.read({ type: "move", delayMs: 400, reason: "shutdown" });

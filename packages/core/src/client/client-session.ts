@@ -38,12 +38,6 @@ import type { BodyDecoder, ServiceView } from "./service-view.js";
 export const CONNECT_TIMEOUT_MS = 3_000;
 /** A node that asked its clients to move is not tried again before, where there are others. */
 const MOVE_AVOID_MS = 3_000;
-/**
- * A session in another region goes home, once servers are alive there, after this and up to
- * HOME_SPREAD_MS more: a region that came back is not met by all of its clients at once.
- */
-const HOME_DELAY_MS = 2_000;
-const HOME_SPREAD_MS = 8_000;
 /** Every so many heartbeats the views are verified. */
 const DIGEST_PERIOD_COUNT = 10;
 /** What may follow a hello before its welcome: a node holds only so much of a stranger's. */
@@ -88,8 +82,6 @@ interface Session {
   sequence: number;
   /** The node asked to move: connect elsewhere then. */
   moveAt: Instant;
-  /** The session is in another region than the client, which has live servers: move there then. */
-  homeAt: Instant;
 }
 
 export class ClientMachine {
@@ -163,8 +155,8 @@ export class ClientMachine {
     if (this.#retiring !== undefined) deadline = Math.min(deadline, this.#retiring.at);
     if (this.#successor !== undefined) deadline = Math.min(deadline, this.#successor.deadline);
     if (this.#session !== undefined) {
-      const { heardAt, heartbeatAt, moveAt, homeAt, welcome } = this.#session;
-      deadline = Math.min(deadline, heartbeatAt, moveAt, homeAt, after(heardAt, welcome.ttlMs));
+      const { heardAt, heartbeatAt, moveAt, welcome } = this.#session;
+      deadline = Math.min(deadline, heartbeatAt, moveAt, after(heardAt, welcome.ttlMs));
     } else if (this.#attempt !== undefined) {
       deadline = Math.min(deadline, this.#attempt.deadline);
     }
@@ -388,35 +380,13 @@ export class ClientMachine {
     this.#successor = this.#try(next, now);
   }
 
-  /** Tries a server of the own region; the session goes on until that one is there. */
-  #goHome(session: Session, now: Instant): void {
-    session.homeAt = this.#homeTime(now);
-    if (this.#successor !== undefined || session.moveAt !== NEVER) return;
-    const next = this.#servers.nextHome(now);
-    if (next === undefined) return;
-    this.#note("info", "client.going-home", { address: next.server.address });
-    this.#successor = this.#try(next, now);
-  }
-
-  #planHome(now: Instant): void {
-    const session = this.#session;
-    if (session === undefined) return;
-    if (!this.#servers.isAway(session.welcome.nodeId)) session.homeAt = NEVER;
-    else if (session.homeAt === NEVER) session.homeAt = this.#homeTime(now);
-  }
-
-  #homeTime(now: Instant): Instant {
-    return after(now, HOME_DELAY_MS + Math.floor(HOME_SPREAD_MS * this.#options.random.next()));
-  }
-
   #stay(cause: string, now: Instant): void {
     const successor = this.#successor;
     assert(successor !== undefined && this.#session !== undefined, "only an attempt to move fails");
     this.#note("info", "client.move-failed", { address: successor.server.address, cause });
     this.#servers.failed(successor.server.address, now);
     this.#dropSuccessor();
-    const isAsked = this.#session.moveAt !== NEVER;
-    if (isAsked) this.#seekSuccessor(this.#session, now);
+    this.#seekSuccessor(this.#session, now);
   }
 
   #switch(now: Instant): void {
@@ -462,7 +432,6 @@ export class ClientMachine {
       this.#seekSuccessor(session, now);
       if (this.#session === undefined) return;
     }
-    if (session.homeAt <= now) this.#goHome(session, now);
     const lateMs = now - session.heartbeatAt;
     if (lateMs > heartbeatIntervalMs) {
       // This process stood still: what the node sent meanwhile is still in the socket.
@@ -492,7 +461,6 @@ export class ClientMachine {
       case "members":
         this.#servers.setMembers(message.members);
         this.#watches.setMembers(message.members);
-        this.#planHome(now);
         return;
       case "registered":
         this.#registrations.registered(message, now);
@@ -533,14 +501,7 @@ export class ClientMachine {
     this.#state = "online";
     this.#attempt.deadline = NEVER;
     const heartbeatAt = after(now, welcome.heartbeatIntervalMs);
-    this.#session = {
-      welcome,
-      heardAt: now,
-      heartbeatAt,
-      sequence: 0,
-      moveAt: NEVER,
-      homeAt: NEVER,
-    };
+    this.#session = { welcome, heardAt: now, heartbeatAt, sequence: 0, moveAt: NEVER };
     this.#servers.succeeded(address);
     if (this.#retiring !== undefined) this.#retiring.at = after(now, RETIRE_DELAY_MS);
     const { nodeId, isReady } = welcome;

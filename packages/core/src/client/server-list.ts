@@ -87,23 +87,6 @@ export class ServerList {
     return waitUntil === undefined ? undefined : { waitUntil };
   }
 
-  /** True when the node is of another region although nodes of the caller's own are alive. */
-  isAway(nodeId: string): boolean {
-    const node = this.#members.find((member) => member.nodeId === nodeId);
-    const isHome = node === undefined || node.region === this.#options.region;
-    return !isHome && this.#members.some((member) => this.#rankOf(member) <= REGION_RANK);
-  }
-
-  /** The best server of the caller's own region that may be tried now. */
-  nextHome(now: Instant): Candidate | undefined {
-    const next = this.next(now);
-    if (next === undefined || "waitUntil" in next) return undefined;
-    const ranked = this.#ranked().find(({ candidate }) => {
-      return candidate.server.address === next.server.address;
-    });
-    return ranked !== undefined && ranked.rank <= REGION_RANK ? next : undefined;
-  }
-
   /** True when it has failed since it last answered. */
   hasFailed(address: string): boolean {
     return (this.#failures.get(address)?.count ?? 0) > 0;
@@ -170,7 +153,7 @@ export class ServerList {
     const isSameZone = isSameRegion && member.zone === this.#options.zone && member.zone !== "";
     switch (member.status) {
       case "alive":
-        return isSameZone ? 0 : isSameRegion ? REGION_RANK : REGION_RANK + 1;
+        return isSameZone ? 0 : isSameRegion ? 1 : 2;
       case "suspect":
         return SEED_RANK + 1;
       case "unreachable":
@@ -201,7 +184,5 @@ function isBefore(a: readonly number[], b: readonly number[]): boolean {
   return false;
 }
 
-/** The worst of those in the caller's region. */
-const REGION_RANK = 1;
 /** Below every node that is alive, above every node that may be gone. */
 const SEED_RANK = 3;
