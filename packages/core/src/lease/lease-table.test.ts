@@ -121,6 +121,7 @@ test("an id used again has its own time and nothing of the former lease", () => 
   first.slots.add(7);
   table.end(first);
   assert.throws(() => table.end(first), /must be open/);
+  assert.equal(table.next(), Number.POSITIVE_INFINITY, "nothing is waited for");
   const second = table.open({ ttlMs: 10_000, session: 2 }, instant(1_000));
   assert.equal(second.id, first.id);
   assert.equal(table.get(first.id), second);

@@ -183,6 +183,17 @@ describe("an instance whose owner is gone", () => {
     }
   });
 
+  it("a registration over one that was taken over has a lease of its own, whatever its ttl", () => {
+    const bench = benchWithOther();
+    loseOther(bench);
+    bench.run(setState(InstanceState.offline));
+    assert.equal(bench.run(registration(900_000))?.refusal, undefined);
+    bench.runUntil(bench.now + 800_000);
+    bench.run({ kind: "renew", ...AT });
+    bench.runUntil(bench.now + 800_000);
+    assert.equal(bench.seen("x"), "alive");
+  });
+
   it("a claim beyond counting becomes that of a session, which still wins", () => {
     for (const kind of ["deregister", "update"] as const) {
       const bench = benchWithOther({ stamp: stampOf(3, 7, 65_535) });

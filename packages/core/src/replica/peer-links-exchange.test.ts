@@ -295,6 +295,39 @@ describe("reset", () => {
     assert.deepEqual(a.replica.digest(true), b.replica.digest(true));
   });
 
+  it("nor of a third one's: who has seen the removal is not told otherwise (P5)", () => {
+    const { copies, a, b } = joined();
+    const c = copies.add("c");
+    copies.join(a, c);
+    copies.settle();
+    write(copies, c, "x");
+    write(copies, b, "b");
+    for (let round = 0; round < 3; round += 1) copies.round("now");
+    assert.deepEqual(live(b), ["b", "x"]);
+    copies.cut(a, b);
+    remove(copies, c, "x");
+    copies.round("now");
+    remove(copies, b, "b");
+    for (const copy of [a, b]) forget(copies, copy);
+    assert.deepEqual([live(a), live(b)], [["b"], ["x"]]);
+    copies.join(b, a);
+    copies.settle();
+    assert.deepEqual([a.counters.resetsReceived, b.counters.resetsReceived], [1, 1]);
+    assert.deepEqual([live(a), live(b)], [[], []]);
+  });
+
+  it("nobody tells a node what it wrote itself, not even to heal a divergence", () => {
+    const { copies, a } = joined();
+    const link = a.links.toNode("b");
+    assert.ok(link);
+    const origin = a.replica.ownOrigin(Scope.global);
+    const group = { origin, records: [recordFor("ghost", { origin })] };
+    const rest = { isFinal: true, entries: [], floors: [] };
+    const reset = { type: "reset", origins: [origin], groups: [group], ...rest } as const;
+    a.links.receiveReset(link, reset, copies.now);
+    assert.deepEqual(live(a), []);
+  });
+
   it("comes in parts, and no record is missing between the first and the last", () => {
     const { copies, a, b } = away();
     for (let id = 100; id < 180; id += 1) write(copies, a, `${id}`, { bytes: 16_000 });

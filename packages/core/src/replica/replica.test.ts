@@ -191,3 +191,50 @@ test("what this node wrote is never dropped by another's proof", () => {
   replica.collect(slot);
   assert.equal(replica.table.liveCount, 1);
 });
+
+test("a tombstone lives its whole time, also when it replaced one of an equal version", () => {
+  const replica = createReplica("n");
+  const later = instant(1_000 + TOMBSTONE_TTL_MS / 2);
+  replica.apply(delta(0, [record(originOf("a"), 1, "x", 1, InstanceState.removed)]), NOW);
+  replica.apply(delta(0, [record(originOf("b"), 1, "x", 2, InstanceState.removed)]), later);
+  replica.collectTombstones(instant(1_000 + TOMBSTONE_TTL_MS), 10);
+  assert.equal(replica.table.tombstoneCount, 1);
+  replica.collectTombstones(instant(later + TOMBSTONE_TTL_MS), 10);
+  assert.equal(replica.table.tombstoneCount, 0);
+  assert.equal(replica.watermark(replica.table.findOrigin(originOf("b"))), 1);
+  assert.equal(replica.watermark(replica.table.findOrigin(originOf("a"))), 0);
+});
+
+test("what comes back from disk is shown, yet proves nothing beyond what was seen", () => {
+  const replica = createReplica("n");
+  const origin = originOf("a");
+  replica.merge(record(origin, 3, "x", 1), NOW);
+  const index = replica.table.findOrigin(origin);
+  assert.equal(replica.seenVersion(index), 0, "one record alone is no proof of those before it");
+  assert.equal(replica.apply(delta(3, [record(origin, 4, "y", 1)]), NOW), "gap");
+  replica.raiseSeen({ origin, version: 3, watermark: 9 });
+  assert.equal(replica.watermark(index), 3, "a watermark is never above what was seen");
+  assert.equal(replica.apply(delta(3, [record(origin, 4, "y", 1)]), NOW), "applied");
+  replica.raiseSeen({ origin, version: 2, watermark: 1 });
+  assert.deepEqual([replica.seenVersion(index), replica.watermark(index)], [4, 3]);
+});
+
+test("a floor of this node's own present life is not believed", () => {
+  const replica = createReplica("n");
+  const { origin: _origin, version: _version, ...draft } = record(originOf("n"), 0, "x", 1);
+  replica.write(draft, NOW);
+  replica.raiseFloor("n", 1);
+  assert.equal(replica.floorOf("n"), 0);
+  assert.equal(replica.table.liveCount, 1);
+  replica.raiseGeneration(2);
+  replica.raiseFloor("n", 1);
+  assert.equal(replica.table.liveCount, 0, "a past life's is");
+  assert.throws(() => replica.raiseGeneration(2), /must rise/);
+});
+
+test("a write that loses its key is a bug of this node, and stops it", () => {
+  const replica = createReplica("n");
+  replica.apply(delta(0, [record(originOf("z"), 1, "x", 5)]), NOW);
+  const { origin: _origin, version: _version, ...draft } = record(originOf("n"), 0, "x", 4);
+  assert.throws(() => replica.write(draft, NOW), /must win its key/);
+});

@@ -18,6 +18,7 @@ test("holds what was added and nothing else, and grows by itself", () => {
 test("neighbours in one byte and across the first growth are apart", () => {
   const set = new SlotSet();
   for (const slot of [0, 7, 8, 8_191, 8_192]) set.add(slot);
-  const held = [0, 1, 6, 7, 8, 9, 8_190, 8_191, 8_192, 8_193].filter((slot) => set.has(slot));
+  const asked = Array.from({ length: 9_000 }, (_, slot) => slot);
+  const held = asked.filter((slot) => set.has(slot));
   assert.deepEqual(held, [0, 7, 8, 8_191, 8_192]);
 });
