@@ -501,13 +501,13 @@ export class PeerLinks {
   /**
    * Takes one record of a reset; returns its key's slot. What this copy has seen and does not hold
    * is gone, and a giver that still shows it is behind: it does not come back (P5). Only the repair
-   * of a divergence, where what was seen is in doubt, fills such holes, and never in own streams.
+   * of a divergence, where what was seen is in doubt, fills such holes.
    */
   #takeReset(record: RegistryRecord, isDivergence: boolean, now: Instant): Slot {
     const replica = this.#replica;
     const index = replica.table.findOrigin(record.origin);
     const isSeen = index >= 0 && record.version <= replica.seenVersion(index);
-    if (replica.isOwn(record.origin) || (isSeen && !isDivergence)) return replica.find(record);
+    if (isSeen && !isDivergence) return replica.find(record);
     if (isDivergence) replica.replaceIfDifferent(record);
     return replica.merge(record, now);
   }
