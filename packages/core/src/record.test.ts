@@ -4,14 +4,18 @@ import fc from "fast-check";
 import { isSameDigest } from "./hash.js";
 import { originOf, recordFor, stampOf, tombstoneFor } from "./record.fixture.js";
 import {
+  CLAIM_MAX,
   compareOrigins,
   compareRecords,
   compareStamps,
   originText,
   type RegistryRecord,
+  raiseStamp,
   recordDigest,
   recordKeyText,
   Scope,
+  SESSION_NUMBER_MAX,
+  type Stamp,
 } from "./record.js";
 
 /** Few values of everything, so that ties are common. */
@@ -110,4 +114,17 @@ describe("texts and digests", () => {
     check({ body: new Uint8Array([2]) }, false);
     check({ body: new Uint8Array([1, 0]) }, false);
   });
+});
+
+it("a raised stamp is higher, whatever is at its end", () => {
+  const check = (stamp: Stamp, expected: Stamp | undefined) => {
+    const raised = raiseStamp(stamp);
+    assert.deepEqual(raised, expected);
+    if (raised !== undefined) assert.ok(compareStamps(raised, stamp) > 0);
+  };
+  const last = { session: SESSION_NUMBER_MAX, claim: CLAIM_MAX };
+  check({ incarnation: 1, session: 2, claim: 3 }, { incarnation: 1, session: 2, claim: 4 });
+  check({ incarnation: 1, session: 2, claim: CLAIM_MAX }, { incarnation: 1, session: 3, claim: 0 });
+  check({ incarnation: 1, ...last }, { incarnation: 2, session: 0, claim: 0 });
+  check({ incarnation: Number.MAX_SAFE_INTEGER, ...last }, undefined);
 });
