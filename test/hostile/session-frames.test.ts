@@ -185,6 +185,13 @@ describe("hostile sessions", { timeout: 280_000 }, () => {
       }),
     ));
 
+  test("a message of fragments of one byte each", () =>
+    withstands(EXHAUSTED, async () => {
+      const session = await RawSession.open(server.port);
+      for (let n = 0; n < 200; n += 1) session.ws.send("x", { binary: true, fin: false });
+      assert.equal((await session.closed).code, 1008);
+    }));
+
   test("a declared length of 2^53 is refused before anything of it comes", () =>
     withstands(EXHAUSTED, async () => {
       const tcp = await RawTcp.upgraded(server.port);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it, test } from "node:test";
+import { describe, it } from "node:test";
 import fc from "fast-check";
 import { isSameDigest } from "./hash.js";
 import { originOf, recordFor, stampOf, tombstoneFor } from "./record.fixture.js";
@@ -116,7 +116,7 @@ describe("texts and digests", () => {
   });
 });
 
-test("a raised stamp is higher, whatever is at its end", () => {
+it("a raised stamp is higher, whatever is at its end", () => {
   const check = (stamp: Stamp, expected: Stamp | undefined) => {
     const raised = raiseStamp(stamp);
     assert.deepEqual(raised, expected);

@@ -16,6 +16,11 @@ const HEADER_COUNT_MAX = 100;
 /** Peer messages from here on are worth compressing between regions. */
 export const DEFLATE_THRESHOLD_BYTES = 1_024;
 
+/** Fragments of one message: nobody here sends any, and each of one byte would cost a hundred. */
+const FRAGMENT_COUNT_MAX = 128;
+/** Reads that one frame may come in: of the largest, 256 bytes each. */
+const CHUNK_COUNT_MAX = 16 * 1024;
+
 export const SESSION_PATH = "/v1/session";
 export const PEER_PATH = "/v1/peer";
 
@@ -96,6 +101,8 @@ export function createSessionWebSocketServer(): WebSocketServer {
   return new WebSocketServer({
     noServer: true,
     maxPayload: SESSION_FRAME_MAX_BYTES,
+    maxFragments: FRAGMENT_COUNT_MAX,
+    maxBufferedChunks: CHUNK_COUNT_MAX,
     perMessageDeflate: false,
     skipUTF8Validation: true,
     clientTracking: false,
@@ -106,6 +113,8 @@ export function createPeerWebSocketServer(): WebSocketServer {
   return new WebSocketServer({
     noServer: true,
     maxPayload: PEER_FRAME_MAX_BYTES,
+    maxFragments: FRAGMENT_COUNT_MAX,
+    maxBufferedChunks: CHUNK_COUNT_MAX,
     perMessageDeflate: PEER_DEFLATE,
     allowSynchronousEvents: PEER_SYNCHRONOUS_EVENTS,
     skipUTF8Validation: true,

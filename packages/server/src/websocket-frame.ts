@@ -46,6 +46,6 @@ export function closeReason(text: string): string {
 export function socketFaultCode(error: Error): ErrorCode | undefined {
   const { code } = error as { code?: unknown };
   if (typeof code !== "string" || !code.startsWith("WS_ERR_")) return undefined;
-  const isTooLarge = code.endsWith("_LENGTH");
+  const isTooLarge = code.endsWith("_LENGTH") || code.startsWith("WS_ERR_TOO_MANY");
   return isTooLarge ? ErrorCode.resourceExhausted : ErrorCode.invalidArgument;
 }

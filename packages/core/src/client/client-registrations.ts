@@ -193,7 +193,8 @@ export class ClientRegistrations {
       return;
     }
     this.#note("info", "client.claimed-again", { service, id });
-    registration.incarnation = message.stamp.incarnation + 1;
+    // At the end of the range the node refuses the registration, not the frame.
+    registration.incarnation = Math.min(message.stamp.incarnation + 1, Number.MAX_SAFE_INTEGER);
     registration.registerRequestId = 0;
     registration.needsRegister = true;
     registration.needsDrain = registration.drainDeadline !== undefined;
