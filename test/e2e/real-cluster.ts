@@ -17,6 +17,8 @@ import { type Ended, runFpzk, spawnFpzk } from "./run-fpzk.js";
 const INSTANCE = fileURLToPath(new URL("./instance-process.js", import.meta.url));
 const PORT_MIN = 15_000;
 const PORT_MAX = 32_000;
+/** Six processes start at once, maybe on a machine that is busy with other tests. */
+const START_TIMEOUT_MS = 60_000;
 const LOG_MAX_LENGTH = 2_000_000;
 export const CLUSTER_SECRET = "a secret that only the servers of this test know";
 
@@ -153,7 +155,7 @@ export class RealCluster {
 
   /** Waits until a server answers that it is ready. */
   async ready(nodeId: string): Promise<void> {
-    await until(`${nodeId} ready`, 20_000, async () => {
+    await until(`${nodeId} ready`, START_TIMEOUT_MS, async () => {
       const { process } = this.server(nodeId);
       if (process?.exitCode !== null) throw new Error(`${nodeId} has ended`);
       return (await this.request(nodeId, "/readyz")).status === 200;
@@ -163,7 +165,7 @@ export class RealCluster {
   /** Waits until every running server sees all others alive. */
   async seesAll(): Promise<void> {
     const running = this.servers.filter((server) => server.process !== undefined);
-    await until("all servers see each other", 20_000, async () => {
+    await until("all servers see each other", START_TIMEOUT_MS, async () => {
       for (const server of running) {
         const alive = await this.aliveNodes(server.nodeId);
         if (alive.length < running.length) return false;
