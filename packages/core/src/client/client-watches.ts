@@ -297,7 +297,8 @@ export class ClientWatches {
   }
 
   #sendWatch(watch: Watch): void {
-    this.#sendWatchFrom(watch, watch.view.isComplete ? watch.view.position : [], watch.view.digest);
+    const { view } = watch;
+    this.#sendWatchFrom(watch, view.isComplete ? view.position : [], view.heldDigest);
   }
 
   #sendWatchFrom(watch: Watch, position: readonly OriginVersion[], digest: ContentDigest): void {

@@ -130,6 +130,14 @@ export class ServiceView {
   }
 
   /**
+   * Sum of the digests of all live records held. What a watch is asked with: "unchanged" must not
+   * hide a removal of what {@link #foreign} leaves out of the comparison.
+   */
+  get heldDigest(): ContentDigest {
+    return { high: this.#digestHigh, low: this.#digestLow };
+  }
+
+  /**
    * Sum of the digests of the live records: equal to the node's when the view is current. Without
    * what the node cannot know, see {@link #foreign}.
    */

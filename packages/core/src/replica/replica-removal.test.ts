@@ -140,11 +140,13 @@ describe("removal (P5)", () => {
     );
   });
 
+  // Without forgetting: a writer that was apart for longer than tombstones are kept, and whose key
+  // was taken over and removed meanwhile, still holds its own record (docs/replication.md, gaps).
   it("and once all have met again, all hold the same, and nothing removed", () => {
     fc.assert(
       fc.property(fc.array(moves, { maxLength: 40, size: "max" }), (history) => {
         const one = new Histories();
-        for (const move of history) one.play(move);
+        for (const move of history) if (move.type !== "forget") one.play(move);
         for (let round = 0; round < 6; round += 1) {
           for (const node of [0, 1, 2]) one.meet(one.at(node), one.at((node + 1) % 3));
           one.copies.settle();
