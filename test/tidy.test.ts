@@ -105,7 +105,8 @@ function longFunctionsOf(file: string, lines: readonly string[]): string[] {
     if (!isFunction && !isMethod) continue;
     const indent = isMethod ? "  " : "";
     const rest = lines.slice(start + 1);
-    const length = rest.indexOf(`${indent}}`);
+    // A method of an object literal ends with a comma.
+    const length = rest.findIndex((each) => each === `${indent}}` || each === `${indent}},`);
     // A call laid out over lines looks like a method up to its end.
     const callLength = rest.findIndex(
       (each) => each.startsWith(`${indent})`) && each.endsWith(";"),
