@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { NodeStatus } from "../instance.js";
 import { instant } from "../time.js";
-import { CANARY_STALE_MS, Membership, SUSPICION_MS } from "./membership.js";
+import { CANARY_STALE_MS, DEAD_TTL_MS, Membership, SUSPICION_MS } from "./membership.js";
 
 const NO_ONE = { direct: new Set<string>(), vouched: new Set<string>() };
 
@@ -152,4 +152,20 @@ test("who left belongs to no region any more", () => {
   membership.departed("eu-2", 1, instant(100));
   assert.deepEqual(membership.inRegion("eu"), ["eu-1"]);
   assert.deepEqual(membership.regions, ["eu", "us"]);
+});
+
+test("a node that left is let go of in time, one long dead is named to be buried", () => {
+  const membership = createMembership();
+  const statuses = statusesAfter(membership, ["eu-1", "us-2"], LONG_MS);
+  assert.equal(statuses["eu-2"], NodeStatus.dead);
+  membership.departed("us-2", 1, instant(LONG_MS));
+  const leftTtlMs = 1_000;
+  const namesAt = (now: number) =>
+    membership.forget(instant(now), { leftTtlMs }).map((member) => member.nodeId);
+
+  assert.deepEqual(namesAt(LONG_MS + leftTtlMs - 1), []);
+  assert.notEqual(membership.get("us-2"), undefined);
+  assert.deepEqual(namesAt(LONG_MS + leftTtlMs), []);
+  assert.equal(membership.get("us-2"), undefined);
+  assert.deepEqual(namesAt(LONG_MS + DEAD_TTL_MS), ["eu-2"]);
 });
