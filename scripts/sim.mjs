@@ -3,7 +3,7 @@ import { bootstrap } from "./bootstrap.mjs";
 
 await bootstrap();
 
-const { runHistory } = await import("@fpzk/sim");
+const { failureText, runHistory } = await import("@fpzk/sim");
 const [first, last] = seedsOf(process.argv.slice(2));
 const startedAt = performance.now();
 let failedCount = 0;
@@ -12,7 +12,7 @@ for (let seed = first; seed <= last; seed += 1) {
   if (process.argv.includes("--log")) console.log(result.log.join("\n"));
   if (result.ok) continue;
   failedCount += 1;
-  console.log(`npm run sim -- --seed ${seed}   # ${result.failures[0]}`);
+  console.log(`npm run sim -- --seed ${seed}   # ${failureText(result.failures[0])}`);
 }
 const elapsedMs = performance.now() - startedAt;
 const count = last - first + 1;

@@ -34,6 +34,15 @@ export interface Programs {
   drainOf(clientId: string, commandId: number): { service: string; id: string } | undefined;
 }
 
+/** One promise broken, as an oracle saw it. */
+export interface Failure {
+  /** The oracle's short name. */
+  readonly oracle: string;
+  /** Simulated milliseconds. */
+  readonly at: number;
+  readonly text: string;
+}
+
 /** Failures named of one history: the first is the one that counts. */
 const FAILURE_COUNT_MAX = 20;
 
@@ -45,7 +54,7 @@ const REMOVED_WITHOUT_WISH: ReadonlySet<RemovalReason> = new Set([
 ]);
 
 export class Checkers implements WorldObserver {
-  readonly failures: string[] = [];
+  readonly failures: Failure[] = [];
   readonly #world: World;
   readonly #programs: Programs;
   /** Per life of a node: key → highest stamp whose tombstone it applied. */
@@ -60,10 +69,10 @@ export class Checkers implements WorldObserver {
     this.#programs = programs;
   }
 
-  fail(promise: string, text: string): void {
+  fail(oracle: string, text: string): void {
     if (this.failures.length >= FAILURE_COUNT_MAX) return;
-    this.failures.push(`${promise} at ${this.#world.now().toFixed(0)} ms: ${text}`);
-    this.#world.tell(`FAILED ${promise} ${text}`);
+    this.failures.push({ oracle, at: this.#world.now(), text });
+    this.#world.tell(`FAILED ${oracle} ${text}`);
   }
 
   stored(node: SimNode, record: RegistryRecord): void {

@@ -6,6 +6,7 @@
  */
 import {
   type Command,
+  hashText,
   InstanceState,
   type NodeConfig,
   type Random,
@@ -77,10 +78,30 @@ const FAULTS: readonly { readonly weight: number; readonly name: string; readonl
     { weight: 3, name: "watch", fault: (history) => history.watchAgain() },
   ];
 
+/** One fault that struck, or one wish that was made, in the order of time. */
+export interface Strike {
+  readonly index: number;
+  /** Simulated milliseconds. */
+  readonly at: number;
+  readonly name: string;
+  /** What it hit, for people. */
+  readonly detail: string;
+}
+
+export interface HistoryOptions {
+  /** The numbers of the strikes to play; the others are left out. All when undefined. */
+  readonly strikes?: ReadonlySet<number>;
+}
+
 export class History implements Programs {
   readonly world: World;
   readonly checkers: Checkers;
-  readonly #random: Random;
+  /** What struck, after {@link play}. */
+  readonly strikes: Strike[] = [];
+  readonly #seed: number;
+  readonly #kept: ReadonlySet<number> | undefined;
+  /** Of what happens now: the strike's own inside a strike, the history's own outside. */
+  #random: Random;
   readonly #programs: Program[] = [];
   readonly #cuts = new Set<Cut>();
   /** Clients that lost their id to a later process. */
@@ -90,11 +111,13 @@ export class History implements Programs {
   readonly #faults: typeof FAULTS;
   #isOver = false;
 
-  constructor(seed: number) {
+  constructor(seed: number, options: HistoryOptions = {}) {
+    this.#seed = seed;
+    this.#kept = options.strikes;
     this.#random = new SeededRandom(seed ^ 0x5eed);
     this.world = new World({ seed, config: this.#drawConfig() });
     this.checkers = new Checkers(this.world, this);
-    this.world.observer = this.checkers;
+    this.world.observe(this.checkers);
     // Each history knows only some of the faults, so that rare pairs meet often in some.
     this.#faults = FAULTS.filter(() => this.#random.next() < 0.5);
     if (this.#faults.length === 0) this.#faults = FAULTS;
@@ -109,7 +132,7 @@ export class History implements Programs {
     world.run(CALM_MS / 2);
     for (let number = 0; number < PROGRAM_COUNT; number += 1) this.#addProgram(number);
     world.run(CALM_MS / 2);
-    this.#strike(world.now() + FAULTS_MS);
+    this.#drawStrikes(world.now() + FAULTS_MS);
     world.run(FAULTS_MS);
     this.#isOver = true;
     this.#mend();
@@ -349,21 +372,39 @@ export class History implements Programs {
 
   // -- the schedule ---------------------------------------------------------------------------
 
-  #strike(until: number): void {
-    const delayMs = this.#durationMs(50, 3_000);
-    if (this.world.now() + delayMs >= until) return;
-    this.world.schedule(this.world.now() + delayMs, () => {
-      const total = this.#faults.reduce((sum, each) => sum + each.weight, 0);
+  /** Draws when which faults strike, before the first does: leaving one out moves no other. */
+  #drawStrikes(until: number): void {
+    const total = this.#faults.reduce((sum, each) => sum + each.weight, 0);
+    let at = this.world.now();
+    for (let index = 0; ; index += 1) {
+      at += this.#durationMs(50, 3_000);
+      if (at >= until) return;
       let draw = this.#random.next() * total;
-      for (const { weight, name, fault } of this.#faults) {
+      const drawn = this.#faults.find(({ weight }) => {
         draw -= weight;
-        if (draw > 0) continue;
-        this.world.tell(`FAULT ${name}`);
-        fault(this);
-        break;
-      }
-      this.#strike(until);
+        return draw <= 0;
+      });
+      if (drawn === undefined || this.#kept?.has(index) === false) continue;
+      this.world.schedule(at, () => this.#strike(index, drawn));
+    }
+  }
+
+  /** A strike draws from a generator of its own, now and in all that it sets off. */
+  #strike(index: number, { name, fault }: (typeof FAULTS)[number]): void {
+    const random = new SeededRandom(hashText(`strike ${index}`, this.#seed));
+    this.world.tell(`FAULT ${index} ${name}`);
+    const strike = { index, at: this.world.now(), name, detail: "" };
+    this.strikes.push(strike);
+    this.#withRandom(random, () => {
+      fault(this);
     });
+  }
+
+  #withRandom(random: Random, run: () => void): void {
+    const outer = this.#random;
+    this.#random = random;
+    run();
+    this.#random = outer;
   }
 
   /** Ends all faults: cables, frozen processes, dead nodes and programs. */
@@ -548,8 +589,9 @@ export class History implements Programs {
 
   /** Runs later, unless the faults are over by then. */
   #later(delayMs: number, run: () => void): void {
+    const random = this.#random;
     this.world.schedule(this.world.now() + delayMs, () => {
-      if (!this.#isOver) run();
+      if (!this.#isOver) this.#withRandom(random, run);
     });
   }
 

@@ -1,2 +1,4 @@
-export { type HistoryResult, runHistory } from "./run.js";
-export { World } from "./world.js";
+export type { Failure } from "./checkers.js";
+export { History, type HistoryOptions, type Strike } from "./history.js";
+export { failureText, type HistoryResult, runHistory } from "./run.js";
+export { World, type WorldObserver } from "./world.js";

@@ -1,24 +1,34 @@
-import { History } from "./history.js";
+import type { Failure } from "./checkers.js";
+import { History, type HistoryOptions, type Strike } from "./history.js";
 
 export interface HistoryResult {
   readonly seed: number;
   readonly ok: boolean;
-  readonly failures: readonly string[];
+  readonly failures: readonly Failure[];
   /** Equal in two runs of one seed, or the simulation is not deterministic. */
   readonly traceHash: number;
   /** What happened, for people. */
   readonly log: readonly string[];
+  /** The faults that struck and the wishes that were made. */
+  readonly strikes: readonly Strike[];
 }
 
 /** Plays the history of one seed; a crash of the core counts as a failure. */
-export function runHistory(seed: number): HistoryResult {
-  const history = new History(seed);
-  const failures = history.checkers.failures;
+export function runHistory(seed: number, options: HistoryOptions = {}): HistoryResult {
+  const history = new History(seed, options);
+  const { failures } = history.checkers;
   try {
     history.play();
   } catch (error) {
-    failures.push(`crashed at ${history.world.now()} ms: ${(error as Error).stack}`);
+    const text = `the core threw: ${(error as Error).stack}`;
+    failures.push({ oracle: "crash", at: history.world.now(), text });
   }
   const { traceHash, log } = history.world;
-  return { seed, ok: failures.length === 0, failures, traceHash, log };
+  const { strikes } = history;
+  return { seed, ok: failures.length === 0, failures, traceHash, log, strikes };
+}
+
+/** A failure as one line. */
+export function failureText({ oracle, at, text }: Failure): string {
+  return `${oracle} at ${at.toFixed(0)} ms: ${text}`;
 }

@@ -38,8 +38,12 @@ interface SessionWire {
   isHelloDone: boolean;
 }
 
-/** What can be seen of a world from outside: the oracles' input. */
+/** What can be seen of a world from outside: the oracles' input. Each hook may be left out. */
 export interface WorldObserver {
+  nodeStarted?(node: SimNode): void;
+  nodeEnded?(node: SimNode): void;
+  clientStarted?(client: SimClient): void;
+  clientEnded?(client: SimClient): void;
   viewChanged?(client: SimClient, effect: Extract<ClientEffect, { type: "view-changed" }>): void;
   commandDone?(client: SimClient, commandId: number, outcome: CommandOutcome): void;
   stored?(node: SimNode, record: RegistryRecord): void;
@@ -58,7 +62,7 @@ export class World implements NodeWorld, ClientWorld {
   /** What happened, for people: `time who event fields`. */
   readonly log: string[] = [];
   /** Who looks at what happens. */
-  observer: WorldObserver = {};
+  readonly #observers: WorldObserver[] = [];
   #traceHash = 0;
   readonly #queue = new EventQueue();
   readonly #config: Partial<NodeConfig>;
@@ -83,6 +87,11 @@ export class World implements NodeWorld, ClientWorld {
     });
   }
 
+  /** Tells one more who looks what happens from now on. */
+  observe(observer: WorldObserver): void {
+    this.#observers.push(observer);
+  }
+
   // -- building and breaking ----------------------------------------------------------------
 
   addNode(options: Omit<SimNodeOptions, "generation" | "config">): SimNode {
@@ -94,6 +103,7 @@ export class World implements NodeWorld, ClientWorld {
       config: this.#config,
     });
     this.nodes.set(options.nodeId, node);
+    for (const observer of this.#observers) observer.nodeStarted?.(node);
     return node;
   }
 
@@ -101,6 +111,7 @@ export class World implements NodeWorld, ClientWorld {
     this.#regions.set(options.clientId, options.region);
     const client = new SimClient(this, options);
     this.clients.set(options.clientId, client);
+    for (const observer of this.#observers) observer.clientStarted?.(client);
     return client;
   }
 
@@ -118,6 +129,7 @@ export class World implements NodeWorld, ClientWorld {
       if (wire.node === node && !isHostLost) this.#endSession(wire, "node");
     }
     this.nodes.delete(nodeId);
+    for (const observer of this.#observers) observer.nodeEnded?.(node);
   }
 
   /** Kills a program: its connection closes where the network lets the node know. */
@@ -130,6 +142,7 @@ export class World implements NodeWorld, ClientWorld {
       else this.#endSession(wire, "client");
     }
     this.clients.delete(clientId);
+    for (const observer of this.#observers) observer.clientEnded?.(client);
   }
 
   /** Stops a process for a while: what is sent to it waits. */
@@ -386,16 +399,16 @@ export class World implements NodeWorld, ClientWorld {
 
   stored(node: SimNode, record: RegistryRecord): void {
     this.#trace(`${node.id} ${originText(record.origin)} ${record.version}`);
-    this.observer.stored?.(node, record);
+    for (const observer of this.#observers) observer.stored?.(node, record);
   }
 
   viewChanged(client: SimClient, effect: Extract<ClientEffect, { type: "view-changed" }>): void {
     this.#trace(`${client.id} ${effect.changes.map((c) => `${c.type} ${c.instance.id}`).join()}`);
-    this.observer.viewChanged?.(client, effect);
+    for (const observer of this.#observers) observer.viewChanged?.(client, effect);
   }
 
   commandDone(client: SimClient, commandId: number, outcome: CommandOutcome): void {
-    this.observer.commandDone?.(client, commandId, outcome);
+    for (const observer of this.#observers) observer.commandDone?.(client, commandId, outcome);
   }
 
   /** One line of what happened. */
