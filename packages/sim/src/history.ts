@@ -15,9 +15,12 @@ import {
   Scope,
   SeededRandom,
 } from "@fpzk/core";
-import { encodeInstanceDescription, encodeOverrideDescription } from "@fpzk/protocol";
+import { encodeOverrideDescription } from "@fpzk/protocol";
 import { Checkers, divergenceOf, type Programs } from "./checkers.js";
+import { pairsOf } from "./host-pairs.js";
+import { bodyOf } from "./instance-body.js";
 import type { SimClient } from "./sim-client.js";
+import type { HistoryOptions, Strike } from "./strike.js";
 import { viewDifference } from "./view-difference.js";
 import { World } from "./world.js";
 
@@ -77,21 +80,6 @@ const FAULTS: readonly { readonly weight: number; readonly name: string; readonl
     { weight: 2, name: "noise", fault: (history) => history.noise() },
     { weight: 3, name: "watch", fault: (history) => history.watchAgain() },
   ];
-
-/** One fault that struck, or one wish that was made, in the order of time. */
-export interface Strike {
-  readonly index: number;
-  /** Simulated milliseconds. */
-  readonly at: number;
-  readonly name: string;
-  /** What it hit, for people. */
-  readonly detail: string;
-}
-
-export interface HistoryOptions {
-  /** The numbers of the strikes to play; the others are left out. All when undefined. */
-  readonly strikes?: ReadonlySet<number>;
-}
 
 export class History implements Programs {
   readonly world: World;
@@ -609,23 +597,4 @@ export class History implements Programs {
     if (value === undefined) throw new Error("nothing to pick from");
     return value;
   }
-}
-
-function pairsOf(a: readonly string[], b: readonly string[]): (readonly [string, string])[] {
-  return a.flatMap((left) =>
-    b.flatMap((right) => [[left, right] as const, [right, left] as const]),
-  );
-}
-
-function bodyOf(region: string): Uint8Array {
-  return encodeInstanceDescription({
-    group: "",
-    version: "1",
-    region,
-    zone: "",
-    endpoints: [{ protocol: "http", host: "127.0.0.1", port: 80, tls: false, reach: "internal" }],
-    weight: 100,
-    metadata: {},
-    startWallTime: 0,
-  });
 }

@@ -1,4 +1,5 @@
 export type { Failure } from "./checkers.js";
-export { History, type HistoryOptions, type Strike } from "./history.js";
+export { History } from "./history.js";
 export { failureText, type HistoryResult, runHistory } from "./run.js";
+export type { HistoryOptions, Strike } from "./strike.js";
 export { World, type WorldObserver } from "./world.js";

@@ -1,5 +1,6 @@
 import type { Failure } from "./checkers.js";
-import { History, type HistoryOptions, type Strike } from "./history.js";
+import { History } from "./history.js";
+import type { HistoryOptions, Strike } from "./strike.js";
 
 export interface HistoryResult {
   readonly seed: number;
