@@ -381,11 +381,8 @@ export class History implements Programs {
   #strike(index: number, { name, fault }: (typeof FAULTS)[number]): void {
     const random = new SeededRandom(hashText(`strike ${index}`, this.#seed));
     this.world.tell(`FAULT ${index} ${name}`);
-    const strike = { index, at: this.world.now(), name, detail: "" };
-    this.strikes.push(strike);
-    this.#withRandom(random, () => {
-      fault(this);
-    });
+    this.strikes.push({ index, at: this.world.now(), name, detail: "" });
+    this.#withRandom(random, () => fault(this));
   }
 
   #withRandom(random: Random, run: () => void): void {
