@@ -30,6 +30,8 @@ export class Network {
   readonly #delayMs: (from: string, to: string) => number;
   /** `from>to` pairs over which nothing arrives. */
   readonly #cuts = new Set<string>();
+  /** `from>to` pairs that were cut once: until when. */
+  readonly #cutUntil = new Map<string, number>();
   readonly faults: NetworkFaults = {
     lossRatio: 0,
     duplicateRatio: 0,
@@ -64,6 +66,7 @@ export class Network {
   }
 
   heal(): void {
+    for (const pair of this.#cuts) this.#cutUntil.set(pair, this.#now());
     this.#cuts.clear();
   }
 
@@ -78,6 +81,12 @@ export class Network {
   /** Whether a connection can be made: both ways open. */
   isReachable(a: string, b: string): boolean {
     return !this.isCut(a, b) && !this.isCut(b, a);
+  }
+
+  /** Since when both ways between two hosts are open; Infinity while one is cut. */
+  openSince(a: string, b: string): number {
+    if (!this.isReachable(a, b)) return Number.POSITIVE_INFINITY;
+    return Math.max(this.#cutUntil.get(`${a}>${b}`) ?? 0, this.#cutUntil.get(`${b}>${a}`) ?? 0);
   }
 
   delayMs(from: string, to: string): number {

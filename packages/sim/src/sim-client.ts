@@ -2,6 +2,7 @@
 import {
   type ClientCommand,
   type ClientEffect,
+  type ClientEvent,
   ClientMachine,
   type CommandOutcome,
   instant,
@@ -25,10 +26,18 @@ export interface ClientWorld {
   now(): number;
   connect(from: SimClient, attempt: number, address: string): void;
   disconnect(from: SimClient, attempt: number): void;
-  send(from: SimClient, bytes: Uint8Array): void;
+  send(from: SimClient, message: SessionRequest, bytes: Uint8Array): void;
   schedule(at: number, run: () => void): void;
   viewChanged(from: SimClient, effect: Extract<ClientEffect, { type: "view-changed" }>): void;
+  /** The program asks for something. */
+  asked(from: SimClient, event: ClientEvent): void;
   commandDone(from: SimClient, commandId: number, outcome: CommandOutcome): void;
+  commandFailed(from: SimClient, commandId: number, message: string): void;
+  registration(
+    from: SimClient,
+    instance: { readonly service: string; readonly id: string },
+    status: RegistrationStatus,
+  ): void;
   clientNote(from: SimClient, effect: Extract<ClientEffect, { type: "note" }>): void;
 }
 
@@ -100,13 +109,14 @@ export class SimClient {
     return this.machine.view(service)?.instances ?? [];
   }
 
-  feed(event: Parameters<ClientMachine["step"]>[0]): void {
+  feed(event: ClientEvent): void {
     if (!this.isUp) return;
     const now = this.#world.now();
     if (now < this.frozenUntil) {
       this.#world.schedule(this.frozenUntil, () => this.feed(event));
       return;
     }
+    if (isAsked(event)) this.#world.asked(this, event);
     this.#perform(this.machine.step(event, instant(now)));
     if (event.type !== "turn-end" && !this.#isTurnPending) {
       this.#isTurnPending = true;
@@ -145,7 +155,7 @@ export class SimClient {
           this.#world.disconnect(this, effect.attempt);
           break;
         case "send":
-          this.#world.send(this, encodeSessionRequest(effect.message as SessionRequest).slice());
+          this.#world.send(this, effect.message, encodeSessionRequest(effect.message).slice());
           break;
         case "resolve-seeds":
           this.#world.schedule(this.#world.now(), () =>
@@ -161,9 +171,11 @@ export class SimClient {
           break;
         case "command-failed":
           this.outcomes.set(effect.commandId, { kind: "failed", message: effect.message });
+          this.#world.commandFailed(this, effect.commandId, effect.message);
           break;
         case "registration":
           this.statuses.set(`${effect.service}/${effect.id}`, effect.status);
+          this.#world.registration(this, effect, effect.status);
           break;
         case "view-state":
           this.viewStates.set(effect.service, effect.state);
@@ -176,6 +188,16 @@ export class SimClient {
       }
     }
   }
+}
+
+/** Whether an event is the program's wish, not news from outside. */
+function isAsked(event: ClientEvent): boolean {
+  return (
+    "commandId" in event ||
+    event.type === "watch" ||
+    event.type === "unwatch" ||
+    event.type === "close"
+  );
 }
 
 type DistributiveOmit<Union, Key extends PropertyKey> = Union extends unknown

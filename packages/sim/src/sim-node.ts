@@ -5,6 +5,7 @@ import {
   NODE_CONFIG_DEFAULT,
   type NodeConfig,
   type NodeEvent,
+  type PeerMessage,
   type Random,
   RegistryNode,
   type RegistryRecord,
@@ -43,7 +44,7 @@ export interface NodeWorld {
   now(): number;
   wallNow(): WallTime;
   dial(from: SimNode, address: string): void;
-  sendPeer(from: SimNode, wire: Wire, bytes: Uint8Array): void;
+  sendPeer(from: SimNode, wire: Wire, message: PeerMessage, bytes: Uint8Array): void;
   closeWire(from: SimNode, wire: Wire): void;
   toSession(from: SimNode, session: number, message: SessionMessage): void;
   closeSession(from: SimNode, session: number, reason: string): void;
@@ -53,6 +54,8 @@ export interface NodeWorld {
   left(from: SimNode): void;
   /** A record was put into the node's table. */
   stored(at: SimNode, record: RegistryRecord): void;
+  /** A record leaves the node's table and nothing takes its place. */
+  dropped(at: SimNode, record: RegistryRecord): void;
   schedule(at: number, run: () => void): void;
 }
 
@@ -90,7 +93,10 @@ export class SimNode {
       config: { ...NODE_CONFIG_DEFAULT, ...options.config },
       random: world.random,
       wallNow: () => world.wallNow(),
-      table: new ObservedTable((record) => world.stored(this, record)),
+      table: new ObservedTable({
+        stored: (record) => world.stored(this, record),
+        dropped: (record) => world.dropped(this, record),
+      }),
       decodeNodeDescription: (body) => {
         const decoded = decodeNodeDescription(body);
         return decoded.ok ? decoded.description : undefined;
@@ -145,7 +151,7 @@ export class SimNode {
           const bytes = encodePeerMessage(effect.message).slice();
           for (const key of effect.links) {
             const wire = this.wires.get(key);
-            if (wire !== undefined) this.#world.sendPeer(this, wire, bytes);
+            if (wire !== undefined) this.#world.sendPeer(this, wire, effect.message, bytes);
           }
           break;
         }

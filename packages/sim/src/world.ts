@@ -5,15 +5,19 @@
  */
 import {
   type ClientEffect,
+  type ClientEvent,
   type CommandOutcome,
   type CommandResult,
   type Effect,
   hashText,
   type NodeConfig,
   originText,
+  type PeerMessage,
+  type RegistrationStatus,
   type RegistryRecord,
   SeededRandom,
   type SessionMessage,
+  type SessionRequest,
   type WallTime,
 } from "@fpzk/core";
 import { decodeSessionRequest, encodeSessionMessage } from "@fpzk/protocol";
@@ -45,8 +49,27 @@ export interface WorldObserver {
   clientStarted?(client: SimClient): void;
   clientEnded?(client: SimClient): void;
   viewChanged?(client: SimClient, effect: Extract<ClientEffect, { type: "view-changed" }>): void;
+  /** A program asks its client for something: a command, watch, unwatch or close. */
+  asked?(client: SimClient, event: ClientEvent): void;
   commandDone?(client: SimClient, commandId: number, outcome: CommandOutcome): void;
+  commandFailed?(client: SimClient, commandId: number, message: string): void;
+  /** A program is told how one of its registrations stands. */
+  registration?(
+    client: SimClient,
+    instance: { readonly service: string; readonly id: string },
+    status: RegistrationStatus,
+  ): void;
+  /** A record was put into a node's table. */
   stored?(node: SimNode, record: RegistryRecord): void;
+  /** A record leaves a node's table and nothing takes its place. */
+  dropped?(node: SimNode, record: RegistryRecord): void;
+  noted?(
+    process: SimNode | SimClient,
+    effect: Extract<Effect | ClientEffect, { type: "note" }>,
+  ): void;
+  peerSent?(from: SimNode, to: SimNode, message: PeerMessage, byteCount: number): void;
+  sessionSent?(node: SimNode, client: SimClient, message: SessionMessage, byteCount: number): void;
+  requestSent?(client: SimClient, node: SimNode, message: SessionRequest, byteCount: number): void;
 }
 
 export interface WorldOptions {
@@ -256,7 +279,10 @@ export class World implements NodeWorld, ClientWorld {
     });
   }
 
-  sendPeer(_from: SimNode, wire: Wire, bytes: Uint8Array): void {
+  sendPeer(from: SimNode, wire: Wire, message: PeerMessage, bytes: Uint8Array): void {
+    for (const observer of this.#observers) {
+      observer.peerSent?.(from, wire.peer, message, bytes.length);
+    }
     wire.stream.send(() => wire.peer.receive(wire.peerKey, bytes));
   }
 
@@ -301,9 +327,12 @@ export class World implements NodeWorld, ClientWorld {
     }
   }
 
-  send(client: SimClient, bytes: Uint8Array): void {
+  send(client: SimClient, message: SessionRequest, bytes: Uint8Array): void {
     const wire = [...this.#sessions.values()].findLast((each) => each.client === client);
     if (wire === undefined) return;
+    for (const observer of this.#observers) {
+      observer.requestSent?.(client, wire.node, message, bytes.length);
+    }
     wire.toNode.send(() => this.#atNode(wire, bytes));
   }
 
@@ -311,6 +340,9 @@ export class World implements NodeWorld, ClientWorld {
     const wire = this.#sessions.get(session);
     if (wire === undefined || wire.node !== node) return;
     const bytes = encodeSessionMessage(message).slice();
+    for (const observer of this.#observers) {
+      observer.sessionSent?.(node, wire.client, message, bytes.length);
+    }
     wire.toClient.send(() => {
       if (this.#sessions.has(session)) wire.client.receive(wire.attempt, bytes);
     });
@@ -385,10 +417,12 @@ export class World implements NodeWorld, ClientWorld {
 
   note(node: SimNode, effect: Extract<Effect, { type: "note" }>): void {
     this.tell(`${node.id} ${effect.event} ${JSON.stringify(effect.fields)}`);
+    for (const observer of this.#observers) observer.noted?.(node, effect);
   }
 
   clientNote(client: SimClient, effect: Extract<ClientEffect, { type: "note" }>): void {
     this.tell(`${client.id} ${effect.event} ${JSON.stringify(effect.fields)}`);
+    for (const observer of this.#observers) observer.noted?.(client, effect);
   }
 
   left(node: SimNode): void {
@@ -402,6 +436,10 @@ export class World implements NodeWorld, ClientWorld {
     for (const observer of this.#observers) observer.stored?.(node, record);
   }
 
+  dropped(node: SimNode, record: RegistryRecord): void {
+    for (const observer of this.#observers) observer.dropped?.(node, record);
+  }
+
   viewChanged(client: SimClient, effect: Extract<ClientEffect, { type: "view-changed" }>): void {
     this.#trace(`${client.id} ${effect.changes.map((c) => `${c.type} ${c.instance.id}`).join()}`);
     for (const observer of this.#observers) observer.viewChanged?.(client, effect);
@@ -409,6 +447,22 @@ export class World implements NodeWorld, ClientWorld {
 
   commandDone(client: SimClient, commandId: number, outcome: CommandOutcome): void {
     for (const observer of this.#observers) observer.commandDone?.(client, commandId, outcome);
+  }
+
+  asked(client: SimClient, event: ClientEvent): void {
+    for (const observer of this.#observers) observer.asked?.(client, event);
+  }
+
+  commandFailed(client: SimClient, commandId: number, message: string): void {
+    for (const observer of this.#observers) observer.commandFailed?.(client, commandId, message);
+  }
+
+  registration(
+    client: SimClient,
+    instance: { service: string; id: string },
+    status: RegistrationStatus,
+  ): void {
+    for (const observer of this.#observers) observer.registration?.(client, instance, status);
   }
 
   /** One line of what happened. */
