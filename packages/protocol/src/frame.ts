@@ -16,7 +16,9 @@ const packr = new Packr({ useRecords: false, int64AsType: "number", moreTypes: f
 
 /** Frames up to this size are copied to a reused buffer, which spares a DataView for each. */
 const SCRATCH_BYTES = 16 * 1024;
-const scratch: Uint8Array = Buffer.alloc(SCRATCH_BYTES);
+// A Buffer where there is one, because msgpackr reads long texts from it faster. Browsers have none.
+const scratch: Uint8Array =
+  typeof Buffer === "undefined" ? new Uint8Array(SCRATCH_BYTES) : Buffer.alloc(SCRATCH_BYTES);
 /** Reused by the walk: how many values the open arrays still lack. */
 const openCounts = new Int32Array(FRAME_DEPTH_MAX + 1);
 
