@@ -113,21 +113,23 @@ export class History implements Programs {
 
   /** Plays the history; what failed is in `checkers.failures`. */
   play(): void {
+    for (const durationMs of this.acts()) this.world.run(durationMs);
+  }
+
+  /** The history act by act: each value is how long the world must run before the next one. */
+  *acts(): Generator<number, void> {
     const { world } = this;
     for (let number = 1; number <= NODES_PER_REGION; number += 1) {
       for (const region of REGIONS) this.#startNode(`${region}-${number}`);
     }
-    world.run(CALM_MS / 2);
+    yield CALM_MS / 2;
     for (let number = 0; number < PROGRAM_COUNT; number += 1) this.#addProgram(number);
-    world.run(CALM_MS / 2);
+    yield CALM_MS / 2;
     this.#drawStrikes(world.now() + FAULTS_MS);
-    world.run(FAULTS_MS);
-    this.#isOver = true;
+    yield FAULTS_MS;
     this.#mend();
-    const isWhole = () => this.#defect() === undefined;
-    // Looking costs more than an event: every so often is enough.
     const end = world.now() + HEAL_MS;
-    while (!isWhole() && world.now() < end) world.run(250);
+    while (this.#defect() !== undefined && world.now() < end) yield 250; // looking costs
     const defect = this.#defect();
     if (defect !== undefined) this.checkers.fail("P2", `not whole ${HEAL_MS} ms after: ${defect}`);
   }
@@ -395,6 +397,7 @@ export class History implements Programs {
   /** Ends all faults: cables, frozen processes, dead nodes and programs. */
   #mend(): void {
     const { world } = this;
+    this.#isOver = true;
     world.tell("MENDED");
     this.#cuts.clear();
     world.network.heal();

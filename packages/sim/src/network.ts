@@ -22,6 +22,19 @@ const RESEND_MIN_MS = 200;
 const RESEND_MAX_MS = 1_600;
 const REORDER_MAX_MS = 50;
 const DUPLICATE_MAX_MS = 100;
+const NO_BYTES = new Uint8Array(0);
+
+/** A message on its way, for those who look. */
+export interface Flight {
+  readonly from: string;
+  readonly to: string;
+  /** Between nodes, from a client to its node, or from a node to its client. */
+  readonly carries: "peer" | "request" | "answer";
+  readonly bytes: Uint8Array;
+  readonly sentAt: number;
+  /** Undefined when it is lost on the way. */
+  readonly arrivesAt: number | undefined;
+}
 
 export class Network {
   readonly #queue: EventQueue;
@@ -38,6 +51,8 @@ export class Network {
     reorderRatio: 0,
     jitterMs: 0,
   };
+  /** Told of every message that goes on its way. */
+  onFlight: ((flight: Flight) => void) | undefined;
 
   constructor(options: {
     queue: EventQueue;
@@ -53,6 +68,11 @@ export class Network {
 
   cut(from: string, to: string): void {
     this.#cuts.add(`${from}>${to}`);
+  }
+
+  /** Ends a cut of one way. */
+  mend(from: string, to: string): void {
+    this.#cuts.delete(`${from}>${to}`);
   }
 
   /** Cuts every pair of hosts across the border of a group, both ways. */
@@ -108,6 +128,13 @@ interface StreamPath {
   readonly from: string;
   readonly to: string;
   readonly isLossy: boolean;
+  readonly carries: Flight["carries"];
+}
+
+/** What is sent: its bytes, and what happens when it arrives. */
+interface Parcel {
+  readonly bytes: Uint8Array;
+  readonly deliver: () => void;
 }
 
 interface StreamParts {
@@ -124,20 +151,22 @@ export class Stream {
   /** When the last message on it arrives: order is kept. */
   #lastArrival = 0;
   /** What could not be sent, the oldest first. */
-  #backlog: (() => void)[] = [];
+  #backlog: Parcel[] = [];
 
   constructor(path: StreamPath, parts: StreamParts) {
     this.#path = path;
     this.#parts = parts;
   }
 
-  send(deliver: () => void): void {
+  /** No bytes: the end of the connection, which travels as a message does. */
+  send(deliver: () => void, bytes: Uint8Array = NO_BYTES): void {
     const { network } = this.#parts;
+    const parcel = { bytes, deliver };
     if (this.#backlog.length === 0 && !network.isCut(this.#path.from, this.#path.to)) {
-      this.#carry(deliver);
+      this.#carry(parcel);
       return;
     }
-    this.#backlog.push(deliver);
+    this.#backlog.push(parcel);
     if (this.#backlog.length === 1) this.#resendIn(RESEND_MIN_MS);
   }
 
@@ -150,21 +179,25 @@ export class Stream {
       }
       const waiting = this.#backlog;
       this.#backlog = [];
-      for (const deliver of waiting) this.#carry(deliver);
+      for (const parcel of waiting) this.#carry(parcel);
     });
   }
 
-  #carry(deliver: () => void): void {
+  #carry({ bytes, deliver }: Parcel): void {
     const { network, random, queue, now } = this.#parts;
     const { faults } = network;
-    const { from, to, isLossy } = this.#path;
+    const { from, to, isLossy, carries } = this.#path;
+    const tell = (arrivesAt: number | undefined) =>
+      network.onFlight?.({ from, to, carries, bytes, sentAt: now(), arrivesAt });
     const at = now() + network.delayMs(from, to) + faults.jitterMs * random.next();
-    if (isLossy && random.next() < faults.lossRatio) return;
+    if (isLossy && random.next() < faults.lossRatio) return tell(undefined);
     if (isLossy && random.next() < faults.reorderRatio) {
-      queue.add(at + randomBelow(random, REORDER_MAX_MS), deliver);
-      return;
+      const lateAt = at + randomBelow(random, REORDER_MAX_MS);
+      queue.add(lateAt, deliver);
+      return tell(lateAt);
     }
     this.#lastArrival = Math.max(at, this.#lastArrival);
+    tell(this.#lastArrival);
     queue.add(this.#lastArrival, deliver);
     if (isLossy && random.next() < faults.duplicateRatio) {
       queue.add(this.#lastArrival + randomBelow(random, DUPLICATE_MAX_MS), deliver);

@@ -22,7 +22,7 @@ import {
 } from "@fpzk/core";
 import { decodeSessionRequest, encodeSessionMessage } from "@fpzk/protocol";
 import { EventQueue } from "./event-queue.js";
-import { Network, type Stream } from "./network.js";
+import { type Flight, Network, type Stream } from "./network.js";
 import { type ClientWorld, SimClient, type SimClientOptions } from "./sim-client.js";
 import { type NodeWorld, SimNode, type SimNodeOptions, type Wire } from "./sim-node.js";
 
@@ -70,11 +70,15 @@ export interface WorldObserver {
   peerSent?(from: SimNode, to: SimNode, message: PeerMessage, byteCount: number): void;
   sessionSent?(node: SimNode, client: SimClient, message: SessionMessage, byteCount: number): void;
   requestSent?(client: SimClient, node: SimNode, message: SessionRequest, byteCount: number): void;
+  /** A message goes on its way: when sent, or when a cut that held it up has ended. */
+  carried?(flight: Flight): void;
 }
 
 export interface WorldOptions {
   readonly seed: number;
   readonly config?: Partial<NodeConfig>;
+  /** How long a message travels between two regions, one way; see {@link REMOTE_DELAY_MS}. */
+  readonly delayMs?: (fromRegion: string, toRegion: string) => number;
 }
 
 export class World implements NodeWorld, ClientWorld {
@@ -101,18 +105,22 @@ export class World implements NodeWorld, ClientWorld {
     const random = new SeededRandom(options.seed);
     this.random = random.fork();
     this.#config = options.config ?? {};
+    const delayMs = options.delayMs ?? delayMsByDefault;
     this.network = new Network({
       queue: this.#queue,
       random: random.fork(),
       now: () => this.#now,
-      delayMs: (from, to) =>
-        this.#regions.get(from) === this.#regions.get(to) ? LOCAL_DELAY_MS : REMOTE_DELAY_MS,
+      delayMs: (from, to) => delayMs(this.#regions.get(from) ?? "", this.#regions.get(to) ?? ""),
     });
   }
 
   /** Tells one more who looks what happens from now on. */
   observe(observer: WorldObserver): void {
     this.#observers.push(observer);
+    if (observer.carried === undefined) return;
+    this.network.onFlight = (flight) => {
+      for (const each of this.#observers) each.carried?.(flight);
+    };
   }
 
   // -- building and breaking ----------------------------------------------------------------
@@ -259,8 +267,9 @@ export class World implements NodeWorld, ClientWorld {
 
   #link(from: SimNode, to: SimNode, address: string): void {
     const keys = { from: this.#nextKey++, to: this.#nextKey++ };
-    const there = this.network.stream({ from: from.id, to: to.id, isLossy: true });
-    const back = this.network.stream({ from: to.id, to: from.id, isLossy: true });
+    const lossy = { isLossy: true, carries: "peer" } as const;
+    const there = this.network.stream({ from: from.id, to: to.id, ...lossy });
+    const back = this.network.stream({ from: to.id, to: from.id, ...lossy });
     from.wires.set(keys.from, { key: keys.from, peer: to, peerKey: keys.to, stream: there });
     to.wires.set(keys.to, { key: keys.to, peer: from, peerKey: keys.from, stream: back });
     to.feed({
@@ -283,7 +292,7 @@ export class World implements NodeWorld, ClientWorld {
     for (const observer of this.#observers) {
       observer.peerSent?.(from, wire.peer, message, bytes.length);
     }
-    wire.stream.send(() => wire.peer.receive(wire.peerKey, bytes));
+    wire.stream.send(() => wire.peer.receive(wire.peerKey, bytes), bytes);
   }
 
   closeWire(from: SimNode, wire: Wire): void {
@@ -308,13 +317,14 @@ export class World implements NodeWorld, ClientWorld {
         return;
       }
       const key = this.#nextKey++;
+      const safe = { isLossy: false };
       this.#sessions.set(key, {
         key,
         client,
         attempt,
         node,
-        toNode: this.network.stream({ from: client.id, to: node.id, isLossy: false }),
-        toClient: this.network.stream({ from: node.id, to: client.id, isLossy: false }),
+        toNode: this.network.stream({ ...safe, from: client.id, to: node.id, carries: "request" }),
+        toClient: this.network.stream({ ...safe, from: node.id, to: client.id, carries: "answer" }),
         isHelloDone: false,
       });
       client.feed({ type: "connected", attempt });
@@ -333,7 +343,7 @@ export class World implements NodeWorld, ClientWorld {
     for (const observer of this.#observers) {
       observer.requestSent?.(client, wire.node, message, bytes.length);
     }
-    wire.toNode.send(() => this.#atNode(wire, bytes));
+    wire.toNode.send(() => this.#atNode(wire, bytes), bytes);
   }
 
   toSession(node: SimNode, session: number, message: SessionMessage): void {
@@ -345,7 +355,7 @@ export class World implements NodeWorld, ClientWorld {
     }
     wire.toClient.send(() => {
       if (this.#sessions.has(session)) wire.client.receive(wire.attempt, bytes);
-    });
+    }, bytes);
   }
 
   /** Whether a client has an open session at a node, as both sides know it. */
@@ -480,6 +490,10 @@ export class World implements NodeWorld, ClientWorld {
   #trace(text: string): void {
     this.#traceHash = hashText(text, hashText(String(this.#now), this.#traceHash));
   }
+}
+
+function delayMsByDefault(fromRegion: string, toRegion: string): number {
+  return fromRegion === toRegion ? LOCAL_DELAY_MS : REMOTE_DELAY_MS;
 }
 
 function identityOf(node: SimNode) {
