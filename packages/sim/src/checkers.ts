@@ -17,9 +17,9 @@ import {
   Scope,
   type Stamp,
 } from "@fpzk/core";
-import type { SimClient } from "./sim-client.js";
-import type { SimNode } from "./sim-node.js";
-import type { World, WorldObserver } from "./world.js";
+import type { SimClient } from "./world/sim-client.js";
+import type { SimNode } from "./world/sim-node.js";
+import type { World, WorldObserver } from "./world/world.js";
 
 type ViewChanged = Extract<ClientEffect, { type: "view-changed" }>;
 

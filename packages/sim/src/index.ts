@@ -1,8 +1,8 @@
 export type { Failure } from "./checkers.js";
-export { History } from "./history.js";
-export type { Flight, Network } from "./network.js";
+export { History } from "./history/history.js";
+export type { HistoryOptions, Strike } from "./history/strike.js";
 export { failureText, type HistoryResult, runHistory } from "./run.js";
-export type { SimClient } from "./sim-client.js";
-export type { SimNode } from "./sim-node.js";
-export type { HistoryOptions, Strike } from "./strike.js";
-export { World, type WorldObserver } from "./world.js";
+export type { Flight, Network } from "./world/network.js";
+export type { SimClient } from "./world/sim-client.js";
+export type { SimNode } from "./world/sim-node.js";
+export { World, type WorldObserver } from "./world/world.js";

@@ -1,6 +1,6 @@
 import type { Failure } from "./checkers.js";
-import { History } from "./history.js";
-import type { HistoryOptions, Strike } from "./strike.js";
+import { History } from "./history/history.js";
+import type { HistoryOptions, Strike } from "./history/strike.js";
 
 export interface HistoryResult {
   readonly seed: number;

@@ -412,7 +412,7 @@ export class World implements NodeWorld, ClientWorld {
   request(
     nodeId: string,
     command: Extract<Parameters<SimNode["feed"]>[0], { type: "command" }>["command"],
-    then: (result: CommandResult) => void,
+    then: (result: CommandResult) => void = () => {},
   ): void {
     const commandId = this.#nextKey++;
     this.#results.set(`${nodeId}/${commandId}`, then);

@@ -5,7 +5,6 @@
  * long. After {@link FAULTS_MS} all faults are mended and the world must become whole.
  */
 import {
-  type Command,
   hashText,
   InstanceState,
   type NodeConfig,
@@ -16,13 +15,13 @@ import {
   SeededRandom,
 } from "@fpzk/core";
 import { encodeOverrideDescription } from "@fpzk/protocol";
-import { Checkers, divergenceOf, type Programs } from "./checkers.js";
+import { Checkers, divergenceOf, type Programs } from "../checkers.js";
+import type { SimClient } from "../world/sim-client.js";
+import { World } from "../world/world.js";
 import { pairsOf } from "./host-pairs.js";
 import { bodyOf } from "./instance-body.js";
-import type { SimClient } from "./sim-client.js";
 import type { HistoryOptions, Strike } from "./strike.js";
 import { viewDifference } from "./view-difference.js";
-import { World } from "./world.js";
 
 export const REGIONS = ["us", "eu", "ap"] as const;
 const NODES_PER_REGION = 2;
@@ -312,7 +311,7 @@ export class History implements Programs {
     const draw = this.#random.next();
     const state =
       draw < 0.4 ? undefined : draw < 0.7 ? InstanceState.offline : InstanceState.draining;
-    this.#request(nodeId, {
+    this.world.request(nodeId, {
       kind: "override",
       namespace: "default",
       service,
@@ -333,17 +332,17 @@ export class History implements Programs {
     this.#leases.add(id);
     const body = bodyOf("us");
     const isUp = { scope: Scope.global, state: InstanceState.up };
-    this.#request(nodeId, { kind: "register", ...name, ...isUp, ttlMs: 3_000, body });
+    this.world.request(nodeId, { kind: "register", ...name, ...isUp, ttlMs: 3_000, body });
     let renewalCount = randomBelow(this.#random, 20);
     const renew = () => {
       const at = this.#pickNode();
       renewalCount -= 1;
       if (at === undefined || this.#isOver) return;
       if (renewalCount > 0) {
-        this.#request(at, { kind: "renew", ...name });
+        this.world.request(at, { kind: "renew", ...name });
         this.#later(1_000, renew);
       } else if (this.#chance(0.5)) {
-        this.#request(at, { kind: "deregister", ...name, reason: RemovalReason.deregistered });
+        this.world.request(at, { kind: "deregister", ...name, reason: RemovalReason.deregistered });
       }
     };
     this.#later(1_000, renew);
@@ -517,10 +516,6 @@ export class History implements Programs {
     const state = InstanceState.up;
     const body = bodyOf(region);
     client.command({ type: "register", service, id, scope, state, timeoutMs: 120_000, body });
-  }
-
-  #request(nodeId: string, command: Command): void {
-    this.world.request(nodeId, command, () => {});
   }
 
   // -- drawing --------------------------------------------------------------------------------
