@@ -1,0 +1,118 @@
+/** Defects in how programs keep themselves registered. */
+import type { Mutant } from "./mutant.js";
+
+const REGISTRATIONS = "client/client-registrations.js";
+const SESSION = "client/client-session.js";
+
+export const CLIENT_MUTANTS: readonly Mutant[] = [
+  {
+    name: "superseded-process-duels",
+    story:
+      "A process whose id was taken by a later one claims it again: the two evict each other " +
+      "without end.",
+    file: REGISTRATIONS,
+    find: "if (message.isAlive) {",
+    replace: "if (false) {",
+  },
+  {
+    name: "superseded-process-not-told",
+    story:
+      "A process whose id was taken by another is not told: it believes to be registered, and " +
+      "nobody calls it.",
+    file: "node/registry-node.js",
+    find: "if (lease?.session !== undefined)",
+    replace: "if (false)",
+  },
+  {
+    name: "later-process-loses",
+    story:
+      "A program that starts again takes the first incarnation instead of the next: as long as " +
+      "its past life is remembered it is refused (a provider that is lost for good by a race " +
+      "between an old session's end and a new one).",
+    file: "node/instance-writer.js",
+    find: "const incarnation = item.incarnation || (held?.stamp.incarnation ?? 0) + 1;",
+    replace: "const incarnation = item.incarnation || 1;",
+  },
+  {
+    name: "session-number-not-raised",
+    story:
+      "A client reconnects under the number of its last connection: the new node cannot tell it " +
+      "from the old one, and refuses it or lets the old one's end remove it.",
+    file: SESSION,
+    find: "this.#sessionNumber += 1;",
+    replace: "this.#sessionNumber = 1;",
+  },
+  {
+    name: "registration-forgotten-on-reconnect",
+    story:
+      "A client that reconnects does not register again: with the end of the old lease it is gone " +
+      "for good, while it runs (a provider that never comes back after a session expiry).",
+    file: REGISTRATIONS,
+    find: "registration.needsRegister = true;\n            registration.needsState = false;",
+    replace: "registration.needsRegister = false;\n            registration.needsState = false;",
+  },
+  {
+    name: "state-forgotten-on-reconnect",
+    story:
+      "A client that reconnects registers as up, whatever it wanted to be: an instance that was " +
+      "taken offline gets traffic again.",
+    file: REGISTRATIONS,
+    find: "const state = registration.isRemoving ? InstanceState.draining : registration.state;",
+    replace: "const state = InstanceState.up;",
+  },
+  {
+    name: "silence-of-node-ignored",
+    story:
+      "A client never notices that its node is silent: behind a half-open connection it is " +
+      "removed from all views and does not know it.",
+    file: SESSION,
+    find: "if (now >= after(session.heardAt, ttlMs)) {",
+    replace: "if (false) {",
+  },
+  {
+    name: "refusal-is-final",
+    story:
+      "A registration that is refused for a reason that passes is not tried again: a program that " +
+      "started at a bad moment is never found.",
+    file: REGISTRATIONS,
+    find: "if (ERROR_CODES[code].isRetryable || isOldNews) {",
+    replace: "if (false) {",
+  },
+  {
+    name: "reconnect-without-slots",
+    story:
+      "Nodes hand out no time slots for reconnecting: when one is lost, thousands of clients come " +
+      "to the next in the same instant (herds after a restart).",
+    file: "node/session-desk.js",
+    find: "return bound === 0 ? 0 : randomBelow(this.#options.random, bound);",
+    replace: "return 0;",
+  },
+  {
+    name: "backoff-without-jitter",
+    story:
+      "Clients that failed together try again together: every try is a wave as high as the first " +
+      "(no randomised back-off, hours of outage).",
+    file: "client/server-list.js",
+    find: "const backoffMs = ceilingMs * (0.5 + this.#options.random.next() / 2);",
+    replace: "const backoffMs = ceilingMs;",
+  },
+  {
+    name: "everybody-to-the-first-node",
+    story:
+      "Among equal nodes clients take the first of the list: after a restart one node has all " +
+      "sessions and the others none (a node without clients after a rolling upgrade).",
+    file: "client/server-list.js",
+    find: "const order = [rank, failure?.count ?? 0, this.#options.random.next()];",
+    replace: "const order = [rank, failure?.count ?? 0, 0];",
+  },
+  {
+    name: "move-by-leaving-first",
+    story:
+      "A client that is asked to move ends its session before it has another: at each rolling " +
+      "restart its instances are suspect for a moment.",
+    file: SESSION,
+    find: "this.#retiring = { attempt: left.number, at: after(now, CONNECT_TIMEOUT_MS) };",
+    replace:
+      'this.#emit({ type: "disconnect", attempt: left.number });\n        this.#retiring = undefined;',
+  },
+];
