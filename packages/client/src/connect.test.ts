@@ -229,7 +229,14 @@ test("superseded by a living process: stops, and says so", async (t) => {
   const client = await open(t, [node]);
   const handle = await client.register({ service: "orders", id: "a", endpoints: [{ port: 1 }] });
   const stamp = { incarnation: 2, session: 1, claim: 0 };
-  node.send({ type: "superseded", service: "orders", id: "a", stamp, isAlive: true });
+  node.send({
+    type: "superseded",
+    service: "orders",
+    id: "a",
+    stamp,
+    isAlive: true,
+    isUndecided: false,
+  });
   await handle.superseded;
   assert.equal(handle.status, "superseded");
   await handle.deregister();
@@ -241,7 +248,14 @@ test("superseded by what is gone: registers above it", async (t) => {
   const client = await open(t, [node]);
   const handle = await client.register({ service: "orders", id: "a", endpoints: [{ port: 1 }] });
   const stamp = { incarnation: 7, session: 1, claim: 0 };
-  node.send({ type: "superseded", service: "orders", id: "a", stamp, isAlive: false });
+  node.send({
+    type: "superseded",
+    service: "orders",
+    id: "a",
+    stamp,
+    isAlive: false,
+    isUndecided: false,
+  });
   const again = await node.request("register", ({ items }) => items[0]?.incarnation === 8);
   assert.notEqual(again.items[0]?.since, 0);
   assert.equal(handle.status, "registered");

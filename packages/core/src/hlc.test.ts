@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { HLC_COUNTER_SPAN, HybridClock } from "./hlc.js";
+import { HLC_AHEAD_MAX_MS, HLC_COUNTER_SPAN, HybridClock } from "./hlc.js";
 import type { WallTime } from "./time.js";
 
 test("a hybrid clock rises whatever the wall clock does, and above all it saw", () => {
@@ -18,9 +18,10 @@ test("a hybrid clock rises whatever the wall clock does, and above all it saw", 
       const clock = new HybridClock(() => wall as WallTime);
       for (const move of moves) {
         if ("wall" in move) wall = move.wall;
-        else if (move.seen < Number.MAX_SAFE_INTEGER / 2) {
+        else {
           clock.observe(move.seen);
-          last = Math.max(last, move.seen);
+          const isFollowed = move.seen <= (wall + HLC_AHEAD_MAX_MS) * HLC_COUNTER_SPAN;
+          if (isFollowed) last = Math.max(last, move.seen);
         }
         const value = clock.next();
         assert.ok(value > last && Number.isSafeInteger(value));
@@ -35,4 +36,21 @@ test("an absurd value of another machine does not use the clock up", () => {
   const clock = new HybridClock(() => 1_000 as WallTime);
   clock.observe(Number.MAX_SAFE_INTEGER);
   assert.equal(clock.next(), 1_000 * HLC_COUNTER_SPAN);
+});
+
+test("what is up to a day ahead is followed, what is further ahead is not", () => {
+  const clock = new HybridClock(() => 1_000 as WallTime);
+  const most = (1_000 + HLC_AHEAD_MAX_MS) * HLC_COUNTER_SPAN;
+  clock.observe(most + 1);
+  assert.equal(clock.next(), 1_000 * HLC_COUNTER_SPAN);
+  clock.observe(most);
+  assert.equal(clock.next(), most + 1);
+});
+
+test("machines that read at one instant read differently", () => {
+  const values = ["us-1", "us-2", "eu-1"].map((name) =>
+    new HybridClock(() => 1_000 as WallTime, name).next(),
+  );
+  assert.equal(new Set(values).size, 3);
+  for (const value of values) assert.equal(Math.floor(value / HLC_COUNTER_SPAN), 1_000);
 });

@@ -57,7 +57,7 @@ export interface HelloMessage {
 export interface RegisterItem {
   readonly service: string;
   readonly id: string;
-  /** 0: the node takes the highest it knows plus one and answers it. Else what it answered before. */
+  /** From the first welcome. 0 (earlier versions): the node chooses, above all it knows of the id. */
   readonly incarnation: number;
   /** 0: the node sets it. Else what it answered before, so that age survives a reconnect. */
   readonly since: number;
@@ -165,6 +165,11 @@ export interface WelcomeMessage {
   readonly reconnectDelayMs: number;
   /** False while the node is warming up: watches are answered later. */
   readonly isReady: boolean;
+  /**
+   * The node's hybrid clock: what a process that was never welcomed before registers with. 0 when
+   * the node, of an earlier version, chooses itself.
+   */
+  readonly firstIncarnation: number;
 }
 
 /** One node as the answering node sees it. */
@@ -272,6 +277,11 @@ export interface SupersededMessage {
    * above its incarnation.
    */
   readonly isAlive: boolean;
+  /**
+   * The winner is suspect, or its owner is gone: its process may come back. Wait a while before
+   * registering above it.
+   */
+  readonly isUndecided: boolean;
 }
 
 /** The node is about to close this session: connect to another one after the delay. */

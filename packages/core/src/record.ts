@@ -58,8 +58,9 @@ export type RemovalReason = (typeof RemovalReason)[keyof typeof RemovalReason];
 /**
  * The order in which records of one key replace each other.
  *
- * Instance: (process start, connection, claim); the first two chosen by the client's side, `claim`
- * raised by one when another node speaks for a record whose owner is gone, or its session refutes.
+ * Instance: (process start, connection, claim); the first two chosen by the client's side, the first
+ * of them from a node's hybrid clock. `claim` is raised by one when another node speaks for a record
+ * whose owner is gone, and with each drain.
  * Node: (generation, 0, 0). Override: hybrid logical clock (wall ms, counter, 0).
  */
 export interface Stamp {

@@ -173,6 +173,7 @@ export const sessionMessage: fc.Arbitrary<SessionMessage> = fc.oneof(
     ttlMs: durationMs,
     reconnectDelayMs: durationMs,
     isReady: fc.boolean(),
+    firstIncarnation: counter,
   }),
   fc.record({
     type: fc.constant("members" as const),
@@ -244,6 +245,7 @@ export const sessionMessage: fc.Arbitrary<SessionMessage> = fc.oneof(
     id,
     stamp,
     isAlive: fc.boolean(),
+    isUndecided: fc.boolean(),
   }),
   fc.record({ type: fc.constant("move" as const), delayMs: durationMs, reason: prose }),
 );

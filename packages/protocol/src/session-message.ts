@@ -88,6 +88,7 @@ function writeMessage(message: SessionMessage): unknown[] {
         writeDuration(message.ttlMs),
         writeDuration(message.reconnectDelayMs),
         message.isReady,
+        message.firstIncarnation,
       ];
     case "members":
       return [message.members.map(writeMember)];
@@ -117,7 +118,13 @@ function writeMessage(message: SessionMessage): unknown[] {
         message.digests.map((entry) => [entry.service, entry.digest.high, entry.digest.low]),
       ];
     case "superseded":
-      return [message.service, message.id, writeStamp(message.stamp), message.isAlive];
+      return [
+        message.service,
+        message.id,
+        writeStamp(message.stamp),
+        message.isAlive,
+        message.isUndecided,
+      ];
     case "move":
       return [writeDuration(message.delayMs), writeProse(message.reason)];
   }
@@ -182,6 +189,7 @@ const READERS: Readers<SessionMessage> = {
     ttlMs: readDuration(fields[5], "ttlMs"),
     reconnectDelayMs: readDuration(fields[6] ?? 0, "reconnectDelayMs"),
     isReady: readBoolean(fields[7] ?? true, "isReady"),
+    firstIncarnation: readInteger(fields[8] ?? 0, "firstIncarnation"),
   }),
   members: (fields) => ({
     type: "members",
@@ -232,6 +240,7 @@ const READERS: Readers<SessionMessage> = {
     id: readName(fields[2], "id"),
     stamp: readStamp(fields[3], "stamp"),
     isAlive: readBoolean(fields[4], "isAlive"),
+    isUndecided: readBoolean(fields[5] ?? false, "isUndecided"),
   }),
   move: (fields) => ({
     type: "move",

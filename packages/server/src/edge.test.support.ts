@@ -147,6 +147,7 @@ export function echoScript(event: NodeEvent): Effect[] {
       ttlMs: 3_000,
       reconnectDelayMs: 0,
       isReady: true,
+      firstIncarnation: 0,
     };
     return [{ type: "send-sessions", sessions: [event.session], message: welcome }];
   }

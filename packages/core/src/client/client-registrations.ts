@@ -34,6 +34,10 @@ const BATCH_MAX_BYTES = SESSION_FRAME_MAX_BYTES / 2;
 const ITEM_OVERHEAD_BYTES = 1_024;
 const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 5_000;
+/** A process that lost its id to one that may be dead asks again this often, */
+const UNDECIDED_RETRY_MS = 2_000;
+/** for so long, in which a living process reconnects; then it takes the id back. */
+export const UNDECIDED_MS = 10_000;
 /** After a drain's own time, how long its answer may take. */
 const DRAIN_ANSWER_GRACE_MS = 2_000;
 
@@ -48,6 +52,12 @@ export class ClientRegistrations {
   #retryAt: Instant = NEVER;
   readonly #inFlight = new Map<number, InFlight>();
   readonly #waiters = new CommandWaiters<Registration, WaitKind>();
+  /**
+   * What the next registration begins with; 0 lets the node choose. Undefined before the first
+   * welcome: a node that stands still may read what was sent to it when this process, or a later
+   * one, is registered elsewhere long since, so nothing is sent whose age cannot be told.
+   */
+  #nextIncarnation: number | undefined;
 
   constructor(outbox: ClientOutbox) {
     this.#outbox = outbox;
@@ -86,7 +96,7 @@ export class ClientRegistrations {
 
   /** Sends what is wanted and not yet sent. Call on a session, after its hello. */
   flush(now: Instant): void {
-    if (this.#unsent.size === 0) return;
+    if (this.#unsent.size === 0 || this.#nextIncarnation === undefined) return;
     const due: Registration[] = [];
     this.#retryAt = NEVER;
     for (const registration of this.#unsent) {
@@ -103,6 +113,11 @@ export class ClientRegistrations {
       if (registration.needsDrain) this.#sendDrain(registration, now);
       if (registration.needsRemove) this.#sendRemove(registration);
     }
+  }
+
+  /** A node said what to begin with; the first one is heard. */
+  welcomed(firstIncarnation: number): void {
+    this.#nextIncarnation ??= firstIncarnation;
   }
 
   /** A new session: all that is wanted is sent again. */
@@ -187,15 +202,18 @@ export class ClientRegistrations {
       registration.stamp !== undefined && compareStamps(message.stamp, registration.stamp) < 0;
     if (isStale) return;
     const { service, id } = registration;
-    if (message.isAlive) {
+    // Who was never registered is the later of the two, whatever the clocks of their nodes say.
+    if (message.isAlive && registration.isTold) {
       this.#note("warn", "client.superseded", { service, id });
       this.#end(registration, "superseded");
       return;
     }
+    if (message.isUndecided && registration.isTold && this.#awaits(registration, now)) return;
     this.#note("info", "client.claimed-again", { service, id });
     // At the end of the range the node refuses the registration, not the frame.
     registration.incarnation = Math.min(message.stamp.incarnation + 1, Number.MAX_SAFE_INTEGER);
     registration.registerRequestId = 0;
+    registration.undecidedUntil = undefined;
     registration.needsRegister = true;
     registration.needsDrain = registration.drainDeadline !== undefined;
     this.#retryLater(registration, now, { isFirstImmediate: true });
@@ -311,6 +329,7 @@ export class ClientRegistrations {
     for (const registration of registrations) {
       const itemBytes = registration.body.length + ITEM_OVERHEAD_BYTES;
       const isFull = items.length >= REGISTER_BATCH_COUNT_MAX;
+      registration.incarnation ||= this.#nextIncarnation ?? 0;
       if (isFull || bytes + itemBytes > BATCH_MAX_BYTES) send();
       const { service, id, incarnation, since, scope, body, revision } = registration;
       // What is only registered to be removed is not to be picked in between.
@@ -368,6 +387,7 @@ export class ClientRegistrations {
     registration.since = since;
     registration.stamp = stamp;
     registration.retryCount = 0;
+    registration.undecidedUntil = undefined;
     this.#confirm(registration, revision);
   }
 
@@ -427,6 +447,18 @@ export class ClientRegistrations {
     else this.#end(registration, "removed");
   }
 
+  /** Whether the process that took the id may still come back; if so, it is asked for again. */
+  #awaits(registration: Registration, now: Instant): boolean {
+    registration.undecidedUntil ??= after(now, UNDECIDED_MS);
+    if (now >= registration.undecidedUntil) return false;
+    registration.registerRequestId = 0;
+    registration.needsRegister = true;
+    registration.retryAt = after(now, UNDECIDED_RETRY_MS);
+    if (registration.retryAt < this.#retryAt) this.#retryAt = registration.retryAt;
+    this.#unsent.add(registration);
+    return true;
+  }
+
   #retryLater(
     registration: Registration,
     now: Instant,
@@ -464,6 +496,11 @@ export class ClientRegistrations {
     if (!this.#isHeld(registration)) return;
     this.#registrations.delete(keyOf(registration));
     this.#unsent.delete(registration);
+    // The same id, registered again, is another life.
+    if (this.#nextIncarnation !== undefined && this.#nextIncarnation > 0) {
+      const last = Math.max(this.#nextIncarnation, registration.incarnation);
+      this.#nextIncarnation = Math.min(last + 1, Number.MAX_SAFE_INTEGER);
+    }
     for (const waiter of this.#waiters.take(registration, undefined)) {
       if (waiter.kind === "remove" && status === "removed") {
         this.#outbox.emit({ type: "command-done", commandId: waiter.commandId, outcome: DONE });

@@ -20,6 +20,7 @@ const WELCOME: WelcomeMessage = {
   ttlMs: 3_000,
   reconnectDelayMs: 0,
   isReady: true,
+  firstIncarnation: 0,
 };
 
 /** A client, its clock, and what it asked for as short texts. */
@@ -208,17 +209,78 @@ function snapshot(requestId: number, ...ids: string[]): SessionMessage {
   };
 }
 
-test("says everything with its hello, without waiting for the welcome", () => {
+test("says everything with its hello, but what it registers before its first welcome", () => {
   const client = new Harness();
   client.register("a");
   client.step({ type: "watch", service: "s" });
   assert.deepEqual(client.start("n1"), ["resolve-seeds", "connect n1"]);
-  assert.deepEqual(client.connected(), ["send hello 1", "send register a/0/0/up", "send watch s "]);
-  assert.deepEqual(client.read(WELCOME), ["online n1"]);
-  assert.deepEqual(client.registered(client.sent("register"), "a", stamp(4)), [
+  assert.deepEqual(client.connected(), ["send hello 1", "send watch s "]);
+  assert.deepEqual(client.read({ ...WELCOME, firstIncarnation: 40 }), [
+    "online n1",
+    "send register a/40/0/up",
+  ]);
+  assert.deepEqual(client.registered(client.sent("register"), "a", stamp(40)), [
     "a is registered",
     "done 1 done",
   ]);
+  client.disconnected();
+  client.elapse(200);
+  assert.deepEqual(client.connected(), [
+    "send hello 2",
+    "send register a/40/77/up",
+    "send watch s ",
+  ]);
+  client.read({ ...WELCOME, firstIncarnation: 90 });
+  assert.deepEqual(client.register("b"), ["send register b/40/0/up"], "one process, one beginning");
+});
+
+test("what was deregistered and is registered again is another life", () => {
+  const client = new Harness().online({ firstIncarnation: 40 });
+  client.register("a");
+  client.registered(client.sent("register"), "a", stamp(40));
+  client.command({ type: "deregister", id: "a" });
+  client.read({ type: "done", requestId: client.sent("deregister") });
+  assert.deepEqual(client.register("a"), ["send register a/41/0/up"]);
+});
+
+test("superseded before it was ever registered: it comes later, and goes above", () => {
+  const client = new Harness().online({ firstIncarnation: 40 });
+  client.register("a");
+  const by = { service: "s", id: "a", stamp: stamp(60), isAlive: true, isUndecided: false };
+  assert.deepEqual(client.read({ type: "superseded", ...by }), ["send register a/61/0/up"]);
+});
+
+// The earlier of two processes took the id back from a later one whose node was out of reach.
+test("superseded by one that may come back: asks for a while, and takes the id only then", () => {
+  const client = new Harness().online();
+  client.register("a");
+  client.registered(client.sent("register"), "a", stamp(3));
+  const by = { service: "s", id: "a", stamp: stamp(5) };
+  const undecided = (): string[] =>
+    client.read({ type: "superseded", ...by, isAlive: false, isUndecided: true });
+  assert.deepEqual(undecided(), []);
+  const begin = client.now;
+  const texts: string[] = [];
+  while (!texts.some((text) => text.includes("a/6/"))) {
+    assert.ok(client.now - begin < 20_000, "it never takes the id back");
+    const sent = client.elapse(500).filter((text) => text.startsWith("send register"));
+    client.read({ type: "pong", sequence: 1, digests: [] });
+    texts.push(...sent);
+    if (sent.length > 0) texts.push(...undecided());
+  }
+  assert.equal(client.now - begin, 10_000);
+  assert.deepEqual([...new Set(texts)], ["send register a/3/77/up", "send register a/6/77/up"]);
+});
+
+test("superseded by one that comes back: stops", () => {
+  const client = new Harness().online();
+  client.register("a");
+  client.registered(client.sent("register"), "a", stamp(3));
+  const by = { service: "s", id: "a", stamp: stamp(5) };
+  client.read({ type: "superseded", ...by, isAlive: false, isUndecided: true });
+  client.elapse(2_000);
+  const back = { ...by, stamp: stamp(5), isAlive: true, isUndecided: false };
+  assert.deepEqual(client.read({ type: "superseded", ...back }), ["a is superseded"]);
 });
 
 test("beats at the node's rhythm, and verifies the views at each tenth", () => {
@@ -598,7 +660,14 @@ test("superseded: stops for the living, goes above the gone, ignores what is old
   client.register("a");
   client.registered(client.sent("register"), "a", stamp(3));
   const superseded = (by: Stamp, isAlive: boolean): string[] =>
-    client.read({ type: "superseded", service: "s", id: "a", stamp: by, isAlive });
+    client.read({
+      type: "superseded",
+      service: "s",
+      id: "a",
+      stamp: by,
+      isAlive,
+      isUndecided: false,
+    });
   assert.deepEqual(superseded(stamp(2), true), []);
   assert.deepEqual(superseded(stamp(5), false), ["send register a/6/77/up"]);
   client.registered(client.sent("register"), "a", stamp(6));
@@ -615,7 +684,14 @@ test("superseded by an equal stamp: another claimed the id at the same moment, a
     client.registered(client.sent("register"), id, stamp(3));
   }
   const superseded = (id: string, isAlive: boolean): string[] =>
-    client.read({ type: "superseded", service: "s", id, stamp: stamp(3), isAlive });
+    client.read({
+      type: "superseded",
+      service: "s",
+      id,
+      stamp: stamp(3),
+      isAlive,
+      isUndecided: false,
+    });
   assert.deepEqual(superseded("a", true), ["a is superseded"]);
   assert.deepEqual(superseded("b", false), ["send register b/4/77/up"]);
 });
@@ -631,7 +707,14 @@ test("a refusal that comes with superseded is answered once", () => {
   const requestId = client.sent("register");
   const by = stamp(5);
   assert.deepEqual(
-    client.read({ type: "superseded", service: "s", id: "a", stamp: by, isAlive: false }),
+    client.read({
+      type: "superseded",
+      service: "s",
+      id: "a",
+      stamp: by,
+      isAlive: false,
+      isUndecided: false,
+    }),
     ["send register a/6/77/up"],
   );
   const refused = { service: "s", id: "a", stamp: undefined, since: 0, message: "held" };
@@ -652,6 +735,7 @@ test("superseded over and over is answered ever more slowly", () => {
       id: "a",
       stamp: by,
       isAlive: false,
+      isUndecided: false,
     });
     sentCount += texts.filter((text) => text.startsWith("send register")).length;
   }

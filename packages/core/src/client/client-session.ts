@@ -2,7 +2,8 @@
  * The client of the registry as a state machine: `step(event, now) → effects`, no I/O.
  *
  * One session at a time. On each connection it says hello and, without waiting for the answer
- * unless it is a lot, registers and watches everything again. The node is lost when nothing was heard for its ttl, or
+ * unless it is a lot, registers and watches everything again (but the first registration of all
+ * waits for a welcome, see client-registrations.ts). The node is lost when nothing was heard for its ttl, or
  * when the socket ends; in the first case the next server is tried at once, in the second after the
  * time slot that the node had handed out, so that a thousand clients do not come at once. Views
  * stay in the meantime (P8). A node that asks to move is left only when the next one has welcomed
@@ -507,7 +508,8 @@ export class ClientMachine {
     const { nodeId, isReady } = welcome;
     this.#emit({ type: "online", nodeId, address });
     this.#note("info", "client.online", { nodeId, address, isReady });
-    if (!this.#isHolding) return;
+    this.#registrations.welcomed(welcome.firstIncarnation);
+    if (!this.#isHolding) return this.#registrations.flush(now);
     this.#isHolding = false;
     this.#sayEverything(now);
   }

@@ -31,6 +31,8 @@ export interface Registration {
   registerRequestId: number;
   /** Not to be sent again before. */
   retryAt: Instant;
+  /** While the process that took the id may be dead: until when to wait for it. */
+  undecidedUntil: Instant | undefined;
   retryCount: number;
 }
 
@@ -70,6 +72,7 @@ export function newRegistration(
     needsRemove: false,
     registerRequestId: 0,
     retryAt: now,
+    undecidedUntil: undefined,
     retryCount: 0,
   };
 }

@@ -221,7 +221,6 @@ export class CommandDesk {
     reply({ ...DONE, stamp });
   }
 
-  /** The word goes where the instance goes: one of a region alone is not told to others. */
   /** A word over an instance that is gone can be lifted, and nothing else. */
   #liftLeftOver(command: OverrideCommand, reply: Reply, now: Instant): void {
     const { table } = this.#options.replica;
@@ -235,6 +234,7 @@ export class CommandDesk {
     reply(refusal(unknownInstance(command)));
   }
 
+  /** The word goes where the instance goes: one of a region alone is not told to others. */
   #override(command: OverrideCommand, reply: Reply, now: Instant): void {
     const { table } = this.#options.replica;
     const instance = this.#liveSlot(command);
@@ -254,7 +254,10 @@ export class CommandDesk {
   #writeOverride(command: OverrideCommand, scope: Scope, now: Instant) {
     const { replica, clock } = this.#options;
     const isLift = command.state === undefined;
-    const stamp = { incarnation: clock.next(), session: 0, claim: 0 };
+    const held = replica.find(overrideKey(command, scope));
+    // A word from a clock that runs far ahead is not followed by this one, and still gives way.
+    const above = held === NO_SLOT ? 0 : replica.table.stamp(held).incarnation + 1;
+    const stamp = { incarnation: Math.max(clock.next(), above), session: 0, claim: 0 };
     const slot = replica.write(
       {
         ...overrideKey(command, scope),

@@ -83,7 +83,7 @@ export class InstanceWriter {
       : this.#roomFor(session.namespace, item.service, { lease, slot });
     if (noRoom !== undefined) return refused(item, noRoom);
     const held = slot === NO_SLOT ? undefined : this.#replica.table.read(slot);
-    const incarnation = item.incarnation || (held?.stamp.incarnation ?? 0) + 1;
+    const incarnation = item.incarnation || this.#incarnationAbove(held);
     if (incarnation > INCARNATION_MAX) return refused(item, outOfRange(item, incarnation));
     const stamp = this.#stampOver(held, { incarnation, session: session.sessionNumber });
     if (stamp === undefined) {
@@ -143,12 +143,11 @@ export class InstanceWriter {
       if (refusal !== undefined) return refusal;
       if (this.#leases.count >= LEASE_COUNT_MAX)
         return exhausted("leases of this node", LEASE_COUNT_MAX);
-      const next = (held?.stamp.incarnation ?? 0) + 1;
-      if (next > INCARNATION_MAX) return outOfRange(name, next);
     }
     const stamp = isUpdate
       ? held.stamp
-      : { incarnation: (held?.stamp.incarnation ?? 0) + 1, session: 0, claim: 0 };
+      : { incarnation: this.#incarnationAbove(held), session: 0, claim: 0 };
+    if (stamp.incarnation > INCARNATION_MAX) return outOfRange(name, stamp.incarnation);
     const stored = this.#replica.write(
       {
         ...key,
@@ -252,6 +251,14 @@ export class InstanceWriter {
     lease.slots.delete(slot);
     if (lease.slots.size === 0 && lease.session === undefined) this.#leases.end(lease);
     return lease;
+  }
+
+  /**
+   * The incarnation of a life that begins now: above what is known of the id, and, because what is
+   * not known here may be higher, not below the hybrid clock.
+   */
+  #incarnationAbove(held: RegistryRecord | undefined): number {
+    return Math.max((held?.stamp.incarnation ?? 0) + 1, this.#clock.next());
   }
 
   #mark(slot: Slot, isSuspect: boolean, now: Instant): void {

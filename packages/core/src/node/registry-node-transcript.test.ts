@@ -9,6 +9,7 @@ import {
   type Origin,
   RecordKind,
   type RegistryRecord,
+  RemovalReason,
 } from "../record.js";
 import { NodeBench, notes, toSession } from "./node.fixture.js";
 
@@ -40,7 +41,8 @@ describe("a session", () => {
       [welcome.nodeId, welcome.generation, welcome.ttlMs, welcome.isReady],
       ["a", 5, 3_000, true],
     );
-    const [registered] = toSession(bench.register(1, "x"), 1);
+    assert.ok(welcome.firstIncarnation > 0);
+    const [registered] = toSession(bench.register(1, "x", 1), 1);
     assert.ok(registered?.type === "registered");
     assert.deepEqual(registered.items[0]?.stamp, { incarnation: 1, session: 1, claim: 0 });
     assert.ok((registered.items[0]?.since ?? 0) > 0);
@@ -62,7 +64,7 @@ describe("a session", () => {
   it("come back within the grace: alive, and the old lease takes nothing away", () => {
     const bench = new NodeBench();
     bench.openSession(1, "c", 1);
-    bench.register(1, "x");
+    bench.register(1, "x", 1);
     bench.step({ type: "session-close", session: 1 });
     bench.openSession(2, "c", 2);
     bench.register(2, "x", 1);
@@ -122,9 +124,11 @@ describe("a session", () => {
     bench.openSession(1);
     bench.openSession(2);
     bench.register(1, "x");
+    const first = bench.instance("x")?.stamp.incarnation ?? Number.NaN;
     const effects = bench.register(2, "x");
     const told = toSession(effects, 1).find((one) => one.type === "superseded");
-    assert.deepEqual([told?.isAlive, told?.stamp.incarnation], [true, 2]);
+    assert.deepEqual([told?.isAlive, told?.isUndecided], [true, false]);
+    assert.ok((told?.stamp.incarnation ?? 0) > first);
     bench.step({ type: "session-close", session: 1 });
     bench.runUntil(20_000, () => bench.beat(2));
     assert.equal(bench.seen("x"), "alive", "the end of the earlier one harms nobody");
@@ -215,7 +219,7 @@ describe("peers", () => {
   it("another node's later record takes an instance: its session is told, its lease lets go", () => {
     const bench = new NodeBench();
     bench.openSession(1);
-    bench.register(1, "x");
+    bench.register(1, "x", 1);
     bench.link(1, "b");
     const b = originOf("b");
     const winner = recordFor("x", { origin: b, version: 2, stamp: stampOf(2) });
@@ -234,12 +238,32 @@ describe("peers", () => {
     bench.register(1, "x");
     bench.link(1, "b");
     const b = originOf("b");
-    const older = recordFor("x", { origin: b, version: 2, stamp: stampOf(4) });
+    const older = recordFor("x", { origin: b, version: 2, stamp: stampOf(2 ** 52) });
     const effects = bench.hear(1, { type: "delta", groups: [delta(b, nodeRecord("b"), older)] });
     const told = toSession(effects, 1).find((one) => one.type === "superseded");
-    assert.deepEqual([told?.isAlive, told?.stamp.incarnation], [false, 4]);
-    bench.register(1, "x", 5);
+    assert.deepEqual([told?.isAlive, told?.isUndecided], [false, false]);
+    bench.register(1, "x", 2 ** 52 + 1);
     assert.equal(bench.instance("x")?.origin.nodeId, "a");
+  });
+
+  it("a later record that is suspect: its process may come back, and the earlier one is told so", () => {
+    const bench = new NodeBench();
+    bench.openSession(1);
+    bench.register(1, "x", 1);
+    bench.link(1, "b");
+    const b = originOf("b");
+    const told = (version: number, change: Partial<RegistryRecord>) => {
+      const winner = recordFor("x", { origin: b, version, stamp: stampOf(version), ...change });
+      const lead = version === 2 ? [nodeRecord("b")] : [];
+      const group = { ...delta(b, ...lead, winner), from: version - 2 };
+      const effects = bench.hear(1, { type: "delta", groups: [group] });
+      const found = toSession(effects, 1).find((one) => one.type === "superseded");
+      return [found?.isAlive, found?.isUndecided];
+    };
+    assert.deepEqual(told(2, { isSuspect: true }), [false, true]);
+    bench.register(1, "x", 3);
+    const removed = { state: InstanceState.removed, reason: RemovalReason.silent };
+    assert.deepEqual(told(4, removed), [false, false]);
   });
 
   it("a peer that holds writes of this life which it did not make: it begins a higher one", () => {

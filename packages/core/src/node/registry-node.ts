@@ -120,7 +120,7 @@ export class RegistryNode {
     const { config, random, now, table, nodeId, region } = options;
     this.#options = options;
     this.#now = now;
-    this.#clock = new HybridClock(options.wallNow);
+    this.#clock = new HybridClock(options.wallNow, nodeId);
     this.#replica = new Replica({
       table,
       nodeId,
@@ -194,6 +194,7 @@ export class RegistryNode {
       generation: () => this.#replica.generation,
       config,
       random,
+      clock: this.#clock,
       outbox: this.#outbox,
       replica: this.#replica,
       sessions: this.#sessions,

@@ -7,6 +7,7 @@
 import type { DrainReport, DrainTable } from "../drain/drain-table.js";
 import { ErrorCode } from "../errors.js";
 import { EMPTY_DIGEST } from "../hash.js";
+import type { HybridClock } from "../hlc.js";
 import type { Lease, LeaseTable } from "../lease/lease-table.js";
 import { SESSION_COUNT_MAX, SESSION_WATCH_COUNT_MAX } from "../limits.js";
 import type { Member } from "../membership/membership.js";
@@ -51,6 +52,7 @@ export interface SessionDeskOptions {
   readonly generation: () => number;
   readonly config: NodeConfig;
   readonly random: Random;
+  readonly clock: HybridClock;
   readonly outbox: Outbox;
   readonly replica: Replica;
   readonly sessions: SessionTable;
@@ -118,6 +120,7 @@ export class SessionDesk {
       ttlMs,
       reconnectDelayMs: this.#reconnectDelayMs(),
       isReady: this.#options.isReady(),
+      firstIncarnation: this.#options.clock.next(),
     });
     outbox.toSession(event.session, { type: "members", members: this.#options.members() });
   }
@@ -187,16 +190,15 @@ export class SessionDesk {
   superseded(key: SessionKey, winner: RegistryRecord, isUnsure = false): void {
     if (this.#options.sessions.get(key) === undefined) return;
     this.#options.counters.superseded += 1;
+    const isGone = winner.state === InstanceState.removed || isUnsure;
+    const isLost = winner.isSuspect || this.#options.isOrphaned(winner.origin);
     this.#options.outbox.toSession(key, {
       type: "superseded",
       service: winner.service,
       id: winner.id,
       stamp: winner.stamp,
-      isAlive:
-        winner.state !== InstanceState.removed &&
-        !winner.isSuspect &&
-        !isUnsure &&
-        !this.#options.isOrphaned(winner.origin),
+      isAlive: !isGone && !isLost,
+      isUndecided: !isGone && isLost,
     });
   }
 
