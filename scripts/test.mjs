@@ -13,6 +13,7 @@ import { withWatchdog } from "./test-watchdog.mjs";
  */
 const LONGEST_FIRST = [
   "test/e2e/three-regions.test.ts",
+  "test/faults/faults.test.ts",
   "packages/sim/src/run.test.ts",
   "packages/cli/src/end-to-end.test.ts",
   "packages/bench/src/benches.test.ts",

@@ -1,0 +1,120 @@
+/** Client processes as the harness holds them. */
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import type { ClientCommand, ClientPlan, ClientReport } from "./client-process.js";
+import { clockMs, type LogLine } from "./log-line.js";
+import { LogTail } from "./log-tail.js";
+
+const CLIENT_PROCESS = fileURLToPath(new URL("./client-process.js", import.meta.url));
+const START_TIMEOUT_MS = 180_000;
+/** A drain of a load may wait out its timeout, a registration an outage. */
+const COMMAND_TIMEOUT_MS = 180_000;
+
+interface Waiter {
+  readonly resolve: (isOk: boolean) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class ClientGroup {
+  readonly plan: ClientPlan;
+  readonly #child: ChildProcess;
+  readonly #tail: LogTail;
+  readonly #tell: (line: LogLine) => void;
+  readonly #waiters = new Map<number, Waiter>();
+  #commandCount = 0;
+  #isStopped = false;
+
+  constructor(plan: ClientPlan, tell: (line: LogLine) => void) {
+    this.plan = plan;
+    this.#tell = tell;
+    this.#tail = new LogTail(plan.folder, plan.name);
+    this.#child = fork(CLIENT_PROCESS, [JSON.stringify(plan)], { stdio: "inherit" });
+    this.#child.on("message", (message) => {
+      const report = message as ClientReport;
+      if (report.type === "done") this.#take(report.number)?.resolve(report.isOk);
+    });
+    this.#child.once("exit", () => {
+      const error = new Error(`client process ${plan.name} ended`);
+      for (const number of [...this.#waiters.keys()]) this.#take(number)?.reject(error);
+    });
+  }
+
+  get name(): string {
+    return this.plan.name;
+  }
+
+  get isRunning(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  get isStopped(): boolean {
+    return this.#isStopped;
+  }
+
+  /** Resolves when all sessions are open, registered and have complete views. */
+  async ready(): Promise<void> {
+    const timeout = AbortSignal.timeout(START_TIMEOUT_MS);
+    const exited = new AbortController();
+    this.#child.once("exit", () => exited.abort());
+    const signal = AbortSignal.any([timeout, exited.signal]);
+    for (;;) {
+      const [message] = (await once(this.#child, "message", { signal })) as [ClientReport];
+      if (message.type === "ready") return;
+    }
+  }
+
+  ask(command: ClientCommand): Promise<boolean> {
+    this.#commandCount += 1;
+    const number = this.#commandCount;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#waiters.delete(number);
+        reject(new Error(`${this.name} did not end ${command.type} in ${COMMAND_TIMEOUT_MS} ms`));
+      }, COMMAND_TIMEOUT_MS);
+      const settled = () => clearTimeout(timer);
+      this.#waiters.set(number, {
+        resolve: (isOk) => {
+          settled();
+          resolve(isOk);
+        },
+        reject: (error) => {
+          settled();
+          reject(error);
+        },
+      });
+      this.#child.send({ command, number });
+    });
+  }
+
+  signal(signal: "SIGSTOP" | "SIGCONT"): void {
+    this.#isStopped = signal === "SIGSTOP";
+    const type = this.#isStopped ? "stopped" : "continued";
+    this.#tell({ type, at: clockMs(), process: this.name, isServer: false });
+    this.#child.kill(signal);
+  }
+
+  async kill(): Promise<void> {
+    if (!this.isRunning) return;
+    const exited = once(this.#child, "exit");
+    this.#tell({ type: "killed", at: clockMs(), process: this.name, isServer: false });
+    this.#child.kill("SIGKILL");
+    await exited;
+  }
+
+  /** Hands on what was logged since the last call. */
+  readLog(take: (line: LogLine) => void): void {
+    this.#tail.read(take);
+  }
+
+  /** After its process ended. */
+  closeLog(): void {
+    this.#tail.close();
+  }
+
+  #take(number: number): Waiter | undefined {
+    const waiter = this.#waiters.get(number);
+    this.#waiters.delete(number);
+    return waiter;
+  }
+}

@@ -1,0 +1,50 @@
+/** Outcomes as tables: for a terminal, and for docs/reliability.md. */
+import { countText, msText } from "./figures.js";
+import type { Outcome } from "./scenario.js";
+
+const VIOLATION_SHOWN_COUNT_MAX = 12;
+
+export function outcomeText(outcome: Outcome): string {
+  const lines = [`${outcome.name}: ${outcome.title}`];
+  const width = Math.max(0, ...outcome.rows.map((row) => row.what.length));
+  for (const { isGood, measured, what } of outcome.rows) {
+    const mark = isGood === undefined ? "   " : isGood ? "ok " : "BAD";
+    lines.push(`  ${mark} ${what.padEnd(width)}  ${measured}`);
+  }
+  const checks = checksText(outcome);
+  if (checks !== "") lines.push(`      checks: ${checks}`);
+  for (const { at, oracle, text } of outcome.violations.slice(0, VIOLATION_SHOWN_COUNT_MAX)) {
+    lines.push(`  BAD ${oracle} at ${at.toFixed(1)}: ${text}`);
+  }
+  if (outcome.reason !== "") lines.push(`      ${outcome.reason}`);
+  lines.push(`  ${outcome.status} in ${msText(outcome.elapsedMs)}`);
+  return lines.join("\n");
+}
+
+/** The table of docs/reliability.md. */
+export function outcomesMarkdown(outcomes: readonly Outcome[]): string {
+  const rows = outcomes.map((outcome) => {
+    const { elapsedMs, name, reason, rows: measured, status, title, violations } = outcome;
+    const parts = measured.map((row) => `${row.what}: ${row.measured}`);
+    if (status === "skipped") parts.push(reason);
+    if (violations.length > 0) parts.push(`violations: ${violations.length}`);
+    const cells = [`\`${name}\``, title, parts.join("; "), checksText(outcome)];
+    return `| ${[...cells, `${status} (${msText(elapsedMs)})`].map(cellText).join(" | ")} |`;
+  });
+  return [
+    "| scenario | what is done | measured | checks | verdict |",
+    "|---|---|---|---|---|",
+    ...rows,
+  ].join("\n");
+}
+
+function checksText({ checkCounts }: Outcome): string {
+  return [...checkCounts]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([oracle, count]) => `${oracle} ${countText(count)}`)
+    .join(", ");
+}
+
+function cellText(text: string): string {
+  return text.replaceAll("|", "/").replaceAll("\n", " ");
+}

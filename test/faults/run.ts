@@ -1,0 +1,92 @@
+/** The command `npm run faults`. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { countText } from "./figures.js";
+import { outcomesMarkdown, outcomeText } from "./outcome-text.js";
+import { closeStages, type Outcome, play, type Scenario } from "./scenario.js";
+import { SCENARIOS } from "./scenarios/index.js";
+
+const USAGE = `npm run faults -- NAME…      plays scenarios
+npm run faults -- --short    those that also run with npm test
+npm run faults -- --all      all of them
+npm run faults -- --list     names them
+npm run faults -- soak --minutes M [--seed N]
+
+--json: one document on standard output   --report: writes docs/reliability.md   --seed N`;
+const REPORT = fileURLToPath(new URL("../../../docs/reliability.md", import.meta.url));
+
+export async function main(args: readonly string[]): Promise<number> {
+  const { positionals, values } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      all: { type: "boolean", default: false },
+      short: { type: "boolean", default: false },
+      list: { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
+      report: { type: "boolean", default: false },
+      seed: { type: "string", default: "1" },
+      minutes: { type: "string", default: "60" },
+    },
+  });
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.once(signal, () => void closeStages().finally(() => process.exit(130)));
+  }
+  if (values.list) {
+    for (const { isShort, name, title } of SCENARIOS) {
+      console.log(`${name.padEnd(22)} ${isShort ? "short" : "     "} ${title}`);
+    }
+    return 0;
+  }
+  const chosen = chooseScenarios(positionals, values);
+  if (typeof chosen === "string") {
+    console.error(chosen);
+    return 2;
+  }
+  const outcomes: Outcome[] = [];
+  for (const scenario of chosen) {
+    const outcome = await play(scenario, Number(values.seed));
+    outcomes.push(outcome);
+    if (!values.json) console.log(`${outcomeText(outcome)}\n`);
+  }
+  if (values.json) console.log(JSON.stringify(outcomes.map(plainOf), undefined, 2));
+  if (values.report) writeSection("faults", reportText(outcomes));
+  return outcomes.some((outcome) => outcome.status === "failed") ? 1 : 0;
+}
+
+function chooseScenarios(
+  names: readonly string[],
+  { all, short }: { all: boolean; short: boolean },
+): readonly Scenario[] | string {
+  if (all) return SCENARIOS;
+  if (short) return SCENARIOS.filter((scenario) => scenario.isShort);
+  if (names.length === 0) return USAGE;
+  const unknown = names.filter((name) => !SCENARIOS.some((scenario) => scenario.name === name));
+  if (unknown.length > 0) return `no scenario ${unknown.join(", ")}\n\n${USAGE}`;
+  return SCENARIOS.filter((scenario) => names.includes(scenario.name));
+}
+
+function plainOf(outcome: Outcome): object {
+  return { ...outcome, checkCounts: Object.fromEntries(outcome.checkCounts) };
+}
+
+function reportText(outcomes: readonly Outcome[]): string {
+  const [cpu] = cpus();
+  const machine = `${cpus().length} × ${cpu?.model ?? "unknown"}, Node ${process.versions.node}`;
+  const passed = outcomes.filter((outcome) => outcome.status === "passed");
+  const head = `${countText(passed.length)} of ${outcomes.length} scenarios passed on ${machine}.`;
+  return `${head}\n\n${outcomesMarkdown(outcomes)}`;
+}
+
+/** Replaces what stands between two markers of docs/reliability.md. */
+function writeSection(name: string, text: string): void {
+  const page = readFileSync(REPORT, "utf8");
+  const begin = `<!-- ${name}:begin -->`;
+  const end = `<!-- ${name}:end -->`;
+  const from = page.indexOf(begin);
+  const to = page.indexOf(end);
+  if (from < 0 || to < from) throw new Error(`${REPORT} lacks ${begin} … ${end}`);
+  writeFileSync(REPORT, `${page.slice(0, from + begin.length)}\n${text}\n${page.slice(to)}`);
+}
