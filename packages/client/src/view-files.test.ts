@@ -6,7 +6,7 @@ import { type TestContext, test } from "node:test";
 import { InstanceState, RecordKind, RemovalReason, Scope, type SnapshotMessage } from "@fpzk/core";
 import type { ClientNote } from "./api.js";
 import { fakeBody } from "./fake-node.test.support.js";
-import { decodeView, encodeView, ViewFiles } from "./view-files.js";
+import { ViewFiles } from "./view-files.js";
 
 function view(service: string, count: number): SnapshotMessage {
   const origin = { nodeId: "n1", generation: 1, scope: Scope.global };
@@ -33,27 +33,6 @@ async function folder(t: TestContext): Promise<string> {
   t.after(() => rm(path, { recursive: true }));
   return path;
 }
-
-test("a view of many parts comes back whole", () => {
-  const saved = view("orders", 3_000);
-  const read = decodeView(encodeView(saved));
-  assert.deepEqual(ids(read), ids(saved));
-  assert.deepEqual(read.position, saved.position);
-  assert.deepEqual(read.digest, saved.digest);
-  assert.equal(read.isFinal, true);
-});
-
-test("every damaged byte is noticed", () => {
-  const bytes = encodeView(view("orders", 1));
-  for (let index = 0; index < bytes.length; index += 1) {
-    const damaged = Buffer.from(bytes);
-    damaged[index] = (damaged[index] ?? 0) ^ 1;
-    assert.throws(() => decodeView(damaged), `byte ${index}`);
-  }
-  for (let length = 0; length < bytes.length; length += 7) {
-    assert.throws(() => decodeView(bytes.subarray(0, length)), `cut to ${length}`);
-  }
-});
 
 test("names of any kind make files, and none leaves the folder", async (t) => {
   const directory = await folder(t);

@@ -1,3 +1,9 @@
+export {
+  CHECKSUM_BYTES,
+  type ChecksumOf,
+  chunkFilePieces,
+  readChunkFile,
+} from "./chunk-file.js";
 export type { Decoded } from "./decode.js";
 export {
   type DecodedDescription,
@@ -23,6 +29,13 @@ export {
   type PeerHandshakeOptions,
 } from "./peer-handshake.js";
 export { decodePeerMessage, encodePeerMessage } from "./peer-message.js";
+export { decodeSavedView, encodeSavedView } from "./saved-view.js";
 export { decodeSessionMessage, encodeSessionMessage } from "./session-message.js";
 export { decodeSessionRequest, encodeSessionRequest } from "./session-request.js";
+export {
+  parseSnapshot,
+  type SnapshotSource,
+  snapshotChunks,
+  type TableSnapshot,
+} from "./table-snapshot.js";
 export * from "./wire-limits.js";

@@ -1,16 +1,16 @@
 /** What a node keeps on disk: its generation and, from time to time, its table. */
 import { mkdir, readdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
-import { nextGeneration } from "./generation-file.js";
-import type { Logger } from "./logger.js";
-import type { ServerCounters } from "./server-counters.js";
-import { readSnapshotFile, setAside, writeSnapshotFile } from "./snapshot-file.js";
 import {
   parseSnapshot,
   type SnapshotSource,
   snapshotChunks,
   type TableSnapshot,
-} from "./table-snapshot.js";
+} from "@fpzk/protocol";
+import { nextGeneration } from "./generation-file.js";
+import type { Logger } from "./logger.js";
+import type { ServerCounters } from "./server-counters.js";
+import { readSnapshotFile, setAside, writeSnapshotFile } from "./snapshot-file.js";
 
 const GENERATION_FILE = "generation.json";
 const SNAPSHOT_FILE = "table.snapshot";

@@ -1,13 +1,13 @@
 /**
  * A file of chunks that is either whole or not there.
  *
- * Layout: magic, then chunks (u32 length, bytes), a zero length, and the SHA-256 of all before.
- * Written to a temporary name, synced and renamed, so that a crash leaves the old file. What is in
- * a chunk is the caller's business.
+ * A chunk file with a SHA-256, written to a temporary name, synced and renamed, so that a crash
+ * leaves the old file. What is in a chunk is the caller's business.
  */
 import { createHash } from "node:crypto";
 import { type FileHandle, open, readFile, rename, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
+import { CHECKSUM_BYTES, chunkFilePieces, readChunkFile } from "@fpzk/protocol";
 
 export type SnapshotReadResult =
   | { readonly kind: "missing" }
@@ -16,8 +16,6 @@ export type SnapshotReadResult =
 
 /** More than {@link RECORD_COUNT_MAX} records need, and below what a Buffer may hold. */
 export const SNAPSHOT_FILE_MAX_BYTES = 2 * 1024 * 1024 * 1024;
-const MAGIC = Buffer.from("FPZKSNAP\u0001\n", "latin1");
-const HASH_BYTES = 32;
 
 /**
  * Writes all chunks and puts the file in place.
@@ -56,7 +54,7 @@ export async function readSnapshotFile(path: string, wallMs: number): Promise<Sn
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return { kind: "missing" };
     return setAside(path, wallMs, error instanceof Error ? error.message : String(error));
   }
-  const parsed = parseChunks(bytes);
+  const parsed = readChunkFile(bytes, sha256);
   if (typeof parsed === "string") return setAside(path, wallMs, parsed);
   return { kind: "chunks", chunks: parsed };
 }
@@ -75,41 +73,17 @@ export async function setAside(
 async function writeChunks(file: FileHandle, chunks: Iterable<Uint8Array>): Promise<number> {
   const hash = createHash("sha256");
   let byteCount = 0;
-  const write = async (bytes: Uint8Array) => {
-    hash.update(bytes);
-    byteCount += bytes.length;
-    await file.writeFile(bytes);
-  };
-  await write(MAGIC);
-  for (const chunk of chunks) {
-    const head = Buffer.alloc(4);
-    head.writeUInt32BE(chunk.length);
-    await write(Buffer.concat([head, chunk]));
+  for (const piece of chunkFilePieces(chunks)) {
+    hash.update(piece);
+    byteCount += piece.length;
+    await file.writeFile(piece);
   }
-  await write(Buffer.alloc(4));
   await file.writeFile(hash.digest());
-  return byteCount + HASH_BYTES;
+  return byteCount + CHECKSUM_BYTES;
 }
 
-/** The chunks, or why there are none. */
-function parseChunks(bytes: Buffer): Uint8Array[] | string {
-  if (bytes.length < MAGIC.length + 4 + HASH_BYTES) return `${bytes.length} bytes are too few`;
-  if (!bytes.subarray(0, MAGIC.length).equals(MAGIC))
-    return "the file does not start as a snapshot";
-  const bodyEnd = bytes.length - HASH_BYTES;
-  const hash = createHash("sha256").update(bytes.subarray(0, bodyEnd)).digest();
-  if (!hash.equals(bytes.subarray(bodyEnd))) return "the checksum does not match";
-  const chunks: Uint8Array[] = [];
-  let at = MAGIC.length;
-  while (at + 4 <= bodyEnd) {
-    const length = bytes.readUInt32BE(at);
-    at += 4;
-    if (length === 0) return at === bodyEnd ? chunks : `bytes after the end mark at ${at}`;
-    if (at + length > bodyEnd) return `chunk of ${length} bytes at ${at} ends after the file`;
-    chunks.push(bytes.subarray(at, at + length));
-    at += length;
-  }
-  return "the end mark is missing";
+function sha256(bytes: Uint8Array): Uint8Array {
+  return createHash("sha256").update(bytes).digest();
 }
 
 /** Makes the rename itself durable; not every file system lets a directory be synced. */

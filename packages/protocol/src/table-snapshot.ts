@@ -13,7 +13,7 @@ import type {
   RegistryRecord,
   ResetMessage,
 } from "@fpzk/core";
-import { decodePeerMessage, encodePeerMessage } from "@fpzk/protocol";
+import { decodePeerMessage, encodePeerMessage } from "./peer-message.js";
 
 export interface SnapshotSource {
   readonly table: RecordTable;
