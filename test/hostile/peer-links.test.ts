@@ -434,6 +434,7 @@ function digestOf(entries: ReturnType<typeof entryOf>[]) {
     hears: [],
     isReady: true,
     repair: "none" as const,
+    ended: [],
   };
 }
 

@@ -331,6 +331,8 @@ export interface DigestMessage {
   readonly isReady: boolean;
   /** What the sender asks for. */
   readonly repair: RepairRequest;
+  /** Lives of nodes that are known to have ended: nothing listens where they did. */
+  readonly ended: readonly { readonly nodeId: string; readonly generation: number }[];
 }
 
 /**
@@ -379,7 +381,10 @@ export interface RouteMessage {
 }
 
 export type RoutePayload =
-  /** All subscribers of `from` no longer pick the draining record, or these did not confirm. */
+  /**
+   * All subscribers of `from` no longer pick the draining record, or these did not confirm. As a
+   * question, from the record's writer: what is known of that? Only who shows the record answers.
+   */
   | {
       readonly kind: "drain-confirm";
       /** The draining record is the instance's own or an operator's override. */
@@ -390,6 +395,9 @@ export type RoutePayload =
       readonly stamp: Stamp;
       readonly confirmedCount: number;
       readonly unconfirmed: readonly string[];
+      readonly isQuestion: boolean;
+      /** Which life of `from` speaks; 0 from a node of an earlier version, and in a question. */
+      readonly generation: number;
     }
   /** The canary with this counter was seen. */
   | { readonly kind: "canary-echo"; readonly counter: number; readonly region: string }

@@ -265,6 +265,8 @@ const payload: fc.Arbitrary<RoutePayload> = fc.oneof(
     stamp,
     confirmedCount: counter,
     unconfirmed,
+    isQuestion: fc.boolean(),
+    generation: counter,
   }),
   fc.record({ kind: fc.constant("canary-echo" as const), counter, region: maybeName }),
   fc.record({ kind: fc.constant("command" as const), commandId: counter, command }),
@@ -293,6 +295,7 @@ export const peerMessage: fc.Arbitrary<PeerMessage> = fc.oneof(
     hears: fc.array(id, { maxLength: 3 }),
     isReady: fc.boolean(),
     repair: fc.constantFrom("none" as const, "lagging" as const, "now" as const),
+    ended: floors,
   }),
   fc.record({ type: fc.constant("delta" as const), groups: fc.array(group, { maxLength: 3 }) }),
   fc.record({

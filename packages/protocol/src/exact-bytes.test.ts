@@ -147,8 +147,30 @@ test("peers", () => {
       hears: ["n2"],
       isReady: true,
       repair: "lagging",
+      ended: [{ nodeId: "n3", generation: 7 }],
     }),
-    "96 40 91 97 a26e31 05 00 09 01 02 03 91 92 a26e31 04 91 a26e32 c3 01",
+    "97 40 91 97 a26e31 05 00 09 01 02 03 91 92 a26e31 04 91 a26e32 c3 01 91 92 a26e33 07",
+  );
+  check(
+    encodePeerMessage({
+      type: "route",
+      to: "n2",
+      from: "n1",
+      hops: 2,
+      payload: {
+        kind: "drain-confirm",
+        recordKind: 1,
+        namespace: "ns",
+        service: "s",
+        id: "a",
+        stamp: { incarnation: 1, session: 2, claim: 3 },
+        confirmedCount: 4,
+        unconfirmed: ["n1/c"],
+        isQuestion: true,
+        generation: 5,
+      },
+    }),
+    "95 43 a26e32 a26e31 02 9a 01 01 a26e73 a173 a161 93010203 04 91 a46e312f63 c3 05",
   );
   check(
     encodePeerMessage({

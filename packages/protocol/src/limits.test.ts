@@ -266,6 +266,12 @@ test("peers: deltas, digests and routes", () => {
       [64, [], [], times(NODE_COUNT_MAX + 1, "n")],
       /hears has 1025/,
     ],
+    ended: [
+      PEER,
+      [64, [], [], [], true, 1, times(NODE_COUNT_MAX, ["n", 1])],
+      [64, [], [], [], true, 1, times(NODE_COUNT_MAX + 1, ["n", 1])],
+      /ended has 1025/,
+    ],
     generation: [
       PEER,
       [64, [], [["n", SAFE]]],

@@ -59,7 +59,8 @@ const payloadKinds = namesByNumber(PAYLOAD_KINDS);
 const repairRequests = namesByNumber(REPAIR_REQUESTS);
 const commandKinds = namesByNumber(COMMAND_KINDS);
 
-type Floors = readonly { readonly nodeId: string; readonly generation: number }[];
+/** Lives of nodes: floors, and those that ended. */
+type Lives = readonly { readonly nodeId: string; readonly generation: number }[];
 
 /** The frame of a peer's message. */
 export function encodePeerMessage(message: PeerMessage): Uint8Array {
@@ -79,10 +80,11 @@ function writeMessage(message: PeerMessage): unknown[] {
     case "digest":
       return [
         writeEntries(message.entries),
-        writeFloors(message.floors),
+        writeLives(message.floors),
         message.hears,
         message.isReady,
         REPAIR_REQUESTS[message.repair],
+        writeLives(message.ended),
       ];
     case "delta":
       return [message.groups.map((group) => [...writeGroup(group), group.from, group.to])];
@@ -92,19 +94,19 @@ function writeMessage(message: PeerMessage): unknown[] {
         message.groups.map(writeGroup),
         message.isFinal,
         writeEntries(message.entries),
-        writeFloors(message.floors),
+        writeLives(message.floors),
       ];
     case "route":
       return [message.to, message.from, message.hops, writePayload(message.payload)];
   }
 }
 
-function writeFloors(floors: Floors): unknown[] {
-  return floors.map((floor) => [floor.nodeId, floor.generation]);
+function writeLives(lives: Lives): unknown[] {
+  return lives.map((life) => [life.nodeId, life.generation]);
 }
 
-function readFloors(value: unknown): Floors {
-  return readList(value ?? [], "floors", ORIGIN_COUNT_MAX, (item) => {
+function readLives(value: unknown, name: string, countMax: number): Lives {
+  return readList(value ?? [], name, countMax, (item) => {
     const fields = readFields(item, "", 2);
     return {
       nodeId: readName(fields[0], "nodeId"),
@@ -142,6 +144,8 @@ function writePayload(payload: RoutePayload): unknown[] {
         writeStamp(payload.stamp),
         payload.confirmedCount,
         payload.unconfirmed,
+        payload.isQuestion,
+        payload.generation,
       ];
     case "canary-echo":
       return [kind, payload.counter, payload.region];
@@ -174,6 +178,8 @@ function readPayload(value: unknown): RoutePayload {
         stamp: readStamp(fields[5], "stamp"),
         confirmedCount: readInteger(fields[6] ?? 0, "confirmedCount"),
         unconfirmed: readUnconfirmed(fields[7]),
+        isQuestion: readBoolean(fields[8] ?? false, "isQuestion"),
+        generation: readInteger(fields[9] ?? 0, "generation"),
       };
     case "canary-echo":
       return {
@@ -245,10 +251,11 @@ const READERS: Readers<PeerMessage> = {
   digest: (fields) => ({
     type: "digest",
     entries: readEntries(fields[1]),
-    floors: readFloors(fields[2]),
+    floors: readLives(fields[2], "floors", ORIGIN_COUNT_MAX),
     hears: readList(fields[3] ?? [], "hears", NODE_COUNT_MAX, (item) => readName(item, "nodeId")),
     isReady: readBoolean(fields[4] ?? true, "isReady"),
     repair: readEnum(fields[5] ?? REPAIR_REQUESTS.now, "repair", repairRequests),
+    ended: readLives(fields[6], "ended", NODE_COUNT_MAX),
   }),
   delta: (fields) => {
     const budget = newRecordBudget();
@@ -265,7 +272,7 @@ const READERS: Readers<PeerMessage> = {
     groups: readGroups(fields[2]),
     isFinal: readBoolean(fields[3], "isFinal"),
     entries: readEntries(fields[4]),
-    floors: readFloors(fields[5]),
+    floors: readLives(fields[5], "floors", ORIGIN_COUNT_MAX),
   }),
   route: (fields) => ({
     type: "route",

@@ -15,6 +15,7 @@ const DIGEST: PeerMessage = {
   hears: [],
   isReady: true,
   repair: "none",
+  ended: [],
 };
 
 /** About 240 kB. */

@@ -45,6 +45,8 @@ export class Dialer {
   readonly #attempts = new Map<string, Attempt>();
   /** Seed address → the node that answered there; `undefined` until one did. */
   readonly #seedNodes = new Map<string, string | undefined>();
+  /** Seeds at whose address no process listens. */
+  readonly #refusedSeeds = new Set<string>();
 
   constructor(options: DialerOptions) {
     this.#options = options;
@@ -83,6 +85,7 @@ export class Dialer {
   succeeded(nodeId: string, address: string | undefined): void {
     if (address === undefined) return;
     this.#attempts.delete(address);
+    this.#refusedSeeds.delete(address);
     if (this.#seedNodes.has(address)) this.#seedNodes.set(address, nodeId);
   }
 
@@ -99,6 +102,20 @@ export class Dialer {
     attempt.failureCount += 1;
     const ceiling = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** attempt.failureCount);
     attempt.nextAt = after(now, ceiling * (0.5 + this.#options.random.next() / 2));
+  }
+
+  /** Its host refused the connection. Call before {@link failed}. */
+  refused(address: string): void {
+    if (this.#seedNodes.has(address)) this.#refusedSeeds.add(address);
+  }
+
+  /** Seeds where somebody may be who was never met. */
+  get unmetSeeds(): string[] {
+    const unmet: string[] = [];
+    for (const [address, nodeId] of this.#seedNodes) {
+      if (nodeId === undefined && !this.#refusedSeeds.has(address)) unmet.push(address);
+    }
+    return unmet;
   }
 
   /** The node that carries this node's writes to a region: first in order that is linked. */

@@ -169,3 +169,29 @@ test("a node that left is let go of in time, one long dead is named to be buried
   assert.equal(membership.get("us-2"), undefined);
   assert.deepEqual(namesAt(LONG_MS + DEAD_TTL_MS), ["eu-2"]);
 });
+
+test("a dead node is known to have ended only when a host refused for it, here or elsewhere", () => {
+  const membership = createMembership();
+  statusesAfter(membership, ["us-2", "eu-1"], LONG_MS);
+  const isEnded = () => membership.get("eu-2")?.isEnded;
+  assert.equal(membership.get("eu-2")?.status, NodeStatus.dead);
+  assert.equal(isEnded(), false, "others are silent about it: it may be cut off, with its clients");
+  membership.ended("us-2", 1);
+  assert.equal(membership.get("us-2")?.isEnded, false, "one that is heard has not ended");
+  membership.ended("eu-2", 0);
+  assert.equal(isEnded(), false, "an earlier life");
+  membership.ended("eu-2", 1);
+  assert.equal(isEnded(), true);
+  announce(membership, "eu-2", 2, LONG_MS + 1);
+  assert.equal(isEnded(), false, "another life");
+});
+
+test("a refusal ends a node that is dead, and being heard takes that back", () => {
+  const membership = createMembership();
+  membership.evaluate(NO_ONE, instant(100));
+  membership.refused("us-2", instant(200));
+  membership.evaluate(NO_ONE, instant(200));
+  assert.equal(membership.get("us-2")?.isEnded, true);
+  membership.evaluate({ direct: new Set(["us-2"]), vouched: new Set() }, instant(300));
+  assert.equal(membership.get("us-2")?.isEnded, false);
+});

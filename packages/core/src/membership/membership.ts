@@ -37,6 +37,8 @@ export interface Member {
   freshAt: Instant;
   /** When a dial was last refused by its host: no process listens there. */
   refusedAt: Instant | undefined;
+  /** Dead, and its process is known to have ended: a host refused a connection to it. */
+  isEnded: boolean;
 }
 
 /** What is heard over links now; gathered by the caller for one evaluation. */
@@ -85,6 +87,7 @@ export class Membership {
         since: options.now,
         freshAt: options.now,
         refusedAt: undefined,
+        isEnded: false,
       });
       return;
     }
@@ -94,6 +97,7 @@ export class Membership {
       known.since = options.now;
       known.freshAt = options.now;
       known.refusedAt = undefined;
+      known.isEnded = false;
     }
     known.generation = options.generation;
     known.description = options.description;
@@ -116,7 +120,16 @@ export class Membership {
   /** The host of a node refused a connection. */
   refused(nodeId: string, now: Instant): void {
     const known = this.#members.get(nodeId);
-    if (known !== undefined) known.refusedAt = now;
+    if (known === undefined) return;
+    known.refusedAt = now;
+    if (known.status === NodeStatus.dead) known.isEnded = true;
+  }
+
+  /** Another node knows that a life of a node has ended; believed of those that are dead here. */
+  ended(nodeId: string, generation: number): void {
+    const known = this.#members.get(nodeId);
+    if (known?.status !== NodeStatus.dead || known.generation > generation) return;
+    known.isEnded = true;
   }
 
   /**
@@ -133,6 +146,7 @@ export class Membership {
     for (const member of this.#members.values()) {
       const status = this.#judge(member, alive, now);
       if (status === member.status) continue;
+      member.isEnded = status === NodeStatus.dead && this.#isRefused(member);
       member.status = status;
       member.since = now;
       changed.push(member);
@@ -192,13 +206,17 @@ export class Membership {
     if (alive.has(member.nodeId)) return NodeStatus.alive;
     if (member.status === NodeStatus.dead) return NodeStatus.dead;
     if (member.status === NodeStatus.alive) return NodeStatus.suspect;
-    const isRefused = member.refusedAt !== undefined && member.refusedAt >= member.since;
-    if (isRefused) return NodeStatus.dead;
+    if (this.#isRefused(member)) return NodeStatus.dead;
     const suspectSince = member.since;
     if (member.status === NodeStatus.suspect && now < after(suspectSince, SUSPICION_MS)) {
       return NodeStatus.suspect;
     }
     return this.#hasConfirmer(member, alive, now) ? NodeStatus.dead : NodeStatus.unreachable;
+  }
+
+  /** Whether its host refused a connection since it was last taken for alive. */
+  #isRefused({ refusedAt, since }: Member): boolean {
+    return refusedAt !== undefined && refusedAt >= since;
   }
 
   /** Whether somebody is heard who would have passed on word of the node within the stale time. */

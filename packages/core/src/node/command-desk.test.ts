@@ -127,7 +127,14 @@ describe("an instance of another node (P1)", () => {
   it("an owner that does not answer in time is said so", () => {
     const bench = benchWithOther();
     bench.step({ type: "command", commandId: 4, command: { kind: "renew", ...AT } });
-    const alive = { type: "digest", entries: [], floors: [], hears: [], isReady: true } as const;
+    const alive = {
+      type: "digest",
+      entries: [],
+      floors: [],
+      hears: [],
+      isReady: true,
+      ended: [],
+    } as const;
     bench.runUntil(5_100, () => bench.hear(1, { ...alive, repair: "none" }));
     const result = bench.effects.find((effect) => effect.type === "command-result");
     assert.equal(result?.result.refusal?.code, "deadline_exceeded");

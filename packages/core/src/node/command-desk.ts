@@ -11,7 +11,6 @@ import { ErrorCode, type Refusal } from "../errors.js";
 import type { HybridClock } from "../hlc.js";
 import type { LeaseTable } from "../lease/lease-table.js";
 import { ROUTE_PENDING_COUNT_MAX } from "../limits.js";
-import type { Member } from "../membership/membership.js";
 import type { RoutedCommand, RoutePayload } from "../messages.js";
 import {
   InstanceState,
@@ -39,7 +38,6 @@ export interface CommandDeskOptions {
   readonly leases: LeaseTable;
   readonly drains: DrainTable;
   readonly clock: HybridClock;
-  readonly members: () => readonly Member[];
   /** Ttl of a lease taken over from an owner that is gone, whose own is not known here. */
   readonly takeoverTtlMs: number;
   /** The owner's node id when it lives and is another node; undefined when this node must act. */
@@ -282,8 +280,7 @@ export class CommandDesk {
     const finish = (outcome: { confirmedCount: number; unconfirmed: readonly string[] }) => {
       reply({ refusal: undefined, stamp, ...outcome });
     };
-    const members = this.#options.members();
-    if (this.#options.drains.wait(slot, { stamp, timeoutMs, finish, members }, now)) return;
+    if (this.#options.drains.wait(slot, { stamp, timeoutMs, finish }, now)) return;
     reply(
       refusal({ code: ErrorCode.resourceExhausted, message: "too many drains run on this node" }),
     );

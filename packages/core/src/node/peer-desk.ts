@@ -76,6 +76,8 @@ export class PeerDesk {
   #digestAt: Instant;
   #evaluateAt: Instant;
   #membersChanged = false;
+  /** A ready peer was met, and all that it knew, nodes included, is here. */
+  #isAcquainted = false;
 
   constructor(options: PeerDeskOptions) {
     const { replica, region, outbox, counters, now, random } = options;
@@ -98,6 +100,11 @@ export class PeerDesk {
     });
     this.#digestAt = after(now, DIGEST_INTERVAL_MS * random.next());
     this.#evaluateAt = now;
+  }
+
+  /** Seeds that may be nodes of this cluster, while nobody who knows the cluster was met. */
+  get strangers(): readonly string[] {
+    return this.#isAcquainted ? [] : this.#dialer.unmetSeeds;
   }
 
   get linkCount(): number {
@@ -234,6 +241,7 @@ export class PeerDesk {
   }
 
   dialFailed(event: Extract<NodeEvent, { type: "dial-failed" }>, now: Instant): void {
+    if (event.cause === "refused") this.#dialer.refused(event.address);
     this.#dialer.failed(event.address, event.cause === "self", now);
     this.#options.outbox.note("debug", "dial.failed", {
       address: event.address,
@@ -275,6 +283,9 @@ export class PeerDesk {
   ): void {
     this.#checkGeneration(message.entries, now);
     this.#links.receiveDigest(link, message, { isReady: this.#options.state() !== "warming" });
+    for (const { nodeId, generation } of message.ended) {
+      this.#options.membership.ended(nodeId, generation);
+    }
     this.#checkSync(link);
   }
 
@@ -292,6 +303,9 @@ export class PeerDesk {
 
   /** Ready once everything that a ready peer's last digest named is here. */
   #checkSync(link: PeerLink): void {
+    if (!this.#isAcquainted && link.hasDigest && link.isPeerReady) {
+      this.#isAcquainted = this.#links.isCaughtUp(link);
+    }
     if (this.#options.state() !== "warming" || !link.hasDigest) return;
     if (!link.isPeerReady) return;
     if (this.#links.isCaughtUp(link)) this.#options.synced(`in sync with ${link.peer.nodeId}`);
@@ -345,6 +359,7 @@ export class PeerDesk {
     const isWarming = this.#options.state() === "warming";
     const options: DigestOptions = {
       hears,
+      ended: this.#ended(),
       isReady: !isWarming,
       repair: isWarming && this.#syncLink !== link.key ? "none" : repair,
     };
@@ -353,6 +368,14 @@ export class PeerDesk {
 
   #heard(): string[] {
     return [...this.#hearing().direct].sort().slice(0, NODE_COUNT_MAX);
+  }
+
+  /** Nodes that are dead and known to have ended. */
+  #ended(): { nodeId: string; generation: number }[] {
+    return this.#options.membership.all
+      .filter((member) => member.status === NodeStatus.dead && member.isEnded)
+      .map(({ nodeId, generation }) => ({ nodeId, generation }))
+      .slice(0, NODE_COUNT_MAX);
   }
 
   /** One link per other region that carries this node's writes there. */

@@ -28,7 +28,7 @@ function delta(origin: Origin, ...records: RegistryRecord[]): DeltaGroup {
 
 function digest(change: Partial<DigestMessage> = {}): DigestMessage {
   const entries: DigestMessage["entries"] = [];
-  const rest = { floors: [], hears: [], isReady: true, repair: "lagging" } as const;
+  const rest = { floors: [], hears: [], isReady: true, repair: "lagging", ended: [] } as const;
   return { type: "digest", entries, ...rest, ...change };
 }
 

@@ -161,7 +161,9 @@ export class RegistryNode {
       replica: this.#replica,
       watches: this.#watches,
       sessions: this.#sessions,
-      members: () => this.#membership.all,
+      membership: this.#membership,
+      sessionTtlMs: config.sessionTtlMs,
+      strangers: () => this.#peers.strangers,
       route: (to, payload) => this.#peers.route(to, payload),
     });
     this.#writer = new InstanceWriter({
@@ -175,7 +177,6 @@ export class RegistryNode {
       leases: this.#leases,
       drains: this.#drains.table,
       clock: this.#clock,
-      members: () => this.#membership.all,
       takeoverTtlMs: config.orphanTtlMs,
       livingOwner: (slot) => this.#livingOwner(slot),
       route: (to, payload) => this.#peers.route(to, payload),
@@ -201,13 +202,11 @@ export class RegistryNode {
       leases: this.#leases,
       writer: this.#writer,
       watches: this.#watches,
-      drains: this.#drains.table,
+      drains: this.#drains,
       isReady: () => this.#state !== "warming",
       isLeaving: () => this.#state === "leaving" || this.#state === "left",
       members: () => this.members(),
-      judgedMembers: () => this.#membership.all,
       isOrphaned: (origin) => !this.#replica.isOwn(origin) && isOrphaned(origin, this.#membership),
-      drainReport: (slot, report) => this.#drains.report(slot, report),
       counters: this.counters,
     });
     this.#isAlone = options.seeds.length === 0 && table.liveCount === 0;
@@ -411,7 +410,7 @@ export class RegistryNode {
     });
     this.#writer.carryOut(lapse, now);
     const session = lapse.lease.session;
-    if (lapse.step.phase === "ended" && session !== undefined) this.#desk.lapsed(session);
+    if (lapse.step.phase === "ended" && session !== undefined) this.#desk.lapsed(session, now);
   }
 
   #housekeep(now: Instant): void {
@@ -484,7 +483,7 @@ export class RegistryNode {
       this.#peers.next(),
       this.#replica.nextTombstoneDeadline(),
       this.#commands.next(),
-      this.#drains.table.next(),
+      this.#drains.next(),
       this.#leaveAt,
       this.#state === "warming" ? this.#warmUntil : NEVER,
     ];
@@ -578,7 +577,7 @@ export class RegistryNode {
       case RecordKind.instance:
       case RecordKind.override:
         this.#watches.changed(this.#serviceNameOf(slot), slot);
-        this.#drains.changed(slot);
+        this.#drains.changed(slot, this.#now);
         if (!isOwn) this.#taken(table.read(slot), tag, slot);
     }
   }
@@ -657,14 +656,8 @@ export class RegistryNode {
         }
         return;
       }
-      case "drain-confirm": {
-        const slot = this.#replica.find({ ...payload, kind: payload.recordKind, scope: 0 });
-        const regional = this.#replica.find({ ...payload, kind: payload.recordKind, scope: 1 });
-        for (const found of [slot, regional]) {
-          this.#drains.table.report(found, from, payload.stamp, payload);
-        }
-        return this.#drains.settle(now);
-      }
+      case "drain-confirm":
+        return this.#drains.routed(from, payload, now);
       case "command":
         return this.#commands.routed(from, payload.commandId, payload.command, now);
       case "command-result":

@@ -4,13 +4,13 @@
  * A session holds one lease; every message renews it. All its instances hang on that lease. The
  * rules of what happens when it lapses stand in lease-rules.ts.
  */
-import type { DrainReport, DrainTable } from "../drain/drain-table.js";
+import type { DrainDesk } from "../drain/drain-desk.js";
+import type { DrainReport } from "../drain/drain-table.js";
 import { ErrorCode } from "../errors.js";
 import { EMPTY_DIGEST } from "../hash.js";
 import type { HybridClock } from "../hlc.js";
 import type { Lease, LeaseTable } from "../lease/lease-table.js";
 import { SESSION_COUNT_MAX, SESSION_WATCH_COUNT_MAX } from "../limits.js";
-import type { Member } from "../membership/membership.js";
 import type {
   DeregisterMessage,
   MemberView,
@@ -59,14 +59,12 @@ export interface SessionDeskOptions {
   readonly leases: LeaseTable;
   readonly writer: InstanceWriter;
   readonly watches: WatchTable;
-  readonly drains: DrainTable;
+  readonly drains: DrainDesk;
   readonly isReady: () => boolean;
   readonly isLeaving: () => boolean;
   readonly members: () => readonly MemberView[];
-  readonly judgedMembers: () => readonly Member[];
   /** Whether the owner of a record is gone, as far as this node knows. */
   readonly isOrphaned: (origin: Origin) => boolean;
-  readonly drainReport: (slot: Slot, report: DrainReport) => void;
   readonly counters: { sessionsOpened: number; superseded: number };
 }
 
@@ -80,7 +78,7 @@ export class SessionDesk {
   }
 
   open(event: Extract<NodeEvent, { type: "session-open" }>, now: Instant): void {
-    const { sessions, outbox, leases, config, counters } = this.#options;
+    const { sessions, outbox, leases, config, counters, drains } = this.#options;
     if (sessions.count >= SESSION_COUNT_MAX) {
       const message = `this node holds ${SESSION_COUNT_MAX} sessions already: use another node`;
       return outbox.closeSession(event.session, ErrorCode.resourceExhausted, message);
@@ -92,6 +90,8 @@ export class SessionDesk {
         return outbox.closeSession(event.session, ErrorCode.aborted, message);
       }
       outbox.closeSession(older.key, ErrorCode.aborted, "replaced by a newer session");
+      // Its client has begun another one: it knows that this one is over.
+      drains.forget(older.key);
       this.close(older.key, now);
     }
     const stretch = Math.max(1, sessions.count / UNSTRETCHED_SESSION_COUNT);
@@ -107,6 +107,7 @@ export class SessionDesk {
       clientId: event.clientId,
       sessionNumber: event.sessionNumber,
       lease,
+      ttlMs,
       watches: new Map(),
       waiting: new Map(),
       unsure: new Set(),
@@ -159,7 +160,7 @@ export class SessionDesk {
   close(key: SessionKey, now: Instant): void {
     const session = this.#options.sessions.get(key);
     if (session === undefined) return;
-    this.#drop(session);
+    this.#lose(session, now);
     const lease = this.#options.leases.get(session.lease);
     if (lease === undefined) return;
     if (lease.slots.size === 0) return this.#options.leases.end(lease);
@@ -169,10 +170,10 @@ export class SessionDesk {
   }
 
   /** The session's lease has ended: it was silent for too long. */
-  lapsed(key: SessionKey): void {
+  lapsed(key: SessionKey, now: Instant): void {
     const session = this.#options.sessions.get(key);
     if (session === undefined) return;
-    this.#drop(session);
+    this.#lose(session, now);
     const message = "nothing was heard for the ttl and the confirmation period: connect again";
     this.#options.outbox.closeSession(key, ErrorCode.deadlineExceeded, message);
   }
@@ -316,9 +317,8 @@ export class SessionDesk {
     const finish = (outcome: DrainReport) => {
       outbox.toSession(session.key, { type: "drained", requestId, ...outcome });
     };
-    const members = this.#options.judgedMembers();
     const { timeoutMs } = message;
-    if (drains.wait(slot, { stamp, timeoutMs, finish, members }, now)) return;
+    if (drains.table.wait(slot, { stamp, timeoutMs, finish }, now)) return;
     outbox.toSession(session.key, {
       type: "refused",
       requestId,
@@ -352,7 +352,7 @@ export class SessionDesk {
     this.#options.watches.unwatch(session.key, name);
     const table = this.#options.replica.table;
     const index = table.findService(session.namespace, service);
-    if (index >= 0) this.#reportForgotten(session, table.slotsOf(index));
+    if (index >= 0) this.#options.drains.forget(session.key, table.slotsOf(index));
   }
 
   #query(session: Session, message: Extract<Request, { type: "query" }>): void {
@@ -376,20 +376,21 @@ export class SessionDesk {
   }
 
   #confirm(session: Session, message: Extract<Request, { type: "confirm" }>): void {
-    const { replica, drains, drainReport } = this.#options;
+    const { replica, drains } = this.#options;
     for (const kind of [RecordKind.instance, RecordKind.override]) {
       for (const scope of [Scope.global, Scope.region]) {
         const key = { ...message, kind, scope, namespace: session.namespace };
         const slot = replica.find(key);
         if (slot === NO_SLOT) continue;
-        const report = drains.confirm(slot, session.key, message.stamp);
-        if (report !== undefined) drainReport(slot, report);
+        const report = drains.table.confirm(slot, session.key, message.stamp);
+        if (report !== undefined) drains.report(slot, report);
       }
     }
   }
 
   #goodbye(session: Session, lease: Lease | undefined, now: Instant): void {
     this.#drop(session);
+    this.#options.drains.forget(session.key);
     if (lease === undefined) return;
     for (const slot of [...lease.slots]) {
       this.#options.writer.remove(slot, RemovalReason.deregistered, now);
@@ -400,13 +401,12 @@ export class SessionDesk {
   #drop(session: Session): void {
     this.#options.sessions.remove(session);
     this.#options.watches.dropSession(session.key, session.watches.keys());
-    this.#reportForgotten(session);
   }
 
-  #reportForgotten(session: Session, slots?: Iterable<Slot>): void {
-    for (const done of this.#options.drains.forget(session.key, slots)) {
-      this.#options.drainReport(done.slot, done.report);
-    }
+  /** The session ended, and its client may not know it for as long as it hears nothing. */
+  #lose(session: Session, now: Instant): void {
+    if (session.kind === "native") this.#options.drains.lost(session, session.ttlMs, now);
+    this.#drop(session);
   }
 
   /** The slot of a live instance that hangs on this session's lease. */

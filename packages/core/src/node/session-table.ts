@@ -14,6 +14,8 @@ export interface Session {
   readonly sessionNumber: number;
   /** 0 for a stream: nothing hangs on it. */
   readonly lease: LeaseId;
+  /** Silence after which its client counts the node as lost. */
+  readonly ttlMs: number;
   /** By name; the value is the service without its namespace. */
   readonly watches: Map<ServiceName, string>;
   /** Watches that came while the node was warming up; answered when it is ready. */

@@ -86,6 +86,7 @@ function joiningNode({
       hears: [],
       isReady: isPeerReady,
       repair: "now",
+      ended: [],
     },
     0,
   );

@@ -166,6 +166,7 @@ export class PeerLinks {
       hears: options.hears,
       isReady: options.isReady,
       repair: options.repair,
+      ended: options.ended ?? [],
     });
   }
 
@@ -572,4 +573,5 @@ export interface DigestOptions {
   readonly hears: readonly string[];
   readonly isReady: boolean;
   readonly repair: RepairRequest;
+  readonly ended?: DigestMessage["ended"];
 }
