@@ -1,6 +1,12 @@
 import type { Failure } from "./checkers.js";
 import { History } from "./history/history.js";
 import type { HistoryOptions, Strike } from "./history/strike.js";
+import type { World } from "./world/world.js";
+
+export interface RunOptions extends HistoryOptions {
+  /** Called with the world before the first event: for observers. */
+  readonly prepare?: (world: World) => void;
+}
 
 export interface HistoryResult {
   readonly seed: number;
@@ -15,9 +21,10 @@ export interface HistoryResult {
 }
 
 /** Plays the history of one seed; a crash of the core counts as a failure. */
-export function runHistory(seed: number, options: HistoryOptions = {}): HistoryResult {
+export function runHistory(seed: number, options: RunOptions = {}): HistoryResult {
   const history = new History(seed, options);
   const { failures } = history.checkers;
+  options.prepare?.(history.world);
   try {
     history.play();
   } catch (error) {
