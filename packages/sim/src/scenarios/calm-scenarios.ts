@@ -66,8 +66,8 @@ export const CALM_SCENARIOS: readonly Scenario[] = [
   {
     name: "drain-while-subscribers-leave",
     story:
-      "A subscriber is killed while a drain waits for it: the drain ends as confirmed, because who " +
-      "is gone picks nothing (P7, L3).",
+      "A subscriber is killed while a drain waits for it: the drain ends as confirmed once a living " +
+      "one would have noticed the loss of its session (P7, L3).",
     play: (stage) => {
       stage.addNodes({ us: 2, eu: 2 });
       stage.settle();
@@ -82,11 +82,11 @@ export const CALM_SCENARIOS: readonly Scenario[] = [
       stage.world.freeze(frozen, 60_000);
       stage.world.schedule(stage.world.now() + 1_000, () => stage.world.crashClient(frozen.id));
       const startedAt = stage.world.now();
-      const outcome = stage.drain(provider, "orders/o", 6_000);
+      const outcome = stage.drain(provider, "orders/o", 12_000);
       const elapsedMs = stage.world.now() - startedAt;
       const isConfirmed = outcome?.kind === "drained" && outcome.unconfirmed.length === 0;
       stage.expect(isConfirmed, "P7", "a subscriber that was killed is still waited for");
-      stage.expect(elapsedMs < 3_000, "L3", `the drain took ${elapsedMs} ms`);
+      stage.expect(elapsedMs < 8_000, "L3", `the drain took ${elapsedMs} ms`);
     },
   },
   {
