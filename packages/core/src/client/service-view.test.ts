@@ -197,6 +197,16 @@ test("an override speaks over the instance until its tombstone", () => {
   check({ state: up, weight: 100 });
 });
 
+test("the records behind an id are shown, tombstones included", () => {
+  const view = newView();
+  change(view, record("a", 1), record("a", 2, { state: removed }));
+  assert.deepEqual(
+    view.recordsOf("a").map(({ version, state }) => [version, state]),
+    [[2, removed]],
+  );
+  assert.deepEqual(view.recordsOf("b"), []);
+});
+
 test("liveness: the owner's word, then what is known of the owner", () => {
   const cases: readonly (readonly [
     string,

@@ -150,6 +150,12 @@ export class ServiceView {
     return { high, low };
   }
 
+  /** All that is held of one id, tombstones included: what {@link instances} shows, and why. */
+  recordsOf(id: string): readonly RegistryRecord[] {
+    const entries = this.#slots.get(id)?.entries ?? [];
+    return entries.flatMap((entry) => (entry === undefined ? [] : [entry.record]));
+  }
+
   /** True once a complete answer (or a saved one) was taken in. */
   get isComplete(): boolean {
     return this.#isComplete;
