@@ -1,7 +1,7 @@
-export type { Failure } from "./checkers.js";
 export { History } from "./history/history.js";
 export type { HistoryOptions, Strike } from "./history/strike.js";
-export { failureText, type HistoryResult, runHistory } from "./run.js";
+export { type Failure, failureText } from "./oracles/verdict.js";
+export { type HistoryResult, runHistory } from "./run.js";
 export type { Flight, Network } from "./world/network.js";
 export type { SimClient } from "./world/sim-client.js";
 export type { SimNode } from "./world/sim-node.js";

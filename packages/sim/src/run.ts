@@ -1,12 +1,6 @@
-import type { Failure } from "./checkers.js";
 import { History } from "./history/history.js";
 import type { HistoryOptions, Strike } from "./history/strike.js";
-import type { World } from "./world/world.js";
-
-export interface RunOptions extends HistoryOptions {
-  /** Called with the world before the first event: for observers. */
-  readonly prepare?: (world: World) => void;
-}
+import type { Failure } from "./oracles/verdict.js";
 
 export interface HistoryResult {
   readonly seed: number;
@@ -21,22 +15,15 @@ export interface HistoryResult {
 }
 
 /** Plays the history of one seed; a crash of the core counts as a failure. */
-export function runHistory(seed: number, options: RunOptions = {}): HistoryResult {
+export function runHistory(seed: number, options: HistoryOptions = {}): HistoryResult {
   const history = new History(seed, options);
-  const { failures } = history.checkers;
-  options.prepare?.(history.world);
   try {
     history.play();
   } catch (error) {
-    const text = `the core threw: ${(error as Error).stack}`;
-    failures.push({ oracle: "crash", at: history.world.now(), text });
+    history.oracles.fail("crash", `the core threw: ${(error as Error).stack}`);
   }
   const { traceHash, log } = history.world;
   const { strikes } = history;
+  const { failures } = history.oracles;
   return { seed, ok: failures.length === 0, failures, traceHash, log, strikes };
-}
-
-/** A failure as one line. */
-export function failureText({ oracle, at, text }: Failure): string {
-  return `${oracle} at ${at.toFixed(0)} ms: ${text}`;
 }

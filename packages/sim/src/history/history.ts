@@ -15,13 +15,12 @@ import {
   SeededRandom,
 } from "@fpzk/core";
 import { encodeOverrideDescription } from "@fpzk/protocol";
-import { Checkers, divergenceOf, type Programs } from "../checkers.js";
+import { Oracles } from "../oracles/oracles.js";
 import type { SimClient } from "../world/sim-client.js";
 import { World } from "../world/world.js";
 import { pairsOf } from "./host-pairs.js";
 import { bodyOf } from "./instance-body.js";
 import type { HistoryOptions, Strike } from "./strike.js";
-import { viewDifference } from "./view-difference.js";
 
 export const REGIONS = ["us", "eu", "ap"] as const;
 const NODES_PER_REGION = 2;
@@ -33,8 +32,8 @@ const CALM_MS = 6_000;
 const FAULTS_MS = 55_000;
 /** After the faults: until all must be whole again. */
 const HEAL_MS = 40_000;
-/** After this long without a disturbance a program has no excuse not to be registered. */
-const EXCUSE_MS = 15_000;
+/** Between two looks at whether it is. */
+const LOOK_INTERVAL_MS = 250;
 
 /** A part that a process plays; the process behind it changes with each restart. */
 interface Program {
@@ -47,8 +46,6 @@ interface Program {
   client: SimClient | undefined;
   /** What its processes want: registered, and in which state. */
   isWanted: boolean;
-  /** When something last happened to it, its node or the way between them. */
-  disturbedAt: number;
 }
 
 interface Cut {
@@ -80,9 +77,9 @@ const FAULTS: readonly { readonly weight: number; readonly name: string; readonl
     { weight: 3, name: "watch", fault: (history) => history.watchAgain() },
   ];
 
-export class History implements Programs {
+export class History {
   readonly world: World;
-  readonly checkers: Checkers;
+  readonly oracles: Oracles;
   /** What struck, after {@link play}. */
   readonly strikes: Strike[] = [];
   readonly #seed: number;
@@ -91,9 +88,6 @@ export class History implements Programs {
   #random: Random;
   readonly #programs: Program[] = [];
   readonly #cuts = new Set<Cut>();
-  /** Clients that lost their id to a later process. */
-  readonly #usurped = new Set<string>();
-  readonly #drains = new Map<string, { service: string; id: string }>();
   readonly #leases = new Set<string>();
   readonly #faults: typeof FAULTS;
   #isOver = false;
@@ -103,14 +97,13 @@ export class History implements Programs {
     this.#kept = options.strikes;
     this.#random = new SeededRandom(seed ^ 0x5eed);
     this.world = new World({ seed, config: this.#drawConfig() });
-    this.checkers = new Checkers(this.world, this);
-    this.world.observe(this.checkers);
+    this.oracles = new Oracles(this.world);
     // Each history knows only some of the faults, so that rare pairs meet often in some.
     this.#faults = FAULTS.filter(() => this.#random.next() < 0.5);
     if (this.#faults.length === 0) this.#faults = FAULTS;
   }
 
-  /** Plays the history; what failed is in `checkers.failures`. */
+  /** Plays the history; what failed is in `oracles.failures`. */
   play(): void {
     for (const durationMs of this.acts()) this.world.run(durationMs);
   }
@@ -121,30 +114,21 @@ export class History implements Programs {
       for (const region of REGIONS) this.#startNode(`${region}-${number}`);
     }
     yield CALM_MS / 2;
+    this.oracles.calm();
     for (let number = 0; number < PROGRAM_COUNT; number += 1) this.#addProgram(number);
     yield CALM_MS / 2;
+    this.oracles.storm();
     this.#drawStrikes(this.world.now() + FAULTS_MS);
     yield FAULTS_MS;
     this.#mend();
     // Looking costs more than an event: every so often is enough.
-    for (let left = HEAL_MS; left > 0 && this.#defect() !== undefined; left -= 250) yield 250;
-    const defect = this.#defect();
-    if (defect !== undefined) this.checkers.fail("P2", `not whole ${HEAL_MS} ms after: ${defect}`);
-  }
-
-  // -- what oracles ask -----------------------------------------------------------------------
-
-  undisturbedOwner(service: string, id: string): string | undefined {
-    const program = this.#programs.find((each) => each.service === service && each.id === id);
-    const client = program?.client;
-    if (program === undefined || client === undefined || !program.isWanted) return undefined;
-    const status = client.statuses.get(`${service}/${id}`);
-    if (status !== "registered") return undefined;
-    return this.world.now() - program.disturbedAt > EXCUSE_MS ? client.id : undefined;
-  }
-
-  drainOf(clientId: string, commandId: number): { service: string; id: string } | undefined {
-    return this.#drains.get(`${clientId}#${commandId}`);
+    let defect = this.oracles.defect();
+    for (let left = HEAL_MS; left > 0 && defect !== undefined; left -= LOOK_INTERVAL_MS) {
+      yield LOOK_INTERVAL_MS;
+      defect = this.oracles.defect();
+    }
+    if (defect === undefined) return;
+    this.oracles.fail(defect.oracle, `not whole ${HEAL_MS} ms after: ${defect.text}`);
   }
 
   // -- faults of the network ------------------------------------------------------------------
@@ -203,7 +187,6 @@ export class History implements Programs {
   crashNode(): void {
     const node = this.#pickNode();
     if (node === undefined) return;
-    this.#disturb((program) => program.client?.machine.connectedNodeId === node);
     this.world.crash(node, this.#chance(0.3));
     this.#later(this.#durationMs(200, 15_000), () => this.#startNode(node));
   }
@@ -212,7 +195,6 @@ export class History implements Programs {
     const nodeId = this.#pickNode();
     if (nodeId === undefined) return;
     const node = this.world.node(nodeId);
-    this.#disturb((program) => program.client?.machine.connectedNodeId === nodeId);
     node.feed({ type: "shutdown" });
     this.#later(this.#durationMs(3_500, 8_000), () => {
       if (this.world.nodes.get(nodeId) === node) this.world.crash(nodeId);
@@ -224,10 +206,7 @@ export class History implements Programs {
     const nodeId = this.#pickNode();
     if (nodeId === undefined) return;
     const durationMs = this.#durationMs(600, 30_000);
-    const isServing = (program: Program) => program.client?.machine.connectedNodeId === nodeId;
-    this.#disturb(isServing);
     this.world.freeze(this.world.node(nodeId), durationMs);
-    this.#later(durationMs, () => this.#disturb(isServing));
   }
 
   freezeClient(): void {
@@ -235,7 +214,6 @@ export class History implements Programs {
     if (program.client === undefined) return;
     const durationMs = this.#durationMs(600, 20_000);
     this.world.freeze(program.client, durationMs);
-    program.disturbedAt = this.world.now() + durationMs;
   }
 
   crashClient(): void {
@@ -252,7 +230,6 @@ export class History implements Programs {
     const { client } = program;
     if (client === undefined || !program.isWanted) return;
     program.client = undefined;
-    this.#usurped.add(client.id);
     this.#startProgram(program);
     // The earlier process is ended in the end, so that they do not pile up.
     this.#later(25_000, () => {
@@ -276,8 +253,7 @@ export class History implements Programs {
     const { client, service, id } = program;
     if (client === undefined || !program.isWanted) return;
     const timeoutMs = this.#durationMs(500, 8_000);
-    const commandId = client.command({ type: "drain", service, id, timeoutMs });
-    this.#drains.set(`${client.id}#${commandId}`, { service, id });
+    client.command({ type: "drain", service, id, timeoutMs });
     this.#later(this.#durationMs(20, 10_000), () => {
       if (program.client !== client || !program.isWanted) return;
       if (this.#chance(0.5)) {
@@ -330,6 +306,7 @@ export class History implements Programs {
     const nodeId = this.#pickNode();
     if (nodeId === undefined) return;
     this.#leases.add(id);
+    this.oracles.leaseAsked();
     const body = bodyOf("us");
     const isUp = { scope: Scope.global, state: InstanceState.up };
     this.world.request(nodeId, { kind: "register", ...name, ...isUp, ttlMs: 3_000, body });
@@ -354,7 +331,6 @@ export class History implements Programs {
     const service = this.#pick(SERVICES);
     client.feed({ type: "unwatch", service });
     client.viewStates.delete(service);
-    this.checkers.forgetViews(client);
     this.#later(this.#durationMs(1, 2_000), () => client.watch(service));
   }
 
@@ -397,70 +373,19 @@ export class History implements Programs {
     const { world } = this;
     this.#isOver = true;
     world.tell("MENDED");
+    this.oracles.mended();
     this.#cuts.clear();
     world.network.heal();
     world.network.healFaults();
     for (const process of [...world.nodes.values(), ...world.clients.values()]) {
       process.frozenUntil = Math.min(process.frozenUntil, world.now());
+      process.wake();
     }
     for (const nodeId of this.#nodeIds) this.#startNode(nodeId);
     for (const program of this.#programs) {
       if (program.client === undefined) this.#startProgram(program);
       else this.#wish(program);
     }
-  }
-
-  /** What is still wrong in a world without faults. */
-  #defect(): string | undefined {
-    const divergence = divergenceOf(this.world);
-    if (divergence !== undefined) return divergence;
-    for (const program of this.#programs) {
-      const { client, service, id } = program;
-      if (client === undefined) return `${service}/${id} has no process`;
-      const status = client.statuses.get(`${service}/${id}`);
-      if (status !== "registered") return `${client.id} is ${status}, not registered (P6)`;
-      const isSeen = this.#watchersOf(program).every((other) =>
-        other.instances(service).some((each) => each.id === id && each.liveness !== "suspect"),
-      );
-      if (!isSeen) return `${service}/${id} of ${client.id} is not alive in every view`;
-    }
-    for (const clientId of this.#usurped) {
-      const client = this.world.clients.get(clientId);
-      if (client === undefined) continue;
-      for (const [name, status] of client.statuses) {
-        if (status === "registered") return `${clientId} duels for ${name}`;
-      }
-    }
-    return this.#viewDefect();
-  }
-
-  /** Views must show exactly what their node holds. */
-  #viewDefect(): string | undefined {
-    for (const client of this.world.clients.values()) {
-      const node = this.world.nodes.get(client.machine.connectedNodeId ?? "");
-      if (node === undefined) return `${client.id} has no session`;
-      for (const service of SERVICES) {
-        const view = client.machine.view(service);
-        if (view === undefined) continue;
-        const difference = viewDifference(view, node.node);
-        if (difference === undefined) continue;
-        return `the view of ${service} at ${client.id} differs from ${node.id}: ${difference}`;
-      }
-    }
-    return undefined;
-  }
-
-  #watchersOf(program: Program): SimClient[] {
-    const region = this.#sessionRegion(program.client);
-    return [...this.world.clients.values()].filter(
-      (client) =>
-        client.machine.view(program.service) !== undefined &&
-        (program.scope === Scope.global || this.#sessionRegion(client) === region),
-    );
-  }
-
-  #sessionRegion(client: SimClient | undefined): string | undefined {
-    return client?.machine.connectedNodeId?.slice(0, 2);
   }
 
   #startNode(nodeId: string): void {
@@ -480,7 +405,6 @@ export class History implements Programs {
       life: 0,
       client: undefined,
       isWanted: true,
-      disturbedAt: 0,
     };
     this.#programs.push(program);
     this.#startProgram(program);
@@ -490,7 +414,6 @@ export class History implements Programs {
     if (program.client !== undefined) return;
     program.life += 1;
     program.isWanted = true;
-    program.disturbedAt = this.world.now();
     const clientId = `p${program.number}.${program.life}`;
     const roams = this.#chance(0.3);
     const region = roams ? this.#pick(REGIONS) : program.region;
@@ -512,7 +435,6 @@ export class History implements Programs {
     if (client === undefined) return;
     if (program.isWanted && client.statuses.get(`${service}/${id}`) === "registered") return;
     program.isWanted = true;
-    program.disturbedAt = Math.max(program.disturbedAt, this.world.now());
     const state = InstanceState.up;
     const body = bodyOf(region);
     client.command({ type: "register", service, id, scope, state, timeoutMs: 120_000, body });
@@ -531,16 +453,9 @@ export class History implements Programs {
     const cut = { pairs };
     this.#cuts.add(cut);
     this.#recut();
-    const hosts = new Set(pairs.flat());
-    const isHit = (program: Program) => {
-      const nodeId = program.client?.machine.connectedNodeId ?? "";
-      return program.client === undefined || hosts.has(program.client.id) || hosts.has(nodeId);
-    };
-    this.#disturb(isHit);
     this.#later(durationMs, () => {
       this.#cuts.delete(cut);
       this.#recut();
-      this.#disturb(isHit);
     });
   }
 
@@ -548,12 +463,6 @@ export class History implements Programs {
     const { network } = this.world;
     network.heal();
     for (const { pairs } of this.#cuts) for (const [from, to] of pairs) network.cut(from, to);
-  }
-
-  #disturb(isHit: (program: Program) => boolean): void {
-    for (const program of this.#programs) {
-      if (isHit(program)) program.disturbedAt = Math.max(program.disturbedAt, this.world.now());
-    }
   }
 
   get #nodeIds(): string[] {

@@ -29,6 +29,7 @@ export interface ClientWorld {
   send(from: SimClient, message: SessionRequest, bytes: Uint8Array): void;
   schedule(at: number, run: () => void): void;
   viewChanged(from: SimClient, effect: Extract<ClientEffect, { type: "view-changed" }>): void;
+  viewState(from: SimClient, service: string, state: ViewState): void;
   /** The program asks for something. */
   asked(from: SimClient, event: ClientEvent): void;
   commandDone(from: SimClient, commandId: number, outcome: CommandOutcome): void;
@@ -63,6 +64,9 @@ export class SimClient {
   #commandId = 0;
   #timerAt = Number.POSITIVE_INFINITY;
   #isTurnPending = false;
+  /** What came in and was not taken yet, the oldest first. */
+  readonly #inbox: ClientEvent[] = [];
+  #wakeAt = Number.NEGATIVE_INFINITY;
 
   constructor(world: ClientWorld, options: SimClientOptions) {
     this.#world = world;
@@ -111,11 +115,30 @@ export class SimClient {
 
   feed(event: ClientEvent): void {
     if (!this.isUp) return;
-    const now = this.#world.now();
-    if (now < this.frozenUntil) {
-      this.#world.schedule(this.frozenUntil, () => this.feed(event));
+    this.#inbox.push(event);
+    this.wake();
+  }
+
+  /** Takes what came in while it stood still, in the order in which it came. */
+  wake(): void {
+    if (this.#world.now() < this.frozenUntil) {
+      this.#wakeIn();
       return;
     }
+    for (let event = this.#inbox.shift(); event !== undefined; event = this.#inbox.shift()) {
+      if (this.isUp) this.#take(event);
+    }
+  }
+
+  /** One alarm is enough for all that waits; who was frozen for longer meanwhile sets another. */
+  #wakeIn(): void {
+    if (this.#wakeAt === this.frozenUntil) return;
+    this.#wakeAt = this.frozenUntil;
+    this.#world.schedule(this.frozenUntil, () => this.wake());
+  }
+
+  #take(event: ClientEvent): void {
+    const now = this.#world.now();
     if (isAsked(event)) this.#world.asked(this, event);
     this.#perform(this.machine.step(event, instant(now)));
     if (event.type !== "turn-end" && !this.#isTurnPending) {
@@ -179,6 +202,7 @@ export class SimClient {
           break;
         case "view-state":
           this.viewStates.set(effect.service, effect.state);
+          this.#world.viewState(this, effect.service, effect.state);
           break;
         case "note":
           this.#world.clientNote(this, effect);

@@ -62,11 +62,16 @@ export interface NodeWorld {
 export class SimNode {
   readonly id: string;
   readonly region: string;
+  /** The generation that this life began with; it may rise, no other life has one in between. */
+  readonly startGeneration: number;
   readonly node: RegistryNode;
   readonly wires = new Map<number, Wire>();
   readonly #world: NodeWorld;
   isUp = true;
   #isTurnPending = false;
+  /** What came in and was not taken yet, the oldest first. */
+  readonly #inbox: NodeEvent[] = [];
+  #wakeAt = Number.NEGATIVE_INFINITY;
   #timerAt = Number.POSITIVE_INFINITY;
   /** Until when this process is frozen: events wait. */
   frozenUntil = 0;
@@ -75,6 +80,7 @@ export class SimNode {
     this.#world = world;
     this.id = options.nodeId;
     this.region = options.region;
+    this.startGeneration = options.generation;
     const description = {
       region: options.region,
       zone: "",
@@ -109,11 +115,30 @@ export class SimNode {
   /** Gives the node an event now, or when it wakes. Nothing reaches a crashed node. */
   feed(event: NodeEvent): void {
     if (!this.isUp) return;
-    const now = this.#world.now();
-    if (now < this.frozenUntil) {
-      this.#world.schedule(this.frozenUntil, () => this.feed(event));
+    this.#inbox.push(event);
+    this.wake();
+  }
+
+  /** Takes what came in while it stood still, in the order in which it came. */
+  wake(): void {
+    if (this.#world.now() < this.frozenUntil) {
+      this.#wakeIn();
       return;
     }
+    for (let event = this.#inbox.shift(); event !== undefined; event = this.#inbox.shift()) {
+      if (this.isUp) this.#take(event);
+    }
+  }
+
+  /** One alarm is enough for all that waits; who was frozen for longer meanwhile sets another. */
+  #wakeIn(): void {
+    if (this.#wakeAt === this.frozenUntil) return;
+    this.#wakeAt = this.frozenUntil;
+    this.#world.schedule(this.frozenUntil, () => this.wake());
+  }
+
+  #take(event: NodeEvent): void {
+    const now = this.#world.now();
     this.#perform(this.node.step(event, instant(now)));
     if (event.type !== "turn-end" && !this.#isTurnPending) {
       this.#isTurnPending = true;

@@ -10,6 +10,7 @@ import {
   type CommandResult,
   type Effect,
   hashText,
+  NODE_CONFIG_DEFAULT,
   type NodeConfig,
   originText,
   type PeerMessage,
@@ -18,6 +19,7 @@ import {
   SeededRandom,
   type SessionMessage,
   type SessionRequest,
+  type ViewState,
   type WallTime,
 } from "@fpzk/core";
 import { decodeSessionRequest, encodeSessionMessage } from "@fpzk/protocol";
@@ -49,6 +51,8 @@ export interface WorldObserver {
   clientStarted?(client: SimClient): void;
   clientEnded?(client: SimClient): void;
   viewChanged?(client: SimClient, effect: Extract<ClientEffect, { type: "view-changed" }>): void;
+  /** A program is told whether one of its views is complete and current. */
+  viewState?(client: SimClient, service: string, state: ViewState): void;
   /** A program asks its client for something: a command, watch, unwatch or close. */
   asked?(client: SimClient, event: ClientEvent): void;
   commandDone?(client: SimClient, commandId: number, outcome: CommandOutcome): void;
@@ -84,6 +88,8 @@ export interface WorldOptions {
 export class World implements NodeWorld, ClientWorld {
   readonly random: SeededRandom;
   readonly network: Network;
+  /** The timings of all nodes. */
+  readonly config: NodeConfig;
   readonly nodes = new Map<string, SimNode>();
   readonly clients = new Map<string, SimClient>();
   /** What happened, for people: `time who event fields`. */
@@ -92,7 +98,6 @@ export class World implements NodeWorld, ClientWorld {
   readonly #observers: WorldObserver[] = [];
   #traceHash = 0;
   readonly #queue = new EventQueue();
-  readonly #config: Partial<NodeConfig>;
   readonly #regions = new Map<string, string>();
   readonly #sessions = new Map<number, SessionWire>();
   /** Hosts that answer nothing, not even that no process listens. */
@@ -104,7 +109,7 @@ export class World implements NodeWorld, ClientWorld {
   constructor(options: WorldOptions) {
     const random = new SeededRandom(options.seed);
     this.random = random.fork();
-    this.#config = options.config ?? {};
+    this.config = { ...NODE_CONFIG_DEFAULT, ...options.config };
     const delayMs = options.delayMs ?? delayMsByDefault;
     this.network = new Network({
       queue: this.#queue,
@@ -131,7 +136,7 @@ export class World implements NodeWorld, ClientWorld {
     const node = new SimNode(this, {
       ...options,
       generation: Math.floor(this.#now) + 1_000_000,
-      config: this.#config,
+      config: this.config,
     });
     this.nodes.set(options.nodeId, node);
     for (const observer of this.#observers) observer.nodeStarted?.(node);
@@ -453,6 +458,10 @@ export class World implements NodeWorld, ClientWorld {
   viewChanged(client: SimClient, effect: Extract<ClientEffect, { type: "view-changed" }>): void {
     this.#trace(`${client.id} ${effect.changes.map((c) => `${c.type} ${c.instance.id}`).join()}`);
     for (const observer of this.#observers) observer.viewChanged?.(client, effect);
+  }
+
+  viewState(client: SimClient, service: string, state: ViewState): void {
+    for (const observer of this.#observers) observer.viewState?.(client, service, state);
   }
 
   commandDone(client: SimClient, commandId: number, outcome: CommandOutcome): void {

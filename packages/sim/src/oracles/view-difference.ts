@@ -10,6 +10,8 @@ import {
 /**
  * What a view shows otherwise than its node, or undefined.
  *
+ * Versions are not compared: a record that was written again as it was is nothing to tell anybody.
+ *
  * A view may hold more than its node: what a node wrote that crashed before it told any other, and
  * what belongs to a region that is not the node's. No answer can prove those gone.
  */
@@ -39,5 +41,5 @@ export function viewDifference(view: ServiceView, node: RegistryNode): string | 
 function describe(record: RegistryRecord): string {
   const { stamp, origin, state, isSuspect } = record;
   const name = `${record.kind} ${record.service}/${record.id}`;
-  return `${name} (${stamp.incarnation}, ${stamp.session}, ${stamp.claim}) state ${state} suspect ${isSuspect} of ${origin.nodeId}/${origin.generation} v${record.version}`;
+  return `${name} (${stamp.incarnation}, ${stamp.session}, ${stamp.claim}) state ${state} suspect ${isSuspect} of ${origin.nodeId}/${origin.generation}`;
 }

@@ -1,0 +1,159 @@
+/**
+ * L3 and P7: every drain ends in its time, and "everyone confirmed" is true.
+ *
+ * Claims: a drain is answered, or fails, within its timeout and {@link ANSWER_MS}. When it says
+ * that nobody is unconfirmed, no program with a live session that is current about the service can
+ * pick the instance, in whatever region it is connected.
+ *
+ * Judged from: what programs ask and are answered; and real pickers, made from each program's view
+ * at that moment and asked for anybody but the others.
+ *
+ * Excuses: a process that stood still answers when it wakes. A subscriber whose node had no way,
+ * not even through others, to the drainer's node during the last {@link PATH_MS} may count as
+ * gone: nobody could tell the cut from a death. What a program without a session picks is P8's,
+ * not P7's. After the answer nothing is watched: a view that goes back is S3's.
+ *
+ * Cannot see: drains that an operator asks for; one-way readers, which confirm nothing.
+ */
+import {
+  type ClientEvent,
+  type CommandOutcome,
+  createPicker,
+  PolicyName,
+  SeededRandom,
+  type ViewInstance,
+} from "@fpzk/core";
+import type { Reach, SeenProcess } from "./reach.js";
+import { nameOf } from "./record-order.js";
+import type { SeenClient, SeenNode } from "./seen.js";
+import type { Court } from "./verdict.js";
+
+/** After a drain's timeout, until its answer: what the client grants the way back, and some. */
+export const ANSWER_MS = 5_000;
+/** A node that word could reach for so long is known to live, and is asked. */
+export const PATH_MS = 15_000;
+
+/** A subscriber as far as drains go. */
+export type Subscriber = SeenClient &
+  SeenProcess & {
+    readonly machine: { readonly state: string; readonly connectedNodeId: string | undefined };
+    readonly viewStates: ReadonlyMap<string, { readonly isCurrent: boolean }>;
+    instances(service: string): readonly ViewInstance[];
+  };
+
+type LivingNode = SeenNode & SeenProcess;
+
+export interface SubscriberWorld {
+  readonly nodes: ReadonlyMap<string, LivingNode>;
+  readonly clients: ReadonlyMap<string, Subscriber>;
+  /** Whether both sides know of a session between them. */
+  hasSession(client: Subscriber, node: LivingNode): boolean;
+}
+
+interface Drain {
+  readonly client: Subscriber;
+  readonly service: string;
+  readonly id: string;
+  readonly askedAt: number;
+  readonly timeoutMs: number;
+}
+
+export class Drains {
+  readonly #court: Court;
+  readonly #reach: Reach;
+  readonly #world: SubscriberWorld;
+  readonly #open = new Map<string, Drain>();
+
+  constructor(court: Court, reach: Reach, world: SubscriberWorld) {
+    this.#court = court;
+    this.#reach = reach;
+    this.#world = world;
+  }
+
+  asked(client: Subscriber, event: ClientEvent): void {
+    if (event.type !== "drain") return;
+    const { service, id, timeoutMs } = event;
+    const askedAt = this.#court.now();
+    this.#open.set(drainName(client, event.commandId), { client, service, id, askedAt, timeoutMs });
+  }
+
+  commandDone(client: Subscriber, commandId: number, outcome: CommandOutcome): void {
+    const drain = this.#end(client, commandId);
+    if (drain === undefined || outcome.kind !== "drained") return;
+    if (outcome.unconfirmed.length === 0) this.#checkNobodyPicks(drain);
+  }
+
+  commandFailed(client: Subscriber, commandId: number): void {
+    this.#end(client, commandId);
+  }
+
+  clientEnded(client: SeenClient): void {
+    for (const [name, drain] of this.#open) if (drain.client === client) this.#open.delete(name);
+  }
+
+  /** Looks for drains that should have ended; to be called once in a second. */
+  look(): void {
+    for (const [name, drain] of this.#open) {
+      if (!this.#isLate(drain)) continue;
+      this.#open.delete(name);
+      this.#failLate(drain, "has no answer");
+    }
+  }
+
+  #end(client: Subscriber, commandId: number): Drain | undefined {
+    const name = drainName(client, commandId);
+    const drain = this.#open.get(name);
+    this.#open.delete(name);
+    if (drain !== undefined && this.#isLate(drain)) this.#failLate(drain, "was answered late");
+    return drain;
+  }
+
+  #isLate({ client, askedAt, timeoutMs }: Drain): boolean {
+    const awakeSince = this.#reach.awakeSince(client);
+    return this.#court.now() > Math.max(askedAt + timeoutMs, awakeSince) + ANSWER_MS;
+  }
+
+  #failLate({ client, service, id, askedAt, timeoutMs }: Drain, what: string): void {
+    const since = `asked for at ${Math.round(askedAt)} ms for ${timeoutMs} ms`;
+    this.#court.fail("L3", `the drain of ${service}/${id} by ${client.id}, ${since}, ${what}`);
+  }
+
+  #checkNobodyPicks(drain: Drain): void {
+    const home = this.#world.nodes.get(drain.client.machine.connectedNodeId ?? "");
+    if (home === undefined) return;
+    for (const other of this.#world.clients.values()) {
+      if (!this.#isTold(other, home, drain.service) || !canPick(other, drain)) continue;
+      const at = other.machine.connectedNodeId;
+      const text = `${nameOf(drain)} of ${drain.client.id} at ${home.id} was drained, everyone confirmed, and ${other.id} at ${at} still picks it`;
+      this.#court.fail("P7", text);
+    }
+  }
+
+  /** Whether a program is one of the connected subscribers that the promise speaks of. */
+  #isTold(other: Subscriber, home: LivingNode, service: string): boolean {
+    if (other.machine.state !== "online") return false;
+    if (other.viewStates.get(service)?.isCurrent !== true) return false;
+    const node = this.#world.nodes.get(other.machine.connectedNodeId ?? "");
+    if (node === undefined || !this.#world.hasSession(other, node)) return false;
+    return this.#reach.pathSince(home, node) <= this.#court.now() - PATH_MS;
+  }
+}
+
+/** Whether a picker made from the program's view, asked for anybody but the others, gives it. */
+function canPick(client: Subscriber, { service, id }: Drain): boolean {
+  const instances = client.instances(service);
+  const picker = createPicker(instances, {
+    policy: PolicyName.random,
+    random: new SeededRandom(1),
+    caller: { region: client.region, zone: "" },
+    regionOrder: [],
+    panicRatio: 0.5,
+    prefersNear: false,
+  });
+  const excluded = new Set(instances.map((each) => each.id).filter((each) => each !== id));
+  return picker.pick({ excluded })?.id === id;
+}
+
+function drainName(client: SeenClient, commandId: number): string {
+  return `${client.id}#${commandId}`;
+}

@@ -1,0 +1,52 @@
+/**
+ * R1: a record that anybody holds is one that its origin wrote, unchanged.
+ *
+ * Claims: whatever a node stores under (origin, version) has the key, stamp, state, suspicion,
+ * reason and body that this origin gave it when it wrote that version.
+ *
+ * Judged from: what nodes put into their tables; an origin's own writes are the reference.
+ *
+ * Excuses: none. A node that restores its table from disk holds its own past lives' records, and
+ * those were seen when they were written.
+ *
+ * Cannot see: a record that its own origin wrote wrongly.
+ */
+import type { RegistryRecord } from "@fpzk/core";
+import { keyOf, orderOfStamps, recordText } from "./record-order.js";
+import { isOfLife, type SeenNode } from "./seen.js";
+import type { Court } from "./verdict.js";
+import type { WrittenRecords } from "./written-records.js";
+
+export class OneWriter {
+  readonly #court: Court;
+  readonly #written: WrittenRecords;
+
+  constructor(court: Court, written: WrittenRecords) {
+    this.#court = court;
+    this.#written = written;
+  }
+
+  stored(node: SeenNode, record: RegistryRecord): void {
+    if (isOfLife(node, record)) return;
+    const original = this.#written.original(record)?.record;
+    if (original === undefined) {
+      this.#court.fail("R1", `${node.id} holds ${recordText(record)}, which nobody wrote`);
+    } else if (!isSame(record, original)) {
+      const text = `${node.id} holds ${recordText(record)}, written as ${recordText(original)}`;
+      this.#court.fail("R1", text);
+    }
+  }
+}
+
+function isSame(a: RegistryRecord, b: RegistryRecord): boolean {
+  return (
+    a.state === b.state &&
+    a.isSuspect === b.isSuspect &&
+    a.reason === b.reason &&
+    a.since === b.since &&
+    orderOfStamps(a.stamp, b.stamp) === 0 &&
+    keyOf(a) === keyOf(b) &&
+    a.body.length === b.body.length &&
+    a.body.every((byte, index) => byte === b.body[index])
+  );
+}

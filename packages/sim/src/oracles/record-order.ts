@@ -1,0 +1,40 @@
+/**
+ * The orders that oracles judge by, written down once more and on purpose.
+ *
+ * They are the definition of a stamp in `glossary.md`, three numbers in order of weight. An oracle
+ * that called the core's comparison would go wrong together with it and see nothing.
+ */
+import type { RegistryRecord, Stamp } from "@fpzk/core";
+
+/** Negative when `a` is older, 0 when equal, positive when newer. */
+export function orderOfStamps(a: Stamp, b: Stamp): number {
+  if (a.incarnation !== b.incarnation) return a.incarnation < b.incarnation ? -1 : 1;
+  if (a.session !== b.session) return a.session < b.session ? -1 : 1;
+  return a.claim - b.claim;
+}
+
+export function isSameOrigin(a: RegistryRecord["origin"], b: RegistryRecord["origin"]): boolean {
+  return a.nodeId === b.nodeId && a.generation === b.generation && a.scope === b.scope;
+}
+
+/** A key as a text, for maps. */
+export function keyOf(record: Pick<RegistryRecord, "kind" | "scope" | "service" | "id">): string {
+  return `${record.kind} ${record.scope} ${record.service}/${record.id}`;
+}
+
+export function nameOf(record: { readonly service: string; readonly id: string }): string {
+  return `${record.service}/${record.id}`;
+}
+
+export function stampText(stamp: Stamp): string {
+  return `(${stamp.incarnation}, ${stamp.session}, ${stamp.claim})`;
+}
+
+/** A record in a failure's text. */
+export function recordText(record: RegistryRecord): string {
+  const { origin, version, state, isSuspect, reason } = record;
+  const word =
+    ["up", "offline", "draining", `removed (reason ${reason})`][state] ?? `state ${state}`;
+  const suspicion = isSuspect ? " suspect" : "";
+  return `${nameOf(record)} ${stampText(record.stamp)} ${word}${suspicion} of ${origin.nodeId}/${origin.generation} v${version}`;
+}

@@ -1,0 +1,57 @@
+/** What each living program wants to have registered, as it asked for it. */
+import type { ClientEvent, RegistrationStatus, Scope } from "@fpzk/core";
+import { nameOf } from "./record-order.js";
+import type { SeenClient } from "./seen.js";
+
+/** One registration that a program asked for and did not take back. */
+export interface Wish<Client extends SeenClient> {
+  readonly client: Client;
+  readonly service: string;
+  readonly id: string;
+  readonly scope: Scope;
+  /** What the program was last told of it. */
+  status: RegistrationStatus;
+}
+
+export class Wishes<Client extends SeenClient> {
+  /** Per living client, in the order of their starts: name → wish. */
+  readonly #wishes = new Map<Client, Map<string, Wish<Client>>>();
+
+  clientStarted(client: Client): void {
+    this.#wishes.set(client, new Map());
+  }
+
+  clientEnded(client: Client): void {
+    this.#wishes.delete(client);
+  }
+
+  asked(client: Client, event: ClientEvent): void {
+    const wishes = this.#wishes.get(client);
+    if (wishes === undefined) return;
+    if (event.type === "close") wishes.clear();
+    if (event.type === "deregister") wishes.delete(nameOf(event));
+    if (event.type !== "register") return;
+    const { service, id, scope } = event;
+    const known = wishes.get(nameOf(event));
+    if (known?.status === "registered") return;
+    wishes.set(nameOf(event), { client, service, id, scope, status: "registering" });
+  }
+
+  registration(
+    client: Client,
+    instance: { readonly service: string; readonly id: string },
+    status: RegistrationStatus,
+  ): void {
+    const wish = this.#wishes.get(client)?.get(nameOf(instance));
+    if (wish !== undefined) wish.status = status;
+  }
+
+  /** By name, the wishes of all living programs, the earliest process first. */
+  byName(): Map<string, Wish<Client>[]> {
+    const found = new Map<string, Wish<Client>[]>();
+    for (const wishes of this.#wishes.values()) {
+      for (const [name, wish] of wishes) found.set(name, [...(found.get(name) ?? []), wish]);
+    }
+    return found;
+  }
+}
