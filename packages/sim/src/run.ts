@@ -1,6 +1,12 @@
 import { History } from "./history/history.js";
 import type { HistoryOptions, Strike } from "./history/strike.js";
 import type { Failure } from "./oracles/verdict.js";
+import type { World } from "./world/world.js";
+
+export interface RunOptions extends HistoryOptions {
+  /** Called with the world before the first event: for observers. */
+  readonly prepare?: (world: World) => void;
+}
 
 export interface HistoryResult {
   readonly seed: number;
@@ -15,8 +21,9 @@ export interface HistoryResult {
 }
 
 /** Plays the history of one seed; a crash of the core counts as a failure. */
-export function runHistory(seed: number, options: HistoryOptions = {}): HistoryResult {
+export function runHistory(seed: number, options: RunOptions = {}): HistoryResult {
   const history = new History(seed, options);
+  options.prepare?.(history.world);
   try {
     history.play();
   } catch (error) {

@@ -35,7 +35,6 @@ function observe(nodeId: string) {
         writer.dropFrom(leases.get(tag), slot);
       },
       recordCollected: () => {},
-      refutes: () => false,
     },
   });
   const doubt = new SelfDoubt({

@@ -11,7 +11,7 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
       "A process whose id was taken by a later one claims it again: the two evict each other " +
       "without end.",
     file: REGISTRATIONS,
-    find: "if (message.isAlive) {",
+    find: "if (message.isAlive && registration.isTold) {",
     replace: "if (false) {",
   },
   {
@@ -26,12 +26,12 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
   {
     name: "later-process-loses",
     story:
-      "A program that starts again takes the first incarnation instead of the next: as long as " +
+      "A program that starts again takes the first incarnation instead of a later one: as long as " +
       "its past life is remembered it is refused (a provider that is lost for good by a race " +
       "between an old session's end and a new one).",
-    file: "node/instance-writer.js",
-    find: "const incarnation = item.incarnation || (held?.stamp.incarnation ?? 0) + 1;",
-    replace: "const incarnation = item.incarnation || 1;",
+    file: REGISTRATIONS,
+    find: "registration.incarnation ||= this.#nextIncarnation ?? 0;",
+    replace: "registration.incarnation ||= 1;",
   },
   {
     name: "session-number-not-raised",

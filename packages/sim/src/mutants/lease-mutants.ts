@@ -186,8 +186,8 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
       "An operator's word is dated by the node's wall clock alone: after the clock was set back, " +
       "the next word loses to the one before it (a change that is lost when two clocks disagree).",
     file: "hlc.js",
-    find: "this.#last = Math.max(this.#last + 1, wall);",
-    replace: "this.#last = wall;",
+    find: "this.#last = Math.max(this.#last + 1, this.#wall() + this.#salt);",
+    replace: "this.#last = this.#wall() + this.#salt;",
   },
   {
     name: "moving-sessions-suspected",

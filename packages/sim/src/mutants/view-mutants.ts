@@ -157,8 +157,8 @@ export const VIEW_MUTANTS: readonly Mutant[] = [
       "A drain waits for the nodes of its own region alone: callers elsewhere still pick the " +
       "instance when it stops (failed requests at every rolling deploy).",
     file: "drain/drain-desk.js",
-    find: "return !isRegional || member.description.region === options.region;",
-    replace: "return member.description.region === options.region;",
+    find: "if (isRegional && member.description.region !== region)",
+    replace: "if (member.description.region !== region)",
   },
   {
     name: "drain-confirmed-by-sending",
@@ -166,8 +166,8 @@ export const VIEW_MUTANTS: readonly Mutant[] = [
       "A drain counts a subscriber as confirmed when it was sent the news: the instance stops " +
       "while the news is still on its way.",
     file: DRAIN,
-    find: "pending: new Set(pending),",
-    replace: "pending: new Set(),",
+    find: "pending: new Map(told),",
+    replace: "pending: new Map(),",
   },
   {
     name: "drain-believes-old-confirmations",
@@ -192,9 +192,18 @@ export const VIEW_MUTANTS: readonly Mutant[] = [
     story:
       "A subscriber that disconnects is still waited for: every drain lasts until its deadline and " +
       "names processes that are long gone.",
-    file: "node/session-desk.js",
-    find: "this.#reportForgotten(session);",
-    replace: "",
+    file: "drain/drain-desk.js",
+    find: "for (const session of this.#lost.expire(now))\n            this.forget(session);",
+    replace: "this.#lost.expire(now);",
+  },
+  {
+    name: "drain-forgets-cut-subscribers",
+    story:
+      "A subscriber whose connection closed counts as gone at once, although it may not know of it " +
+      "yet and go on picking: the instance stops under its calls.",
+    file: "drain/drain-desk.js",
+    find: "this.#lost.add(session.key, { name, services: session.watches.keys(), ttlMs }, now);",
+    replace: "this.forget(session.key);",
   },
   {
     name: "confirmations-not-sent",
