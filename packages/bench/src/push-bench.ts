@@ -16,14 +16,22 @@ const CASES: readonly Case[] = [
   { subscriberCount: 1_000, instanceCount: 1_000, goals: { p50Ms: 10, p99Ms: 25 } },
 ];
 const REGISTERING_SESSION_COUNT = 10;
-const WARM_ROUND_COUNT = 20;
+const SERVICE = "service-0";
+/**
+ * Rounds before the count begins. With one subscriber a server does so little that its code is
+ * still interpreted after hundreds of rounds; a registry that has served for seconds is meant.
+ */
+const WARM_ROUND_COUNTS = { tiny: 5, quick: 100, full: 1_000 } as const;
+const FANOUT_WARM_ROUND_COUNT = 20;
+const ROUND_COUNTS = { tiny: 5, quick: 100, full: 400 } as const;
 const KEEP_ALIVE_MS = 1_000;
 
 export const pushBench: Bench = {
   name: "push",
   title:
     "subscribers × instances of one service; subscribers are raw sessions in one process that " +
-    "read the id in each frame, the registering session is in another; over all subscribers",
+    "read the id in each frame, the registering session is in another; over all subscribers. A " +
+    "bare relay is a WebSocket server in FPZK's place that only hands frames on: the floor here",
   async run(context) {
     const figures: Figure[] = [];
     for (const entry of CASES) {
@@ -31,18 +39,45 @@ export const pushBench: Bench = {
       context.progress(`${subscriberCount} subscribers x ${instanceCount} instances`);
       figures.push(...(await measure(context, entry)));
     }
+    context.progress("a bare relay");
+    figures.push(...(await measureRelay(context)));
     return figures;
   },
 };
+
+/** The same rounds through a process that does nothing: what the machine itself takes. */
+async function measureRelay(context: BenchContext): Promise<Figure[]> {
+  const roundCount = sized(context, ROUND_COUNTS);
+  const stage = new Stage(context);
+  try {
+    const address = await stage.relay();
+    const registering = await stage.load({ address }, { count: 1, name: "registering" });
+    const subscribing = await stage.load({ address }, { count: 1, name: "subscribing" });
+    await subscribing.call("watchStamped", { service: SERVICE });
+    const runRounds = async (count: number) => {
+      await registering.call("registerStamped", { service: SERVICE, count, intervalMs: 10 });
+      return subscribing.call("latencies", { count });
+    };
+    await runRounds(sized(context, WARM_ROUND_COUNTS));
+    const { p50Ms, p99Ms } = await runRounds(roundCount);
+    const common = { bench: "push", unit: "ms", better: "lower", goal: null } as const;
+    return [
+      { ...common, figure: "bare relay, 1 subscriber, p50", value: p50Ms },
+      { ...common, figure: "bare relay, 1 subscriber, p99", value: p99Ms },
+    ];
+  } finally {
+    await stage[Symbol.asyncDispose]();
+  }
+}
 
 async function measure(context: BenchContext, { goals, ...counts }: Case): Promise<Figure[]> {
   const subscriberCount = Math.min(
     counts.subscriberCount,
     sized(context, { tiny: 5, quick: 1_000, full: 1_000 }),
   );
-  const roundCount = sized(context, { tiny: 5, quick: 100, full: 400 });
-  const intervalMs = subscriberCount > 1 ? sized(context, { tiny: 10, quick: 60, full: 60 }) : 10;
-  const service = "service-0";
+  const roundCount = sized(context, ROUND_COUNTS);
+  const isFanout = subscriberCount > 1;
+  const intervalMs = isFanout ? sized(context, { tiny: 10, quick: 60, full: 60 }) : 10;
   const stage = new Stage(context);
   try {
     const server = await stage.server();
@@ -55,12 +90,12 @@ async function measure(context: BenchContext, { goals, ...counts }: Case): Promi
     await registering.call("keepAlive", { intervalMs: KEEP_ALIVE_MS });
     const subscribing = await stage.load(server, { count: subscriberCount, name: "subscribing" });
     await subscribing.call("keepAlive", { intervalMs: KEEP_ALIVE_MS });
-    await subscribing.call("watchStamped", { service });
+    await subscribing.call("watchStamped", { service: SERVICE });
     const runRounds = async (count: number) => {
-      await registering.call("registerStamped", { service, count, intervalMs });
+      await registering.call("registerStamped", { service: SERVICE, count, intervalMs });
       return subscribing.call("latencies", { count: count * subscriberCount });
     };
-    await runRounds(WARM_ROUND_COUNT);
+    await runRounds(isFanout ? FANOUT_WARM_ROUND_COUNT : sized(context, WARM_ROUND_COUNTS));
     await server.remote.call("reset", {});
     const { p50Ms, p99Ms, maxMs } = await runRounds(roundCount);
     const { cpuMs } = await server.remote.call("usage", undefined);

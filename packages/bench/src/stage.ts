@@ -1,6 +1,7 @@
 /** The processes of one benchmark: started together, ended together. */
 import type { BenchContext } from "./bench.js";
 import type { LoadHandlers } from "./load-process.js";
+import type { RelayHandlers } from "./relay-process.js";
 import { type Handlers, Remote } from "./remote.js";
 import type { ServerHandlers, ServerStart } from "./server-process.js";
 
@@ -24,9 +25,15 @@ export class Stage implements AsyncDisposable {
     return { remote, address: await remote.call("start", options) };
   }
 
+  /** A bare relay in a server's place; resolves with its address. */
+  async relay(): Promise<string> {
+    const remote = this.#keep(Remote.start<RelayHandlers>("relay-process"));
+    return remote.call("start", undefined);
+  }
+
   /** A process with sessions to a server. */
   async load(
-    server: BenchServer,
+    server: Pick<BenchServer, "address">,
     options: { count: number; name: string; keepAliveMs?: number },
   ): Promise<Remote<LoadHandlers>> {
     const remote = this.#keep(Remote.start<LoadHandlers>("load-process"));
