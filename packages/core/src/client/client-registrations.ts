@@ -58,6 +58,8 @@ export class ClientRegistrations {
    * one, is registered elsewhere long since, so nothing is sent whose age cannot be told.
    */
   #nextIncarnation: number | undefined;
+  /** Ids that this process held and let go of, the oldest first; at most as many as it may hold. */
+  readonly #formerKeys = new Set<string>();
 
   constructor(outbox: ClientOutbox) {
     this.#outbox = outbox;
@@ -129,6 +131,8 @@ export class ClientRegistrations {
       registration.needsDrain = registration.drainDeadline !== undefined;
       registration.needsRemove = registration.isRemoving;
       registration.stamp = undefined;
+      // Time without a session is no time in which the other was seen to stay away.
+      registration.undecidedUntil = undefined;
       this.#unsent.add(registration);
     }
   }
@@ -202,13 +206,13 @@ export class ClientRegistrations {
       registration.stamp !== undefined && compareStamps(message.stamp, registration.stamp) < 0;
     if (isStale) return;
     const { service, id } = registration;
-    // Who was never registered is the later of the two, whatever the clocks of their nodes say.
-    if (message.isAlive && registration.isTold) {
+    // Who never held the id is the later to claim it, whatever the clocks of their nodes say.
+    if (message.isAlive && registration.wasHeld) {
       this.#note("warn", "client.superseded", { service, id });
       this.#end(registration, "superseded");
       return;
     }
-    if (message.isUndecided && registration.isTold && this.#awaits(registration, now)) return;
+    if (message.isUndecided && registration.wasHeld && this.#awaits(registration, now)) return;
     this.#note("info", "client.claimed-again", { service, id });
     // At the end of the range the node refuses the registration, not the frame.
     registration.incarnation = Math.min(message.stamp.incarnation + 1, Number.MAX_SAFE_INTEGER);
@@ -273,6 +277,7 @@ export class ClientRegistrations {
       return;
     }
     const registration = newRegistration(command, now);
+    registration.wasHeld = this.#formerKeys.has(keyOf(command));
     this.#registrations.set(keyOf(command), registration);
     this.#unsent.add(registration);
     this.#wait(command, registration, "confirm", now);
@@ -386,6 +391,7 @@ export class ClientRegistrations {
     registration.incarnation = Math.max(registration.incarnation, stamp.incarnation);
     registration.since = since;
     registration.stamp = stamp;
+    registration.wasHeld = true;
     registration.retryCount = 0;
     registration.undecidedUntil = undefined;
     this.#confirm(registration, revision);
@@ -496,6 +502,7 @@ export class ClientRegistrations {
     if (!this.#isHeld(registration)) return;
     this.#registrations.delete(keyOf(registration));
     this.#unsent.delete(registration);
+    if (registration.wasHeld) this.#remember(keyOf(registration));
     // The same id, registered again, is another life.
     if (this.#nextIncarnation !== undefined && this.#nextIncarnation > 0) {
       const last = Math.max(this.#nextIncarnation, registration.incarnation);
@@ -511,6 +518,16 @@ export class ClientRegistrations {
       }
     }
     this.#status(registration, status);
+  }
+
+  #remember(key: string): void {
+    this.#formerKeys.delete(key);
+    this.#formerKeys.add(key);
+    if (this.#formerKeys.size <= SESSION_INSTANCE_COUNT_MAX) return;
+    for (const oldest of this.#formerKeys) {
+      this.#formerKeys.delete(oldest);
+      return;
+    }
   }
 
   #isHeld(registration: Registration): boolean {

@@ -250,6 +250,20 @@ test("superseded before it was ever registered: it comes later, and goes above",
   assert.deepEqual(client.read({ type: "superseded", ...by }), ["send register a/61/0/up"]);
 });
 
+test("superseded after it held the id once: it stops, though it registered again meanwhile", () => {
+  const client = new Harness().online({ firstIncarnation: 40 });
+  client.register("a");
+  client.registered(client.sent("register"), "a", stamp(40));
+  client.command({ type: "deregister", id: "a" });
+  client.read({ type: "done", requestId: client.sent("deregister") });
+  client.register("a");
+  const by = { service: "s", id: "a", stamp: stamp(60), isAlive: true, isUndecided: false };
+  assert.deepEqual(client.read({ type: "superseded", ...by }), [
+    "failed 3 aborted",
+    "a is superseded",
+  ]);
+});
+
 // The earlier of two processes took the id back from a later one whose node was out of reach.
 test("superseded by one that may come back: asks for a while, and takes the id only then", () => {
   const client = new Harness().online();

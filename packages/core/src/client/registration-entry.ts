@@ -20,6 +20,8 @@ export interface Registration {
   confirmedBody: Uint8Array;
   /** The program was told that it is registered. */
   isTold: boolean;
+  /** This process held the id before: a process that began later and holds it now goes first. */
+  wasHeld: boolean;
   needsRegister: boolean;
   needsState: boolean;
   /** The drain's end; undefined when none runs. */
@@ -64,6 +66,7 @@ export function newRegistration(
     confirmedRevision: 0,
     confirmedBody: body,
     isTold: false,
+    wasHeld: false,
     needsRegister: true,
     needsState: false,
     drainDeadline: undefined,

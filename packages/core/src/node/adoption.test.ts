@@ -35,6 +35,7 @@ function observe(nodeId: string) {
         writer.dropFrom(leases.get(tag), slot);
       },
       recordCollected: () => {},
+      refutes: () => false,
     },
   });
   const doubt = new SelfDoubt({

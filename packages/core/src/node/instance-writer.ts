@@ -196,6 +196,19 @@ export class InstanceWriter {
     return stamp;
   }
 
+  /**
+   * Writes a record anew as the beginning of another life: above whatever may have been written and
+   * forgotten where this node could not hear it. Undefined above the last stamp there is.
+   */
+  refute(slot: Slot, now: Instant): Stamp | undefined {
+    const held = this.#replica.table.read(slot);
+    const incarnation = this.#incarnationAbove(held);
+    if (incarnation > INCARNATION_MAX) return undefined;
+    const stamp = { incarnation, session: held.stamp.session, claim: 0 };
+    this.#replica.write({ ...held, stamp }, now);
+    return stamp;
+  }
+
   /** Writes a tombstone over a live record and takes it off its lease. */
   remove(slot: Slot, reason: RemovalReason, now: Instant): void {
     const held = this.#replica.table.read(slot);

@@ -14,6 +14,7 @@ import { DrainDesk } from "../drain/drain-desk.js";
 import { rendezvous } from "../hash.js";
 import { HybridClock } from "../hlc.js";
 import { type NodeDescription, NodeStatus } from "../instance.js";
+import { LeasePhase } from "../lease/lease-rules.js";
 import { type LeaseLapse, LeaseTable } from "../lease/lease-table.js";
 import { type DoubtReason, SelfDoubt, STALL_MS } from "../lease/self-doubt.js";
 import { Membership } from "../membership/membership.js";
@@ -129,6 +130,7 @@ export class RegistryNode {
       listener: {
         recordChanged: (slot, tag) => this.#recordChanged(slot, tag),
         recordCollected: (tombstone, slot) => this.#recordCollected(tombstone, slot),
+        refutes: (slot) => this.#refutes(slot),
       },
     });
     this.#membership = new Membership({ nodeId, region });
@@ -592,6 +594,21 @@ export class RegistryNode {
     if (tombstone.kind !== RecordKind.instance && tombstone.kind !== RecordKind.override) return;
     const name = serviceName(tombstone.namespace, tombstone.service);
     this.#watches.collected(name, tombstone);
+  }
+
+  /** Others have proof that a record of this node is gone; what is heard is written anew. */
+  #refutes(slot: Slot): boolean {
+    const lease = this.#leases.get(this.table.tag(slot));
+    const isHeard = lease?.phase === LeasePhase.active;
+    if (!isHeard || this.#writer.refute(slot, this.#now) === undefined) {
+      this.#writer.detach(slot);
+      return false;
+    }
+    // Its program goes on from there: with the incarnation that it knows it would lose.
+    if (lease.session !== undefined) {
+      this.#desk.superseded(lease.session, this.table.read(slot), true);
+    }
+    return true;
   }
 
   /** Another node's record took a key: what hung on a lease here does no more. */

@@ -25,6 +25,8 @@ export interface PeerLink {
   /** Nothing was heard for so long that the link counts as lost. */
   isSilent: boolean;
   hears: ReadonlySet<string>;
+  /** Rounds in a row in which equal versions had unequal content. */
+  divergenceCount: number;
   transfer: Transfer | undefined;
   incoming: IncomingReset | undefined;
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { DELTA_MAX_BYTES } from "../limits.js";
 import { recordFor } from "../record.fixture.js";
-import { InstanceState, Scope } from "../record.js";
+import { compareStamps, InstanceState, Scope } from "../record.js";
 import { after } from "../time.js";
 import { Copies, type Copy, live, remove, TOMBSTONE_TTL_MS, write } from "./peer-links.fixture.js";
 
@@ -199,18 +199,50 @@ describe("repair", () => {
     assert.deepEqual([copies.deltas().length, live(b)], [1, ["1"]]);
   });
 
-  it("divergence of equal versions is healed by the origin", () => {
+  it("divergence of equal versions: the writer's content counts, and it writes anew what lives", () => {
     const { copies, a, b } = joined();
-    write(copies, a, "1");
-    write(copies, a, "2");
+    a.isHeard = (id) => id === "2";
+    for (const id of ["1", "2", "3"]) write(copies, a, id);
     copies.push(a);
     copies.settle();
     b.replica.table.put(recordFor("1", { body: new Uint8Array([66]), version: 1 }));
-    b.replica.table.remove(b.replica.find(recordFor("2")));
+    for (const id of ["2", "3"]) b.replica.table.remove(b.replica.find(recordFor(id)));
+    const before = a.replica.table.stamp(a.replica.find(recordFor("2")));
     copies.round();
     assert.equal(a.counters.divergences, 1);
-    assert.deepEqual(live(b), ["1", "2"]);
+    copies.push(a);
+    copies.settle();
+    assert.deepEqual(
+      [live(a), live(b)],
+      [
+        ["1", "2"],
+        ["1", "2"],
+      ],
+    );
+    assert.deepEqual(a.collected, ["3"], "nobody is heard of it");
+    const after = b.replica.table.stamp(b.replica.find(recordFor("2")));
+    assert.ok(compareStamps(after, before) > 0, "never again with the stamp that was seen gone");
+    assert.deepEqual(
+      b.replica.table.read(b.replica.find(recordFor("1"))).body,
+      new Uint8Array([1]),
+    );
+    copies.round();
     assert.deepEqual(a.replica.digest(true), b.replica.digest(true));
+  });
+
+  it("a divergence that does not heal is tried ever more seldom (P10)", () => {
+    const { copies, a, b } = joined();
+    write(copies, a, "1");
+    copies.push(a);
+    copies.settle();
+    const resets: number[] = [];
+    for (let round = 1; round <= 20; round += 1) {
+      b.replica.table.put(recordFor("1", { body: new Uint8Array([66]), version: 1 }));
+      const before = a.counters.resetsSent;
+      copies.round();
+      if (a.counters.resetsSent > before) resets.push(round);
+    }
+    assert.deepEqual(resets, [1, 2, 4, 8, 16]);
   });
 });
 

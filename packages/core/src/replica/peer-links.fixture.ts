@@ -18,6 +18,8 @@ export interface Copy {
   /** What was proved gone without a tombstone, by id. */
   readonly collected: string[];
   isReady: boolean;
+  /** Whether the program of an own instance is heard: then it is not let go of. */
+  isHeard: (id: string) => boolean;
 }
 
 interface Wire {
@@ -37,6 +39,7 @@ export class Copies {
   /** `from key` → the other end. */
   readonly #ends = new Map<string, { copy: Copy; key: number }>();
   #nextKey = 1;
+  #incarnation = 1_000;
 
   add(id: string, region = "r"): Copy {
     const counters = createCounters();
@@ -52,6 +55,13 @@ export class Copies {
           if (replica.isOwn(origin)) links.wroteOwn(replica.table.originOf(slot));
         },
         recordCollected: (tombstone) => collected.push(tombstone.id),
+        refutes: (slot) => {
+          const held = replica.table.read(slot);
+          if (!copy.isHeard(held.id)) return false;
+          const stamp = { ...held.stamp, incarnation: this.nextIncarnation() };
+          replica.write({ ...held, stamp }, this.now);
+          return true;
+        },
       },
     });
     const links = new PeerLinks({
@@ -61,9 +71,24 @@ export class Copies {
       note: () => {},
       send: (keys, message) => this.#send(copy, keys, message),
     });
-    const copy: Copy = { id, region, replica, links, counters, collected, isReady: true };
+    const copy: Copy = {
+      id,
+      region,
+      replica,
+      links,
+      counters,
+      collected,
+      isReady: true,
+      isHeard: () => false,
+    };
     this.#copies.set(id, copy);
     return copy;
+  }
+
+  /** Above all that was written before. */
+  nextIncarnation(): number {
+    this.#incarnation += 1;
+    return this.#incarnation;
   }
 
   /** Opens a link both ways; each end greets with its digest, as nodes do. */

@@ -35,6 +35,7 @@ class Side {
           const index = this.replica.table.originOf(slot);
           if (this.replica.isOwn(this.replica.table.origin(index))) this.links.wroteOwn(index);
         },
+        refutes: () => false,
         recordCollected: (record) => this.collected.push(record.id),
       },
     });

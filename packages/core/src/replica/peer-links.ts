@@ -118,6 +118,7 @@ export class PeerLinks {
       entries: [],
       isSilent: false,
       hears: new Set(),
+      divergenceCount: 0,
       transfer: undefined,
       incoming: undefined,
     };
@@ -235,11 +236,12 @@ export class PeerLinks {
     link.incoming ??= { confirmed: new SlotSet() };
     for (const group of message.groups) {
       if (!this.#isAcceptable(link, group.origin)) continue;
-      // Nobody can tell this node what it wrote itself.
-      if (this.#replica.isCollected(group.origin) || this.#replica.isOwn(group.origin)) continue;
+      if (this.#replica.isCollected(group.origin)) continue;
+      const isDivergence = message.origins.length > 0;
+      const isCorrecting = isDivergence && this.#yieldsTo(link, group.origin);
       for (const record of group.records) {
         this.#counters.recordsReceived += 1;
-        const slot = this.#takeReset(record, message.origins.length > 0, now);
+        const slot = this.#takeReset(record, isCorrecting, now);
         if (slot !== NO_SLOT) link.incoming.confirmed.add(slot);
       }
     }
@@ -501,16 +503,23 @@ export class PeerLinks {
 
   /**
    * Takes one record of a reset; returns its key's slot. What this copy has seen and does not hold
-   * is gone, and a giver that still shows it is behind: it does not come back (P5). Only the repair
-   * of a divergence, where what was seen is in doubt, fills such holes.
+   * is gone, and a giver that still shows it is behind: it does not come back (P5). Nor can anybody
+   * tell this node what it wrote itself; that a giver holds it too is heard.
    */
-  #takeReset(record: RegistryRecord, isDivergence: boolean, now: Instant): Slot {
+  #takeReset(record: RegistryRecord, isCorrecting: boolean, now: Instant): Slot {
     const replica = this.#replica;
+    if (replica.isOwn(record.origin)) return replica.find(record);
     const index = replica.table.findOrigin(record.origin);
     const isSeen = index >= 0 && record.version <= replica.seenVersion(index);
-    if (isSeen && !isDivergence) return replica.find(record);
-    if (isDivergence) replica.replaceIfDifferent(record);
-    return replica.merge(record, now);
+    if (!isSeen) return replica.merge(record, now);
+    if (isCorrecting) replica.replaceIfDifferent(record, now);
+    return replica.find(record);
+  }
+
+  /** Of two contents of one version, whose is right: the writer's, else the greater node id's. */
+  #yieldsTo(link: PeerLink, origin: Origin): boolean {
+    if (this.#replica.isOwn(origin)) return false;
+    return isOwnOf(link.peer, origin) || link.peer.nodeId > this.#replica.nodeId;
   }
 
   /** Region-scoped streams never cross a region's border, whoever sends them. */
@@ -531,8 +540,11 @@ export class PeerLinks {
   }
 
   /**
-   * Equal versions must mean equal content. Where they do not (a bug, a flipped bit), the origin
-   * itself, or else the greater node id, gives its content.
+   * Equal versions must mean equal content. Where they do not, each gives the other its content, and
+   * each drops what the other has seen and does not hold: a removal whose tombstone is forgotten
+   * beats a copy that missed it, and whoever wrote a record that lives writes it anew, above (P5).
+   * Of a record that both hold, the writer's content counts, or else that of the greater node id.
+   * Again only ever more seldom, should it not help.
    */
   #healDivergence(link: PeerLink, held: ReadonlyMap<OriginIndex, DigestEntry>): void {
     const diverged: Origin[] = [];
@@ -543,20 +555,19 @@ export class PeerLinks {
         diverged.push(entry.origin);
       }
     }
-    const mine = diverged.filter((origin) => this.#isGiver(link, origin));
-    if (diverged.length === 0 || mine.length === 0) return;
-    this.#counters.divergences += mine.length;
+    if (diverged.length === 0) {
+      link.divergenceCount = 0;
+      return;
+    }
+    link.divergenceCount += 1;
+    // The 1st, 2nd, 4th, 8th ... round in a row.
+    if ((link.divergenceCount & (link.divergenceCount - 1)) !== 0) return;
+    this.#counters.divergences += diverged.length;
     this.#note("warn", "replica.diverged", {
       peer: link.peer.nodeId,
-      origin: mine.sort(compareOrigins).map(originText).join(" ").replaceAll("\u0001", "/"),
+      origin: diverged.sort(compareOrigins).map(originText).join(" ").replaceAll("\u0001", "/"),
     });
-    this.#startTransfer(link, "reset", [], mine);
-  }
-
-  #isGiver(link: PeerLink, origin: Origin): boolean {
-    if (this.#replica.isOwn(origin)) return true;
-    if (isOwnOf(link.peer, origin)) return false;
-    return this.#replica.nodeId > link.peer.nodeId;
+    this.#startTransfer(link, "reset", [], diverged);
   }
 }
 

@@ -19,13 +19,21 @@ const NOW = instant(1_000);
 const TOMBSTONE_TTL_MS = 10_000;
 const NO_BYTES = new Uint8Array(0);
 
-function createReplica(nodeId: string, collected: RegistryRecord[] = []): Replica {
+function createReplica(
+  nodeId: string,
+  collected: RegistryRecord[] = [],
+  refutes: (slot: number) => boolean = () => false,
+): Replica {
   return new Replica({
     table: new MapRecordTable(),
     nodeId,
     generation: 1,
     tombstoneTtlMs: TOMBSTONE_TTL_MS,
-    listener: { recordChanged: () => {}, recordCollected: (record) => collected.push(record) },
+    listener: {
+      recordChanged: () => {},
+      recordCollected: (record) => collected.push(record),
+      refutes,
+    },
   });
 }
 
@@ -184,12 +192,32 @@ test("an origin is collected only after it held nothing for a tombstone's time",
   assert.notEqual(replica.find(record(old, 1, "x", 1)), NO_SLOT);
 });
 
-test("what this node wrote is never dropped by another's proof", () => {
-  const replica = createReplica("n");
+test("what this node wrote goes by another's proof only when its program is not heard", () => {
+  const asked: number[] = [];
+  let isHeard = true;
+  const replica = createReplica("n", [], (slot) => {
+    asked.push(slot);
+    return isHeard;
+  });
   const { origin: _origin, version: _version, ...draft } = record(originOf("n"), 0, "x", 1);
   const slot = replica.write(draft, NOW);
   replica.collect(slot);
-  assert.equal(replica.table.liveCount, 1);
+  assert.deepEqual([asked, replica.table.liveCount], [[slot], 1]);
+  isHeard = false;
+  replica.collect(slot);
+  assert.equal(replica.table.liveCount, 0);
+});
+
+test("what this node says of itself, and its own tombstones, go by nobody's proof", () => {
+  const replica = createReplica("n");
+  const { origin: _origin, version: _version, ...draft } = record(originOf("n"), 0, "x", 1);
+  const self = { ...draft, kind: RecordKind.node, namespace: "", service: "", id: "n" };
+  const slots = [
+    replica.write(self, NOW),
+    replica.write({ ...draft, state: InstanceState.removed }, NOW),
+  ];
+  for (const slot of slots) replica.collect(slot);
+  assert.deepEqual([replica.table.liveCount, replica.table.tombstoneCount], [1, 1]);
 });
 
 test("a tombstone lives its whole time, also when it replaced one of an equal version", () => {

@@ -51,6 +51,12 @@ export interface ReplicaListener {
    * is free already.
    */
   recordCollected(tombstone: RegistryRecord, slot: Slot): void;
+  /**
+   * Others have proof that a live record of this node's own is gone: it was taken over and removed
+   * while this node was apart. True when it lives nevertheless and was written anew, above; false
+   * lets it go.
+   */
+  refutes(slot: Slot): boolean;
 }
 
 /** A record as its writer gives it; the replica adds origin and version. */
@@ -181,13 +187,16 @@ export class Replica {
     return this.#store(record, slot, now);
   }
 
-  /** Forgets a held record that has the same version as a given one and another content. */
-  replaceIfDifferent(record: RegistryRecord): void {
+  /** Puts a record in the place of a held one that is the same write and has another content. */
+  replaceIfDifferent(record: RegistryRecord, now: Instant): void {
     const slot = this.table.find(record);
     if (slot === NO_SLOT) return;
     const held = this.table.read(slot);
-    if (compareRecords(record, held) !== 0) return;
-    if (!isSameDigest(recordDigest(record), recordDigest(held))) this.table.remove(slot);
+    const isSameWrite =
+      record.version === held.version && compareOrigins(record.origin, held.origin) === 0;
+    if (!isSameWrite || isSameDigest(recordDigest(record), recordDigest(held))) return;
+    this.table.remove(slot);
+    this.#store(record, NO_SLOT, now);
   }
 
   /** Notes that everything of an origin up to a version was seen, and which tombstones may be gone. */
@@ -200,12 +209,12 @@ export class Replica {
   }
 
   /**
-   * Drops a record that a complete answer has seen and no longer holds (reason `collected`).
-   * Own records stay: their sessions are the evidence that they live.
+   * Drops a record that a complete answer has seen and no longer holds (reason `collected`). One of
+   * this node's own whose program is heard is written anew instead.
    */
   collect(slot: Slot): void {
     const record = this.table.read(slot);
-    if (this.isOwn(record.origin)) return;
+    if (this.isOwn(record.origin) && this.#keepsOwn(record, slot)) return;
     const tombstone: RegistryRecord = {
       ...record,
       state: InstanceState.removed,
@@ -340,6 +349,12 @@ export class Replica {
     }
     this.#listener.recordChanged(stored, tag);
     return stored;
+  }
+
+  /** Own tombstones live out their time: nobody else can know who still needs them. */
+  #keepsOwn(record: RegistryRecord, slot: Slot): boolean {
+    if (record.state === InstanceState.removed || this.#isAboutSelf(record)) return true;
+    return this.#listener.refutes(slot);
   }
 
   #isAboutSelf(record: RegistryRecord): boolean {

@@ -24,6 +24,7 @@ class WatchBench {
       tombstoneTtlMs: TOMBSTONE_TTL_MS,
       listener: {
         recordChanged: (slot) => this.watches.changed(this.#serviceOf(slot), slot),
+        refutes: () => false,
         recordCollected: (gone) =>
           this.watches.collected(serviceName(gone.namespace, gone.service), gone),
       },
