@@ -3,6 +3,7 @@ import { randomInt } from "node:crypto";
 import { SCENARIOS } from "../scenarios/scenarios.js";
 import { parseSimArguments, type SimArguments, USAGE } from "./arguments.js";
 import { hunt, tellFailure } from "./hunt.js";
+import { playMutants } from "./hunt-mutants.js";
 import { failuresOf, type Job, jobText } from "./job.js";
 import { JOB_TIMEOUT_MS, playAll } from "./play-all.js";
 import { shrinkSeed } from "./shrink-seed.js";
@@ -43,6 +44,7 @@ export async function main(args: readonly string[]): Promise<number> {
     case "scenarios":
       return playScenarios(task.names, options, terminal);
     case "mutants":
+      return playMutants(task, options, terminal);
     case "record-hashes":
       return USAGE_EXIT_CODE;
   }

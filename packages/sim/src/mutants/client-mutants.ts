@@ -11,7 +11,7 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
       "A process whose id was taken by a later one claims it again: the two evict each other " +
       "without end.",
     file: REGISTRATIONS,
-    find: "if (message.isAlive && registration.isTold) {",
+    find: "if (message.isAlive && registration.wasHeld) {",
     replace: "if (false) {",
   },
   {

@@ -114,8 +114,8 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
       "A reset brings back what this copy has seen removed and forgotten, because the giver was " +
       "behind: a deregistered instance is picked again.",
     file: LINKS,
-    find: "if (isSeen && !isDivergence)",
-    replace: "if (false)",
+    find: "if (!isSeen)",
+    replace: "if (true)",
   },
   {
     name: "news-below-watermark",

@@ -1,0 +1,33 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { MUTANTS } from "./catalogue.js";
+import { markdownOf, replaceTable, summaryOf, summaryText } from "./mutation-report.js";
+import type { MutantVerdict } from "./mutation-run.js";
+import { SURVIVORS } from "./survivors.js";
+
+function verdict(name: string, oracle: string | undefined): MutantVerdict {
+  const mutant = { name, story: `story of ${name}`, file: "x.js", find: "a", replace: "b" };
+  const job = oracle === undefined ? undefined : "--seed 1";
+  return { mutant, oracle, text: "", job, jobCount: 3, elapsedMs: 1_000 };
+}
+
+test("the last line counts what was caught, rounded down", () => {
+  const verdicts = [verdict("a", "P4"), verdict("b", undefined), verdict("c", "assert")];
+  assert.equal(summaryText(summaryOf(verdicts)), "caught 2 of 3 (66.6 %)");
+  assert.equal(summaryText(summaryOf([])), "caught 0 of 0 (0 %)");
+});
+
+test("the table goes between its markers, and nothing else changes", () => {
+  const document = "a\n<!-- mutants:begin -->\nold\n<!-- mutants:end -->\nb\n";
+  const replaced = replaceTable(document, "new");
+  assert.equal(replaced, "a\n<!-- mutants:begin -->\nnew\n<!-- mutants:end -->\nb\n");
+  assert.throws(() => replaceTable("a", "new"), /must hold the lines/);
+  const run = { commit: "abc", elapsedMs: 60_000, workerCount: 2 };
+  const table = markdownOf([verdict("a", "P4")], { jobs: [], failing: [] }, run);
+  assert.match(table, /\| a \| story of a \| P4, `--seed 1` \| 3 \|/);
+});
+
+test("only defects of the list are explained as survivors", () => {
+  const names = new Set(MUTANTS.map(({ name }) => name));
+  for (const name of Object.keys(SURVIVORS)) assert.ok(names.has(name), name);
+});
