@@ -106,6 +106,20 @@ describe("the checker of fault runs", () => {
     assert.deepEqual(detections.removed, [{ killedAt: 500, toldAt: 2_500, isQuiet: true }]);
   });
 
+  test("an update is measured from its program to each view, in whatever order logs are read", () => {
+    const update: LogLine = {
+      ...{ type: "asked", at: 10, program: "p/0", ask: "update", service: "s", id: "i" },
+      ...{ request: 1, serial: 1 },
+    };
+    const before = shown(1, [1, 1, 0]);
+    const after = shown(14, [1, 1, 0], { serial: 1 });
+    const again = shown(20, [1, 1, 0], { serial: 1, liveness: "suspect" });
+    const expected = [{ at: 10, ms: 4, process: "w" }];
+    assert.deepEqual(check([before, update, after, again], []).latencies, expected);
+    assert.deepEqual(check([before, after, update, again], []).latencies, expected);
+    assert.deepEqual(check([update, after], []).latencies, []);
+  });
+
   test("L3 a drain ends, and nobody picks what all confirmed", () => {
     const picked = (pickedAt: number, at = pickedAt + 1_000) =>
       removed(at, [1, 1, 1], { pickedAt, reason: "drained" });
@@ -132,6 +146,10 @@ describe("the checker of fault runs", () => {
     assert.equal(untruths(registered, shown(2, [1, 1, 0], { liveness: "suspect" })), 1);
     assert.equal(untruths(shown(2, [1, 1, 0])), 1);
     assert.equal(untruths(registered, shown(2, [1, 1, 0]), KILLED), 1);
+    // What the dead said and showed is no truth, also when it is read late.
+    const watcherKilled: LogLine = { ...KILLED, process: "w" };
+    assert.equal(untruths(KILLED, registered, watcherKilled, shown(2, [1, 1, 0])), 0);
+    assert.equal(untruths(KILLED, registered, shown(2, [1, 1, 0])), 1);
   });
 
   test("L1 and L2 nodes agree when they hold the same, and that what stands", () => {

@@ -3,8 +3,10 @@ import { type LogLine, type ProgramName, processOf } from "./log-line.js";
 import { type Detection, DetectionOracle } from "./oracles/detection-oracle.js";
 import { DrainOracle } from "./oracles/drain-oracle.js";
 import { EvictionOracle } from "./oracles/eviction-oracle.js";
+import { type Latency, LatencyOracle } from "./oracles/latency-oracle.js";
 import { Standing } from "./oracles/standing.js";
 import { Timeline } from "./oracles/timeline.js";
+import { Trail } from "./oracles/trail.js";
 import { Verdict } from "./oracles/verdict.js";
 import { ViewOracle } from "./oracles/view-oracle.js";
 
@@ -20,6 +22,7 @@ export interface LoadTotals {
 export class Checker {
   readonly verdict = new Verdict();
   readonly timeline = new Timeline();
+  readonly trail = new Trail();
   readonly totals: LoadTotals = {
     ...{ pickCount: 0, emptyPickCount: 0, changeCount: 0, stallCount: 0, shownCount: 0 },
   };
@@ -28,23 +31,26 @@ export class Checker {
   readonly #detections = new DetectionOracle(this.timeline);
   readonly #drains = new DrainOracle(this.verdict, this.timeline);
   readonly #standing = new Standing();
+  readonly #latencies = new LatencyOracle();
   readonly #sessionCounts = new Map<string, number>();
   readonly #nodes = new Map<ProgramName, string>();
 
   /** Lines of one process come in order; those of different processes in any. */
   take(line: LogLine): void {
     this.timeline.take(line);
+    this.trail.take(line);
     this.#standing.take(line);
     this.#views.take(line);
     this.#evictions.take(line);
     this.#detections.take(line);
     this.#drains.take(line);
+    this.#latencies.take(line);
     if (line.type === "load") {
       this.totals.pickCount += line.pickCount;
       this.totals.emptyPickCount += line.emptyPickCount;
       this.totals.changeCount += line.changeCount;
       this.#sessionCounts.set(line.process, line.sessionCount);
-    } else if (line.type === "online") this.#nodes.set(line.program, line.nodeId);
+    } else if (line.type === "online") this.#takeOnline(line.program, line.nodeId);
     else if (line.type === "stalled") this.totals.stallCount += 1;
     else if (line.type === "shown" || line.type === "removed") this.totals.shownCount += 1;
     else if (line.type === "killed" && !line.isServer) this.#forget(line.process);
@@ -66,6 +72,11 @@ export class Checker {
     readonly removed: readonly Detection[];
   } {
     return this.#detections;
+  }
+
+  /** From an update to each view that showed it. */
+  get latencies(): readonly Latency[] {
+    return this.#latencies.latencies;
   }
 
   get drains(): { readonly confirmedCount: number; readonly unconfirmedCount: number } {
@@ -118,6 +129,10 @@ export class Checker {
       }
     }
     return found;
+  }
+
+  #takeOnline(program: ProgramName, nodeId: string): void {
+    if (this.timeline.killedAt(processOf(program)) === undefined) this.#nodes.set(program, nodeId);
   }
 
   #forget(process: string): void {

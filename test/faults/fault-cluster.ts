@@ -115,6 +115,10 @@ export class FaultCluster {
     return this.servers.filter((server) => server.process !== undefined && !server.isStopped);
   }
 
+  get pids(): readonly number[] {
+    return this.servers.flatMap((server) => server.process?.pid ?? []);
+  }
+
   of(region: string): readonly FaultServer[] {
     return this.servers.filter((server) => server.region === region);
   }
@@ -199,6 +203,17 @@ export class FaultCluster {
         throw new Error(`${nodeId} has ended:\n${this.logTail(nodeId)}`);
       }
       return (await this.get(nodeId, "/readyz")).status === 200;
+    });
+  }
+
+  /** Waits until a server answers at all: it may not be ready while no peer can fill it. */
+  async answers(nodeId: string): Promise<void> {
+    await until(`${nodeId} answers`, START_TIMEOUT_MS, async () => {
+      const { process: child } = this.server(nodeId);
+      if (child === undefined || child.exitCode !== null) {
+        throw new Error(`${nodeId} has ended:\n${this.logTail(nodeId)}`);
+      }
+      return (await this.get(nodeId, "/healthz")).status === 200;
     });
   }
 

@@ -71,6 +71,8 @@ export interface AskedLine extends Line {
   readonly id: string;
   /** Names the answer; unique in a program. */
   readonly request: number;
+  /** Of an update: what it raises the serial to. */
+  readonly serial?: number;
 }
 
 export interface AnsweredLine extends Line {

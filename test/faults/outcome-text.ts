@@ -3,6 +3,7 @@ import { countText, msText } from "./figures.js";
 import type { Outcome } from "./scenario.js";
 
 const VIOLATION_SHOWN_COUNT_MAX = 12;
+const TRAIL_MAX_LENGTH = 6_000;
 
 export function outcomeText(outcome: Outcome): string {
   const lines = [`${outcome.name}: ${outcome.title}`];
@@ -16,6 +17,7 @@ export function outcomeText(outcome: Outcome): string {
   for (const { at, oracle, text } of outcome.violations.slice(0, VIOLATION_SHOWN_COUNT_MAX)) {
     lines.push(`  BAD ${oracle} at ${at.toFixed(1)}: ${text}`);
   }
+  if (outcome.trail !== "") lines.push(outcome.trail.slice(0, TRAIL_MAX_LENGTH));
   if (outcome.reason !== "") lines.push(`      ${outcome.reason}`);
   lines.push(`  ${outcome.status} in ${msText(outcome.elapsedMs)}`);
   return lines.join("\n");

@@ -58,6 +58,8 @@ export class Program {
   readonly #recorder: Recorder;
   readonly #watched: Watched[] = [];
   readonly #handles = new Map<string, RegistrationHandle>();
+  /** Ids that another program took over. */
+  readonly #lost = new Set<string>();
   readonly #options: ConnectOptions;
   #client: FpzkClient | undefined;
   #requestCount = 0;
@@ -105,7 +107,9 @@ export class Program {
     );
   }
 
-  register(service: string, id: string): Promise<boolean> {
+  /** False without asking when another program took the id over: this one does not fight for it. */
+  async register(service: string, id: string): Promise<boolean> {
+    if (this.#lost.has(`${service}/${id}`)) return false;
     return this.#asks("register", service, id, async (client) => {
       const handle = await client.register(
         {
@@ -119,6 +123,7 @@ export class Program {
       this.#handles.set(`${service}/${id}`, handle);
       void handle.superseded.then(() => {
         this.#handles.delete(`${service}/${id}`);
+        this.#lost.add(`${service}/${id}`);
         const program = this.plan.name;
         this.#recorder.write({ type: "superseded", at: clockMs(), program, service, id });
       });
@@ -127,8 +132,8 @@ export class Program {
   }
 
   update(service: string, id: string): Promise<boolean> {
+    this.#serial += 1;
     return this.#asks("update", service, id, async () => {
-      this.#serial += 1;
       const metadata = { owner: this.plan.name, serial: `${this.#serial}` };
       await this.#handle(service, id).update({ metadata });
       return undefined;
@@ -209,11 +214,12 @@ export class Program {
     const common = { program: this.plan.name, ask, service, id, request: this.#requestCount };
     const client = this.#client;
     if (client === undefined) return false;
-    this.#recorder.write({ type: "asked", at: clockMs(), ...common });
+    const more = ask === "update" ? { serial: this.#serial } : {};
+    this.#recorder.write({ type: "asked", at: clockMs(), ...common, ...more });
     try {
       const result = await work(client);
-      const more = result === undefined ? {} : { unconfirmed: result.unconfirmed };
-      this.#recorder.write({ type: "answered", at: clockMs(), ...common, outcome: "ok", ...more });
+      const said = result === undefined ? {} : { unconfirmed: result.unconfirmed };
+      this.#recorder.write({ type: "answered", at: clockMs(), ...common, outcome: "ok", ...said });
       return true;
     } catch (error) {
       const outcome = error instanceof RegistryError ? error.code : String(error);

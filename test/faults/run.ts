@@ -7,6 +7,8 @@ import { countText } from "./figures.js";
 import { outcomesMarkdown, outcomeText } from "./outcome-text.js";
 import { closeStages, type Outcome, play, type Scenario } from "./scenario.js";
 import { SCENARIOS } from "./scenarios/index.js";
+import { Soak } from "./soak/soak.js";
+import { soakReport } from "./soak/soak-report.js";
 
 const USAGE = `npm run faults -- NAME…      plays scenarios
 npm run faults -- --short    those that also run with npm test
@@ -31,9 +33,8 @@ export async function main(args: readonly string[]): Promise<number> {
       minutes: { type: "string", default: "60" },
     },
   });
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.once(signal, () => void closeStages().finally(() => process.exit(130)));
-  }
+  if (positionals[0] === "soak") return soak(values);
+  endOnSignals();
   if (values.list) {
     for (const { isShort, name, title } of SCENARIOS) {
       console.log(`${name.padEnd(22)} ${isShort ? "short" : "     "} ${title}`);
@@ -54,6 +55,44 @@ export async function main(args: readonly string[]): Promise<number> {
   if (values.json) console.log(JSON.stringify(outcomes.map(plainOf), undefined, 2));
   if (values.report) writeSection("faults", reportText(outcomes));
   return outcomes.some((outcome) => outcome.status === "failed") ? 1 : 0;
+}
+
+/** The first signal ends a soak with a report, the second at once. */
+async function soak(values: { minutes: string; seed: string; report: boolean }): Promise<number> {
+  const options = {
+    minutes: Number(values.minutes),
+    seed: Number(values.seed),
+    onProgress: (text: string) => console.log(text),
+  };
+  let text = "";
+  const outcome = await play(
+    {
+      ...{ name: "soak", title: `${options.minutes} minutes of random faults`, isShort: false },
+      run: async (stage) => {
+        const running = new Soak(stage, options);
+        for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+          process.once(signal, () => {
+            running.end();
+            endOnSignals();
+          });
+        }
+        const result = await running.run();
+        stage.readLogs();
+        stage.checker.settle(Number.POSITIVE_INFINITY);
+        text = soakReport(options, result, stage.checker);
+      },
+    },
+    options.seed,
+  );
+  console.log(`${outcomeText(outcome)}\n\n${text}`);
+  if (values.report && text !== "") writeSection("soak", text);
+  return outcome.status === "passed" ? 0 : 1;
+}
+
+function endOnSignals(): void {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.once(signal, () => void closeStages().finally(() => process.exit(130)));
+  }
 }
 
 function chooseScenarios(

@@ -22,6 +22,8 @@ export interface Outcome {
   readonly rows: readonly Row[];
   readonly checkCounts: ReadonlyMap<OracleName, number>;
   readonly violations: readonly Violation[];
+  /** What happened to those that the violations name. */
+  readonly trail: string;
   readonly elapsedMs: number;
   /** Why it was skipped, or the error that ended it. */
   readonly reason: string;
@@ -60,6 +62,7 @@ export async function play(scenario: Scenario, seed: number): Promise<Outcome> {
   return {
     ...{ name: scenario.name, title: scenario.title, status, rows: stage.rows, reason },
     ...{ checkCounts, violations, elapsedMs: clockMs() - startMs },
+    trail: stage.checker.trail.explain(violations.map(({ text }) => text).join("\n")),
   };
 }
 

@@ -2,9 +2,10 @@
  * Loaded into a server under test, before anything else.
  *
  * - Ends the server when the harness is gone.
- * - On SIGUSR2 the wall clock (and only that) jumps to what `FAULTS_CLOCK_FILE` says, in ms.
+ * - Its wall clock (and only that) is off by what `FAULTS_CLOCK_FILE` says, in ms; on SIGUSR2 it
+ *   jumps to what the file says then.
  */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 
 const PARENT_CHECK_INTERVAL_MS = 1_000;
 const parentPid = process.ppid;
@@ -16,7 +17,8 @@ const { FAULTS_CLOCK_FILE: clockFile } = process.env;
 if (clockFile !== undefined) {
   const realNow = Date.now;
   const RealDate = Date;
-  let shiftMs = 0;
+  const readShift = () => (existsSync(clockFile) ? Number(readFileSync(clockFile, "utf8")) : 0);
+  let shiftMs = readShift();
   class ShiftedDate extends RealDate {
     constructor(...given: [] | [number]) {
       super(given.length === 0 ? realNow() + shiftMs : given[0]);
@@ -28,6 +30,6 @@ if (clockFile !== undefined) {
   }
   globalThis.Date = ShiftedDate as DateConstructor;
   process.on("SIGUSR2", () => {
-    shiftMs = Number(readFileSync(clockFile, "utf8"));
+    shiftMs = readShift();
   });
 }

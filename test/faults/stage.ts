@@ -3,6 +3,7 @@
  * and the table of what was measured. Everything is gone when it closes.
  */
 import { mkdtempSync, rmSync } from "node:fs";
+import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "../e2e/real-cluster.js";
@@ -40,6 +41,14 @@ const SETTLE_INTERVAL_MS = 5_000;
 /** After the last fault: far above what it takes, for a machine that is busy. */
 const CONVERGE_TIMEOUT_MS = 120_000;
 const SERVICE_COUNT_DEFAULT = 6;
+const CROWD_COUNT_MAX = 20_000;
+const CROWD_STEP_COUNT = 100;
+const CROWD_STEP_MS = 100;
+/** A request whose body never ends: headers and their object stay in the server's heap. */
+const CROWD_REQUEST = [
+  ...["POST /v1/services/x/instances HTTP/1.1", "Host: x", "Content-Type: application/json"],
+  ...["Content-Length: 100000", "", `{"service":"${"x".repeat(60_000)}`],
+].join("\r\n");
 
 export class Stage {
   readonly folder: string;
@@ -100,6 +109,29 @@ export class Stage {
     );
     this.clients.push(group);
     return group;
+  }
+
+  /**
+   * Opens HTTP watches at one server, in steps, until it is enough or there are too many.
+   *
+   * @returns How many there were.
+   */
+  async startCrowd(nodeId: string, isEnough: () => boolean): Promise<number> {
+    const { host, port } = this.cluster.server(nodeId);
+    const sockets: Socket[] = [];
+    this.onClose(() => {
+      for (const socket of sockets) socket.destroy();
+    });
+    while (!isEnough() && sockets.length < CROWD_COUNT_MAX) {
+      for (let count = 0; count < CROWD_STEP_COUNT; count += 1) {
+        const socket = connect({ host, port });
+        socket.on("error", () => {});
+        socket.write(CROWD_REQUEST);
+        sockets.push(socket);
+      }
+      await this.pass(CROWD_STEP_MS);
+    }
+    return sockets.length;
   }
 
   /** A program of one region that registers one instance and watches. */

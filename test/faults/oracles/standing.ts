@@ -2,12 +2,15 @@
 import { type LogLine, type ProgramName, processOf } from "../log-line.js";
 
 export class Standing {
+  /** Lines of a process may be read after the one that says that it was killed. */
+  readonly #killed = new Set<string>();
   /** Program by `service/id`: who registered last. */
   readonly #owners = new Map<string, ProgramName>();
 
   take(line: LogLine): void {
     switch (line.type) {
       case "answered":
+        if (this.#killed.has(processOf(line.program))) return;
         if (line.ask === "register" && line.outcome === "ok") {
           this.#owners.set(`${line.service}/${line.id}`, line.program);
         }
@@ -20,7 +23,9 @@ export class Standing {
         this.#remove(`${line.service}/${line.id}`, line.program);
         return;
       case "killed":
-        if (!line.isServer) this.#removeAll((program) => processOf(program) === line.process);
+        if (line.isServer) return;
+        this.#killed.add(line.process);
+        this.#removeAll((program) => processOf(program) === line.process);
         return;
       default:
         return;

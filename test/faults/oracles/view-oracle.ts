@@ -56,6 +56,8 @@ export class ViewOracle {
   *views(): Iterable<readonly [program: ProgramName, service: string, ViewTrace["shown"]]> {
     for (const [key, { shown }] of this.#views) {
       const [program = "", service = ""] = key.split(" ");
+      // Lines of a process may be read after the one that says that it was killed.
+      if (this.#timeline.killedAt(processOf(program)) !== undefined) continue;
       yield [program, service, shown];
     }
   }

@@ -1,6 +1,16 @@
 /** Every scenario, in the order of the table. */
 import type { Scenario } from "../scenario.js";
+import { clockSteps, corruptSnapshot, fullDisk } from "./disk.js";
 import { clientFreeze, serverFreeze } from "./freezes.js";
 import { clientKill, serverKill } from "./kills.js";
+import { blackholeSeed, oneWayCut, partialCut, regionCut, wireStorm } from "./network.js";
+import { fileDescriptors, outOfMemory, slowReaders } from "./resources.js";
+import { outage, rollingRestart } from "./rolling.js";
+import { reconnectStorm } from "./storm.js";
 
-export const SCENARIOS: readonly Scenario[] = [clientKill, serverKill, clientFreeze, serverFreeze];
+export const SCENARIOS: readonly Scenario[] = [
+  ...[clientKill, serverKill, clientFreeze, serverFreeze],
+  ...[regionCut, oneWayCut, partialCut, wireStorm, blackholeSeed],
+  ...[rollingRestart, outage, reconnectStorm, slowReaders],
+  ...[fullDisk, corruptSnapshot, clockSteps, outOfMemory, fileDescriptors],
+];
