@@ -13,7 +13,8 @@ import {
  * Versions are not compared: a record that was written again as it was is nothing to tell anybody.
  *
  * A view may hold more than its node: what a node wrote that crashed before it told any other, and
- * what belongs to a region that is not the node's. No answer can prove those gone.
+ * what belongs to a region that is not the node's. No answer can prove those gone. And it may hold
+ * less: what it saw removed, by a node that told no other.
  */
 export function viewDifference(view: ServiceView, node: RegistryNode): string | undefined {
   const held = new Map<string, RegistryRecord>();
@@ -26,9 +27,13 @@ export function viewDifference(view: ServiceView, node: RegistryNode): string | 
   }
   const seen = new Map(node.digest().map((entry) => [originText(entry.origin), entry.version]));
   for (const record of view.save().groups.flatMap((group) => group.records)) {
-    if (record.state === InstanceState.removed) continue;
     const key = recordKeyText(record);
     const same = held.get(key);
+    if (record.state === InstanceState.removed) {
+      // What it saw removed it may not show again, also where every node lost the removal.
+      if (record.version > (seen.get(originText(record.origin)) ?? 0)) held.delete(key);
+      continue;
+    }
     held.delete(key);
     if (same !== undefined && describe(same) === describe(record)) continue;
     if (record.version > (seen.get(originText(record.origin)) ?? 0)) continue;

@@ -3,10 +3,10 @@
  *
  * Claims, once nothing is broken any more and some time has passed: every node is ready, and all
  * hold the same live records (L1), those of a region in its nodes alone; every view shows exactly
- * what its node holds (L1); of each name that living programs want, the latest process is
- * registered and every other one was told that it is superseded (S5); what is registered shows
- * alive in every view that should show it (P6); and no live record is left of a process that is
- * gone, once the time that docs/leases.md gives it is over (L2).
+ * what its node holds (L1); whatever a living program wants is registered (P6), but that a process
+ * may have lost a name to one that started later, and that no two hold one (S5); what is
+ * registered shows alive in every view that should show it (P6); and no live record is left of a
+ * process that is gone, once the time that docs/leases.md gives it is over (L2).
  *
  * Judged from: tables of nodes, views, what programs wanted and were told, which processes live.
  *
@@ -87,16 +87,15 @@ export class Wholeness {
   #registrationDefect(wishes: ReadonlyMap<string, WishList>): Defect | undefined {
     for (const all of wishes.values()) {
       // A region's own record is a key of that region: processes of two regions do not compete.
-      const later = new Map<string, SimClient>();
+      const holders = new Map<string, SimClient>();
       for (const wish of all.toReversed()) {
+        if (wish.status === "superseded" && this.#wishes.hasSuccessor(wish)) continue;
         const where = wish.scope === Scope.region ? this.#sessionRegion(wish.client) : "";
-        const last = later.get(where);
-        const expected = last === undefined ? "registered" : "superseded";
-        if (last === undefined) later.set(where, wish.client);
-        if (wish.status === expected) continue;
-        const who = last === undefined ? "the latest process" : `followed by ${last.id}`;
-        const text = `${wish.client.id}, ${who}, is ${wish.status} for ${nameOf(wish)}, not ${expected}`;
-        return { oracle: last === undefined ? "P6" : "S5", text };
+        const holder = holders.get(where);
+        const who = `${wish.client.id} is ${wish.status} for ${nameOf(wish)}`;
+        if (holder !== undefined) return { oracle: "S5", text: `${who}, and so is ${holder.id}` };
+        if (wish.status !== "registered") return { oracle: "P6", text: `${who}, not registered` };
+        holders.set(where, wish.client);
       }
     }
     return undefined;

@@ -16,9 +16,13 @@ export interface Wish<Client extends SeenClient> {
 export class Wishes<Client extends SeenClient> {
   /** Per living client, in the order of their starts: name → wish. */
   readonly #wishes = new Map<Client, Map<string, Wish<Client>>>();
+  /** name → the latest process that ever asked for it, dead or alive. */
+  readonly #latest = new Map<string, number>();
+  readonly #starts = new Map<Client, number>();
 
   clientStarted(client: Client): void {
     this.#wishes.set(client, new Map());
+    this.#starts.set(client, this.#starts.size);
   }
 
   clientEnded(client: Client): void {
@@ -32,6 +36,8 @@ export class Wishes<Client extends SeenClient> {
     if (event.type === "deregister") wishes.delete(nameOf(event));
     if (event.type !== "register") return;
     const { service, id, scope } = event;
+    const start = this.#starts.get(client) ?? 0;
+    this.#latest.set(nameOf(event), Math.max(start, this.#latest.get(nameOf(event)) ?? 0));
     const known = wishes.get(nameOf(event));
     if (known?.status === "registered") return;
     wishes.set(nameOf(event), { client, service, id, scope, status: "registering" });
@@ -44,6 +50,11 @@ export class Wishes<Client extends SeenClient> {
   ): void {
     const wish = this.#wishes.get(client)?.get(nameOf(instance));
     if (wish !== undefined) wish.status = status;
+  }
+
+  /** Whether a later process than a wish's ever asked for the name. */
+  hasSuccessor(wish: Wish<Client>): boolean {
+    return (this.#latest.get(nameOf(wish)) ?? 0) > (this.#starts.get(wish.client) ?? 0);
   }
 
   /** By name, the wishes of all living programs, the earliest process first. */
