@@ -1,5 +1,6 @@
 export * from "./assert.js";
 export * from "./client/client-events.js";
+export * from "./client/client-options.js";
 export * from "./client/client-session.js";
 export * from "./client/client-transitions.js";
 export * from "./client/member-liveness.js";

@@ -21,7 +21,7 @@ import type {
   RegisterItem,
   SupersededMessage,
 } from "../messages.js";
-import { compareStamps, InstanceState, RemovalReason, type Stamp } from "../record.js";
+import { compareStamps, InstanceState, RemovalReason, Scope, type Stamp } from "../record.js";
 import { after, type Instant, NEVER } from "../time.js";
 import type { ClientCommand, ClientOutbox, RegistrationStatus } from "./client-events.js";
 import { CommandWaiters } from "./command-waiters.js";
@@ -67,6 +67,13 @@ export class ClientRegistrations {
 
   get count(): number {
     return this.#registrations.size;
+  }
+
+  /** No registration waits for being sent, or for an answer. */
+  get isAnswered(): boolean {
+    if (this.#unsent.size > 0) return false;
+    for (const request of this.#inFlight.values()) if (request.kind === "register") return false;
+    return true;
   }
 
   /** Bytes of all bodies. */
@@ -134,6 +141,17 @@ export class ClientRegistrations {
       // Time without a session is no time in which the other was seen to stay away.
       registration.undecidedUntil = undefined;
       this.#unsent.add(registration);
+    }
+  }
+
+  /** To a node of another region, that was moved from: what was its region's own is there no more. */
+  sayLeft(): void {
+    for (const { service, id, scope } of this.#registrations.values()) {
+      if (scope !== Scope.region) continue;
+      const requestId = this.#outbox.nextRequestId();
+      const reason = RemovalReason.deregistered;
+      const message = { type: "deregister", requestId, service, id, reason } as const;
+      this.#outbox.emit({ type: "send", message });
     }
   }
 

@@ -7,9 +7,11 @@
  * when the socket ends; in the first case the next server is tried at once, in the second after the
  * time slot that the node had handed out, so that a thousand clients do not come at once. Views
  * stay in the meantime (P8). A node that asks to move is left only when the next one has welcomed
- * this client, so that nobody sees its instances suspect.
+ * this client and answered its watches, so that nobody sees its instances suspect and no drain is
+ * missed. The same way a client goes home that had to flee to another zone or region.
  *
- * States and events: `client-transitions.ts`. What is registered: `client-registrations.ts`. What
+ * States and events: `client-transitions.ts`. A welcomed session: `live-session.ts`. Moves:
+ * `parting.ts` and `homecoming.ts`. What is registered: `client-registrations.ts`. What
  * is watched: `client-watches.ts`. Which server is next: `server-list.ts`.
  */
 import { assert, assertNever } from "../assert.js";
@@ -20,7 +22,6 @@ import {
   type SessionMessage,
   type WelcomeMessage,
 } from "../messages.js";
-import type { Random } from "../random.js";
 import { after, type Instant, instant, NEVER } from "../time.js";
 import type {
   ClientCommand,
@@ -29,11 +30,15 @@ import type {
   ClientOutbox,
   ServerAddress,
 } from "./client-events.js";
+import type { ClientMachineOptions } from "./client-options.js";
 import { ClientRegistrations } from "./client-registrations.js";
 import { CLIENT_TRANSITIONS, type ClientAction, type ClientState } from "./client-transitions.js";
 import { ClientWatches } from "./client-watches.js";
+import { Homecoming } from "./homecoming.js";
+import { LiveSession } from "./live-session.js";
+import { Parting } from "./parting.js";
 import { type Candidate, ServerList } from "./server-list.js";
-import type { BodyDecoder, ServiceView } from "./service-view.js";
+import type { ServiceView } from "./service-view.js";
 
 /** Opening a socket, and being welcomed on it, may each take this long. */
 export const CONNECT_TIMEOUT_MS = 3_000;
@@ -44,26 +49,8 @@ const DIGEST_PERIOD_COUNT = 10;
 /** What may follow a hello before its welcome: a node holds only so much of a stranger's. */
 const PIPELINE_COUNT_MAX = 500;
 const PIPELINE_MAX_BYTES = 1024 * 1024;
-/** The socket to a node that was left, after the next one's welcome: its peers hear of it first. */
-const RETIRE_DELAY_MS = 500;
 /** Names are looked up again at most this often while no server answers. */
 const RESOLVE_INTERVAL_MS = 2_000;
-
-export interface ClientMachineOptions {
-  readonly namespace: string;
-  readonly token: string;
-  /** Stable for this process. */
-  readonly clientId: string;
-  readonly region: string;
-  readonly zone: string;
-  readonly agent: string;
-  readonly tls: boolean;
-  readonly seeds: readonly ServerAddress[];
-  readonly random: Random;
-  readonly decoder: BodyDecoder;
-  /** How long changes of a view gather before `save-views`; undefined never saves. */
-  readonly saveDelayMs: number | undefined;
-}
 
 /** One attempt to have a session, from the first packet to the end of the socket. */
 interface Attempt {
@@ -73,16 +60,6 @@ interface Attempt {
   deadline: Instant;
   /** Why the node refused it, once it did. */
   refusal: { readonly code: ErrorCode; readonly message: string } | undefined;
-}
-
-/** What the node said about this session, and the heartbeats on it. */
-interface Session {
-  readonly welcome: WelcomeMessage;
-  heardAt: Instant;
-  heartbeatAt: Instant;
-  sequence: number;
-  /** The node asked to move: connect elsewhere then. */
-  moveAt: Instant;
 }
 
 export class ClientMachine {
@@ -95,13 +72,13 @@ export class ClientMachine {
   #attemptCount = 0;
   #sessionNumber = 0;
   #requestCount = 0;
-  #session: Session | undefined;
+  #session: LiveSession | undefined;
   /** In `greeting`: there is too much to say before the welcome. */
   #isHolding = false;
   /** The attempt at the node to move to, while the session goes on. */
   #successor: Attempt | undefined;
-  /** The socket of the session that was moved from, and when it ends. */
-  #retiring: { readonly attempt: number; at: Instant } | undefined;
+  #parting: Parting | undefined;
+  readonly #homecoming: Homecoming;
   /** In `waiting`: when to try; NEVER for not before new seeds or a deadline of resolving. */
   #connectAt: Instant = NEVER;
   #resolveAt: Instant = instant(0);
@@ -110,6 +87,7 @@ export class ClientMachine {
   constructor(options: ClientMachineOptions) {
     this.#options = options;
     this.#servers = new ServerList(options);
+    this.#homecoming = new Homecoming(options.random);
     this.#servers.setSeeds(options.seeds);
     const outbox: ClientOutbox = {
       emit: (effect) => this.#effects.push(effect),
@@ -153,15 +131,21 @@ export class ClientMachine {
       this.#watches.nextDeadline(isOnSession),
     );
     if (this.#state === "waiting") deadline = Math.min(deadline, this.#connectAt);
-    if (this.#retiring !== undefined) deadline = Math.min(deadline, this.#retiring.at);
+    if (this.#parting !== undefined) {
+      deadline = Math.min(deadline, this.#parting.deadline(this.#hasMovedIn));
+    }
     if (this.#successor !== undefined) deadline = Math.min(deadline, this.#successor.deadline);
     if (this.#session !== undefined) {
-      const { heardAt, heartbeatAt, moveAt, welcome } = this.#session;
-      deadline = Math.min(deadline, heartbeatAt, moveAt, after(heardAt, welcome.ttlMs));
+      deadline = Math.min(deadline, this.#session.deadline, this.#homecoming.at);
     } else if (this.#attempt !== undefined) {
       deadline = Math.min(deadline, this.#attempt.deadline);
     }
     return instant(deadline);
+  }
+
+  /** The node has taken and answered all that was said on this session. */
+  get #hasMovedIn(): boolean {
+    return this.#watches.isAnswered && this.#registrations.isAnswered;
   }
 
   get #isOnSession(): boolean {
@@ -352,9 +336,10 @@ export class ClientMachine {
     const moveAt = session?.moveAt ?? NEVER;
     const hasToMove = moveAt !== NEVER;
     this.#session = undefined;
+    this.#homecoming.offline();
     this.#emit({ type: "disconnect", attempt: number });
     // Silence may be the whole machine's; a closed connection is the process's alone.
-    const isSilent = session !== undefined && now - session.heardAt >= session.welcome.ttlMs;
+    const isSilent = session?.isSilent(now) ?? true;
     if (session === undefined || isSilent) this.#servers.failed(server.address, now);
     else if (!hasToMove) this.#servers.lost(server.address, session.welcome.nodeId, now);
     this.#dropSuccessor();
@@ -367,7 +352,7 @@ export class ClientMachine {
   }
 
   /** Looks for the node to move to; without one the session goes on until the node ends it. */
-  #seekSuccessor(session: Session, now: Instant): void {
+  #seekSuccessor(session: LiveSession, now: Instant): void {
     const next = this.#servers.next(now);
     if (next === undefined || "waitUntil" in next) {
       session.moveAt = next?.waitUntil ?? after(now, MOVE_AVOID_MS);
@@ -387,17 +372,30 @@ export class ClientMachine {
     this.#note("info", "client.move-failed", { address: successor.server.address, cause });
     this.#servers.failed(successor.server.address, now);
     this.#dropSuccessor();
-    this.#seekSuccessor(this.#session, now);
+    if (this.#session.isAskedToMove) this.#seekSuccessor(this.#session, now);
+  }
+
+  /** Tries a server that is nearer; the session goes on until that one is there. */
+  #goHome(session: LiveSession, now: Instant): void {
+    this.#homecoming.tried(now);
+    if (this.#successor !== undefined || session.isAskedToMove) return;
+    const nearer = this.#servers.nextNearer(session.welcome.nodeId, now);
+    if (nearer === undefined) return;
+    this.#note("info", "client.going-home", { address: nearer.server.address });
+    this.#successor = this.#try(nearer, now);
   }
 
   #switch(now: Instant): void {
-    const [left, successor] = [this.#attempt, this.#successor];
+    const [left, successor, session] = [this.#attempt, this.#successor, this.#session];
     assert(left !== undefined && successor !== undefined, "a move has two ends");
-    this.#retire();
-    this.#retiring = { attempt: left.number, at: after(now, CONNECT_TIMEOUT_MS) };
+    assert(session !== undefined, "only a session is moved from");
+    this.#part();
+    const { region } = session.welcome;
+    this.#parting = new Parting(left.number, region, after(now, CONNECT_TIMEOUT_MS));
     this.#attempt = successor;
     this.#successor = undefined;
     this.#session = undefined;
+    this.#homecoming.offline();
     this.#watches.disconnect(now);
     this.#emit({ type: "offline", cause: "moving to another node" });
     this.#greet(now);
@@ -410,7 +408,9 @@ export class ClientMachine {
   }
 
   #elapse(now: Instant): void {
-    if (this.#retiring !== undefined && this.#retiring.at <= now) this.#retire();
+    if (this.#parting !== undefined && this.#parting.deadline(this.#hasMovedIn) <= now) {
+      this.#part();
+    }
     if (this.#successor !== undefined && this.#successor.deadline <= now) {
       this.#stay(`the connection took longer than ${CONNECT_TIMEOUT_MS} ms`, now);
     }
@@ -427,34 +427,28 @@ export class ClientMachine {
     }
   }
 
-  #keepAlive(session: Session, now: Instant): void {
-    const { heartbeatIntervalMs, ttlMs } = session.welcome;
+  #keepAlive(session: LiveSession, now: Instant): void {
     if (session.moveAt <= now && this.#successor === undefined) {
       this.#seekSuccessor(session, now);
       if (this.#session === undefined) return;
     }
-    const lateMs = now - session.heartbeatAt;
-    if (lateMs > heartbeatIntervalMs) {
-      // This process stood still: what the node sent meanwhile is still in the socket.
+    if (this.#homecoming.at <= now) this.#goHome(session, now);
+    const lateMs = session.noticeStall(now);
+    if (lateMs !== undefined) {
       this.#note("info", "client.stalled", { lateMs: Math.round(lateMs) });
-      const allowedAt = after(now, heartbeatIntervalMs - ttlMs);
-      if (session.heardAt < allowedAt) session.heardAt = allowedAt;
     }
-    // Compared as the deadline is computed: a rounded difference would ask for ticks without end.
-    if (now >= after(session.heardAt, ttlMs)) {
-      this.#lose(`nothing heard for ${ttlMs} ms`, 0, now);
+    if (session.isSilent(now)) {
+      this.#lose(`nothing heard for ${session.welcome.ttlMs} ms`, 0, now);
       return;
     }
-    if (session.heartbeatAt > now) return;
-    session.heartbeatAt = after(now, heartbeatIntervalMs);
-    session.sequence += 1;
-    const { sequence } = session;
+    const sequence = session.beat(now);
+    if (sequence === undefined) return;
     const wantsDigests = sequence % DIGEST_PERIOD_COUNT === 0 || this.#watches.wantsDigests;
     this.#emit({ type: "send", message: { type: "heartbeat", sequence, wantsDigests } });
   }
 
   #read(message: SessionMessage, now: Instant): void {
-    if (this.#session !== undefined) this.#session.heardAt = now;
+    this.#session?.heard(now);
     switch (message.type) {
       case "welcome":
         this.#welcome(message, now);
@@ -462,6 +456,7 @@ export class ClientMachine {
       case "members":
         this.#servers.setMembers(message.members);
         this.#watches.setMembers(message.members);
+        this.#planHomecoming(now);
         return;
       case "registered":
         this.#registrations.registered(message, now);
@@ -496,15 +491,20 @@ export class ClientMachine {
     }
   }
 
+  #planHomecoming(now: Instant): void {
+    if (this.#session === undefined) return;
+    const { nodeId, reconnectDelayMs } = this.#session.welcome;
+    this.#homecoming.told(this.#servers.isNearerAlive(nodeId), reconnectDelayMs, now);
+  }
+
   #welcome(welcome: WelcomeMessage, now: Instant): void {
     if (this.#state !== "greeting" || this.#attempt === undefined) return;
     const { address } = this.#attempt.server;
     this.#state = "online";
     this.#attempt.deadline = NEVER;
-    const heartbeatAt = after(now, welcome.heartbeatIntervalMs);
-    this.#session = { welcome, heardAt: now, heartbeatAt, sequence: 0, moveAt: NEVER };
+    this.#session = new LiveSession(welcome, now);
     this.#servers.succeeded(address);
-    if (this.#retiring !== undefined) this.#retiring.at = after(now, RETIRE_DELAY_MS);
+    this.#parting?.welcomed(now);
     const { nodeId, isReady } = welcome;
     this.#emit({ type: "online", nodeId, address });
     this.#note("info", "client.online", { nodeId, address, isReady });
@@ -537,10 +537,20 @@ export class ClientMachine {
     this.#note("info", "client.move", { delayMs, reason });
   }
 
-  #retire(): void {
-    if (this.#retiring === undefined) return;
-    this.#emit({ type: "disconnect", attempt: this.#retiring.attempt });
-    this.#retiring = undefined;
+  /** Ends the session that was moved from. */
+  #part(): void {
+    const parting = this.#parting;
+    if (parting === undefined) return;
+    this.#parting = undefined;
+    if (this.#attempt !== undefined && this.#session !== undefined && this.#hasMovedIn) {
+      this.#emit({ type: "attach", attempt: parting.attempt });
+      // What is shown is the next node's business now: drains need not wait for this end.
+      this.#watches.sayUnwatched();
+      // A region's own instances are in the next region now, where their tombstones do not reach.
+      if (this.#session.welcome.region !== parting.region) this.#registrations.sayLeft();
+      this.#emit({ type: "attach", attempt: this.#attempt.number });
+    }
+    this.#emit({ type: "disconnect", attempt: parting.attempt });
   }
 
   #close(): void {
@@ -549,7 +559,7 @@ export class ClientMachine {
     }
     this.#registrations.close();
     this.#watches.close();
-    this.#retire();
+    this.#part();
     this.#dropSuccessor();
     if (this.#attempt !== undefined) {
       this.#emit({ type: "disconnect", attempt: this.#attempt.number });

@@ -80,6 +80,14 @@ export class ClientWatches {
     return this.#watches.size + this.#queries.size;
   }
 
+  /** The node of this session has answered every watch, or refused it. */
+  get isAnswered(): boolean {
+    for (const watch of this.#watches.values()) {
+      if (!watch.isAnswered && !this.#refused.has(watch)) return false;
+    }
+    return true;
+  }
+
   view(service: string): ServiceView | undefined {
     return this.#watches.get(service)?.view;
   }
@@ -163,6 +171,13 @@ export class ClientWatches {
       watch.divergedAt = undefined;
       watch.requestId = 0;
       this.#report(service, watch);
+    }
+  }
+
+  /** To the node that was moved from: it is no longer asked what is shown. */
+  sayUnwatched(): void {
+    for (const service of this.#watches.keys()) {
+      this.#outbox.emit({ type: "send", message: { type: "unwatch", service } });
     }
   }
 

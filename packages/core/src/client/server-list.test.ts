@@ -139,3 +139,26 @@ test("P10 failures of servers that are no longer known are forgotten", () => {
 test("no servers: nothing to try", () => {
   assert.equal(newList().next(instant(0)), undefined);
 });
+
+test("nearer is what is alive in the zone or region, of which the node is not", () => {
+  const list = newList();
+  const check = (nodeId: string, expected: string | undefined) => {
+    const next = list.nextNearer(nodeId, instant(0));
+    assert.equal(next?.server.address, expected, nodeId);
+    assert.equal(list.isNearerAlive(nodeId), expected !== undefined, nodeId);
+  };
+  const far = member("far", { region: "q" });
+  list.setMembers([far, member("far2", { region: "q" }), member("gone", { status: "dead" })]);
+  check("far", undefined);
+  list.setMembers([far, member("region", { zone: "y" })]);
+  check("far", "region");
+  check("region", undefined);
+  check("unknown", undefined);
+  list.setMembers([far, member("region", { zone: "y" }), member("near")]);
+  check("far", "near");
+  check("region", "near");
+  check("near", undefined);
+  list.failed("near", instant(0));
+  assert.equal(list.nextNearer("far", instant(0))?.server.address, "region");
+  assert.equal(list.nextNearer("region", instant(0)), undefined, "not before its backoff");
+});

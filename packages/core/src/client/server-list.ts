@@ -33,6 +33,11 @@ export interface ServerListOptions {
   readonly tls: boolean;
 }
 
+interface Ranked {
+  readonly candidate: Candidate;
+  readonly rank: number;
+}
+
 interface Failure {
   count: number;
   retryAt: Instant;
@@ -71,20 +76,18 @@ export class ServerList {
 
   /** The best server that may be tried now, or when the first one may; undefined for no servers. */
   next(now: Instant): Candidate | { readonly waitUntil: Instant } | undefined {
-    const ranked = this.#ranked();
-    let waitUntil: Instant | undefined;
-    let best: { candidate: Candidate; order: readonly number[] } | undefined;
-    for (const { candidate, rank } of ranked) {
-      const failure = this.#failures.get(candidate.server.address);
-      if (failure !== undefined && failure.retryAt > now) {
-        if (waitUntil === undefined || failure.retryAt < waitUntil) waitUntil = failure.retryAt;
-        continue;
-      }
-      const order = [rank, failure?.count ?? 0, this.#options.random.next()];
-      if (best === undefined || isBefore(order, best.order)) best = { candidate, order };
-    }
-    if (best !== undefined) return best.candidate;
-    return waitUntil === undefined ? undefined : { waitUntil };
+    return this.#best(this.#ranked(), now);
+  }
+
+  /** Whether a server is alive that is nearer than a node: in the caller's zone, or its region. */
+  isNearerAlive(nodeId: string): boolean {
+    return this.#nearerThan(nodeId).length > 0;
+  }
+
+  /** The best server that is nearer than a node, if it may be tried now. */
+  nextNearer(nodeId: string, now: Instant): Candidate | undefined {
+    const next = this.#best(this.#nearerThan(nodeId), now);
+    return next === undefined || "waitUntil" in next ? undefined : next;
   }
 
   /** True when it has failed since it last answered. */
@@ -125,9 +128,36 @@ export class ServerList {
     this.#failures.delete(address);
   }
 
-  #ranked(): { candidate: Candidate; rank: number }[] {
+  #nearerThan(nodeId: string): Ranked[] {
+    const node = this.#members.find((member) => member.nodeId === nodeId);
+    if (node === undefined) return [];
+    // Where it stands, whatever is thought of its life: this client hears it.
+    const standing = Math.min(FAR_RANK, this.#rankOf({ ...node, status: "alive" }));
+    return this.#ranked().filter(({ rank }) => rank < standing);
+  }
+
+  #best(
+    ranked: readonly Ranked[],
+    now: Instant,
+  ): Candidate | { readonly waitUntil: Instant } | undefined {
+    let waitUntil: Instant | undefined;
+    let best: { candidate: Candidate; order: readonly number[] } | undefined;
+    for (const { candidate, rank } of ranked) {
+      const failure = this.#failures.get(candidate.server.address);
+      if (failure !== undefined && failure.retryAt > now) {
+        if (waitUntil === undefined || failure.retryAt < waitUntil) waitUntil = failure.retryAt;
+        continue;
+      }
+      const order = [rank, failure?.count ?? 0, this.#options.random.next()];
+      if (best === undefined || isBefore(order, best.order)) best = { candidate, order };
+    }
+    if (best !== undefined) return best.candidate;
+    return waitUntil === undefined ? undefined : { waitUntil };
+  }
+
+  #ranked(): Ranked[] {
     const { tls } = this.#options;
-    const byAddress = new Map<string, { candidate: Candidate; rank: number }>();
+    const byAddress = new Map<string, Ranked>();
     const seeds = new Map(this.#seeds.map((seed) => [seed.address, seed]));
     for (const member of this.#members) {
       const held = byAddress.get(member.address);
@@ -153,7 +183,7 @@ export class ServerList {
     const isSameZone = isSameRegion && member.zone === this.#options.zone && member.zone !== "";
     switch (member.status) {
       case "alive":
-        return isSameZone ? 0 : isSameRegion ? 1 : 2;
+        return isSameZone ? 0 : isSameRegion ? 1 : FAR_RANK;
       case "suspect":
         return SEED_RANK + 1;
       case "unreachable":
@@ -184,5 +214,7 @@ function isBefore(a: readonly number[], b: readonly number[]): boolean {
   return false;
 }
 
+/** Alive, in another region. */
+const FAR_RANK = 2;
 /** Below every node that is alive, above every node that may be gone. */
 const SEED_RANK = 3;

@@ -175,3 +175,17 @@ test("a subscriber that says goodbye, or opens a later session, is not waited fo
     assert.deepEqual(drained(bench.effects, 1)?.unconfirmed, [], end);
   }
 });
+
+// Its view is from another node, which may have told the writer that nobody there picks.
+test("P7 a node that is warming up tells what drains before it answers a watch", () => {
+  const bench = new NodeBench({ seeds: ["10.0.0.7:7100"] });
+  bench.link(1, "b");
+  hearDrain(bench, 1);
+  assert.ok(!bench.node.isReady);
+  bench.openSession(2, "subscriber");
+  const messages = toSession(watch(bench, 2), 2);
+  assert.deepEqual(
+    messages.map((message) => message.type),
+    ["change"],
+  );
+});

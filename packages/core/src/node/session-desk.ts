@@ -341,8 +341,12 @@ export class SessionDesk {
     }
     session.watches.set(name, message.service);
     watches.watch(session.key, name);
-    if (this.#options.isReady()) this.#answer(session, message);
-    else session.waiting.set(message.service, message);
+    if (this.#options.isReady()) return this.#answer(session, message);
+    session.waiting.set(message.service, message);
+    // Its view may be from another node, and older than a drain that nobody tells it of again (P7).
+    for (const change of watches.draining({ ...session, service: message.service })) {
+      this.#options.outbox.toSession(session.key, change);
+    }
   }
 
   #unwatch(session: Session, service: string): void {

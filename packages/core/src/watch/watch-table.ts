@@ -169,6 +169,19 @@ export class WatchTable {
     );
   }
 
+  /** What drains in a service, for one that is answered later. */
+  draining({ namespace, service }: { namespace: string; service: string }): ChangeMessage[] {
+    const table = this.#replica.table;
+    const index = table.findService(namespace, service);
+    const slots = index < 0 ? [] : [...table.slotsOf(index)];
+    const draining = slots.filter((slot) => table.state(slot) === InstanceState.draining);
+    if (draining.length === 0) return [];
+    return this.#changeMessages(serviceName(namespace, service), {
+      slots: new Set(draining),
+      collected: [],
+    });
+  }
+
   #kindOf(
     held: ReadonlyMap<string, number>,
     { isSame, isCollected }: { isSame: boolean; isCollected: boolean },
