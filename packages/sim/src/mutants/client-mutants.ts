@@ -66,7 +66,7 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
       "A client never notices that its node is silent: behind a half-open connection it is " +
       "removed from all views and does not know it.",
     file: SESSION,
-    find: "if (now >= after(session.heardAt, ttlMs)) {",
+    find: "if (session.isSilent(now)) {",
     replace: "if (false) {",
   },
   {
@@ -111,8 +111,8 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
       "A client that is asked to move ends its session before it has another: at each rolling " +
       "restart its instances are suspect for a moment.",
     file: SESSION,
-    find: "this.#retiring = { attempt: left.number, at: after(now, CONNECT_TIMEOUT_MS) };",
+    find: "this.#parting = new Parting(left.number, region, after(now, CONNECT_TIMEOUT_MS));",
     replace:
-      'this.#emit({ type: "disconnect", attempt: left.number });\n        this.#retiring = undefined;',
+      'this.#emit({ type: "disconnect", attempt: left.number });\n        this.#parting = undefined;',
   },
 ];

@@ -35,9 +35,11 @@ export function viewDifference(view: ServiceView, node: RegistryNode): string | 
       continue;
     }
     held.delete(key);
+    // Written again with the same content, it is the same to whoever was told "unchanged".
     if (same !== undefined && describe(same) === describe(record)) continue;
     if (record.version > (seen.get(originText(record.origin)) ?? 0)) continue;
-    return `view ${describe(record)}, node ${same === undefined ? "none" : describe(same)}`;
+    const other = same === undefined ? "none" : `${describe(same)} v${same.version}`;
+    return `view ${describe(record)} v${record.version}, node ${other}`;
   }
   for (const record of held.values()) return `node alone has ${describe(record)}`;
   return undefined;

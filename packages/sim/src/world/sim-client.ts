@@ -56,6 +56,8 @@ export class SimClient {
   readonly #seeds: readonly ServerAddress[];
   isUp = true;
   frozenUntil = 0;
+  /** The attempt whose socket is sent to. */
+  attached = 0;
   /** Settled commands by id. */
   readonly outcomes = new Map<number, CommandOutcome | { kind: "failed"; message: string }>();
   /** What the program was last told of each of its registrations. */
@@ -176,6 +178,9 @@ export class SimClient {
           break;
         case "disconnect":
           this.#world.disconnect(this, effect.attempt);
+          break;
+        case "attach":
+          this.attached = effect.attempt;
           break;
         case "send":
           this.#world.send(this, effect.message, encodeSessionRequest(effect.message).slice());

@@ -42,6 +42,8 @@ interface SessionWire {
   readonly toNode: Stream;
   readonly toClient: Stream;
   isHelloDone: boolean;
+  /** The node hears no more: what a client says before it disconnects still arrives. */
+  isDeaf: boolean;
 }
 
 /** What can be seen of a world from outside: the oracles' input. Each hook may be left out. */
@@ -174,6 +176,7 @@ export class World implements NodeWorld, ClientWorld {
     client.isUp = false;
     for (const wire of [...this.#sessions.values()]) {
       if (wire.client !== client) continue;
+      wire.isDeaf = isHostLost;
       if (isHostLost) this.#sessions.delete(wire.key);
       else this.#endSession(wire, "client");
     }
@@ -331,6 +334,7 @@ export class World implements NodeWorld, ClientWorld {
         toNode: this.network.stream({ ...safe, from: client.id, to: node.id, carries: "request" }),
         toClient: this.network.stream({ ...safe, from: node.id, to: client.id, carries: "answer" }),
         isHelloDone: false,
+        isDeaf: false,
       });
       client.feed({ type: "connected", attempt });
     });
@@ -343,7 +347,9 @@ export class World implements NodeWorld, ClientWorld {
   }
 
   send(client: SimClient, message: SessionRequest, bytes: Uint8Array): void {
-    const wire = [...this.#sessions.values()].findLast((each) => each.client === client);
+    const wire = [...this.#sessions.values()].find(
+      (each) => each.client === client && each.attempt === client.attached,
+    );
     if (wire === undefined) return;
     for (const observer of this.#observers) {
       observer.requestSent?.(client, wire.node, message, bytes.length);
@@ -376,7 +382,7 @@ export class World implements NodeWorld, ClientWorld {
   }
 
   #atNode(wire: SessionWire, bytes: Uint8Array): void {
-    if (!this.#sessions.has(wire.key)) return;
+    if (wire.isDeaf) return;
     const decoded = decodeSessionRequest(bytes);
     if (!decoded.ok) throw new Error(`session request refused: ${decoded.refusal.message}`);
     const { message } = decoded;
@@ -400,13 +406,17 @@ export class World implements NodeWorld, ClientWorld {
 
   #endSession(wire: SessionWire, by: "client" | "node"): void {
     this.#sessions.delete(wire.key);
-    const tellNode = () => wire.node.feed({ type: "session-close", session: wire.key });
+    const tellNode = () => {
+      wire.isDeaf = true;
+      wire.node.feed({ type: "session-close", session: wire.key });
+    };
     const tellClient = () =>
       wire.client.feed({ type: "disconnected", attempt: wire.attempt, cause: "closed" });
     if (by === "client") {
       wire.toNode.send(tellNode);
       return;
     }
+    wire.isDeaf = true;
     this.schedule(this.#now, tellNode);
     wire.toClient.send(tellClient);
   }
