@@ -1,6 +1,7 @@
 /** `npm start`: runs the demo until Ctrl-C, or for `--seconds`, and shows what happens. */
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { type PageServer, servePage } from "@fpzk/sim-page";
 import type { DemoChild } from "./child-processes.js";
 import { Demo } from "./demo.js";
 import { Screen } from "./screen.js";
@@ -16,6 +17,8 @@ and a proxy and callers in each region.
   --json       print one JSON document at the end, nothing else on standard output
 `;
 const REFRESH_INTERVAL_MS = 1_000;
+/** Taken when it is free. */
+const SIMULATOR_PORT = 7190;
 
 const { values } = parseArgs({
   options: {
@@ -45,11 +48,13 @@ async function main(isJson: boolean, seconds: number | undefined): Promise<numbe
   }
   const startedMs = performance.now();
   let json: string | undefined;
+  let simulator: PageServer | undefined;
   try {
+    simulator = await servePage(SIMULATOR_PORT);
     await untilAborted(demo.start(), isStopped.signal);
     const readyMs = performance.now() - startedMs;
     if (isStopped.signal.aborted) return 0;
-    screen.say(...welcome(demo, readyMs));
+    screen.say(...welcome(demo, simulator.url, readyMs));
     await show(demo, screen, isStopped.signal, seconds);
     const summary = await demo.summary();
     json = toJson(demo, summary, readyMs, ended);
@@ -60,7 +65,7 @@ async function main(isJson: boolean, seconds: number | undefined): Promise<numbe
     return 1;
   } finally {
     screen.say("stopping …");
-    await demo.stop();
+    await Promise.all([demo.stop(), simulator?.close()]);
     json ??= JSON.stringify({ readyMs: null, pids: pidsOf(demo) });
     if (isJson) process.stdout.write(`${json}\n`);
   }
@@ -85,7 +90,7 @@ async function show(
   }
 }
 
-function welcome(demo: Demo, readyMs: number): readonly string[] {
+function welcome(demo: Demo, simulatorUrl: string, readyMs: number): readonly string[] {
   const [first, ...others] = demo.servers;
   const last = others.at(-1);
   const victim = demo.children.find((child) => child.name === "payments-us-1");
@@ -99,6 +104,7 @@ function welcome(demo: Demo, readyMs: number): readonly string[] {
     `wires     ${demo.wireCount}, one way: ${delays.join(", ")}`,
     `proxies   ${REGIONS.map((region) => `${region} ${demo.proxyUrl(region)}`).join("  ")}`,
     `logs      ${demo.folder}`,
+    `simulator ${simulatorUrl}  how it works, to look at and to break`,
     "",
     "try, in another terminal, in this folder:",
     `  curl ${demo.proxyUrl("us")}/shop/buy                  # by a route of the proxy`,

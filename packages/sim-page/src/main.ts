@@ -1,0 +1,4 @@
+/** Begins the page. */
+import { Page } from "./page/page.js";
+
+new Page().begin();

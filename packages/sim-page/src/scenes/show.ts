@@ -1,0 +1,136 @@
+/** What the page plays: a scene, the free world, or the history of a seed. */
+
+import type { Deed, TimedDeed } from "../world/deed.js";
+import { type Play, SeedPlay, strikeText, TownPlay } from "../world/play.js";
+import { CALM_AT_MS, Town } from "../world/town.js";
+import type { Scene } from "./scene.js";
+
+/** Shows of towns have one seed, so that everybody sees what their captions say. */
+const TOWN_SEED = 7;
+/** Simulated time at which a world begins. */
+const WORLD_BEGINS_AT_MS = 1_000;
+const FREE_CAPTION =
+  "The world is yours. Choose a node, a program, a line between two, or a region, and break it: what you see is the production code, on a simulated clock and network.";
+
+export interface Mark {
+  /** On the show's own clock. */
+  readonly at: number;
+  readonly label: string;
+}
+
+export interface Caption {
+  readonly at: number;
+  readonly text: string | undefined;
+  readonly speed: number | undefined;
+}
+
+export interface Show {
+  /** As in the address: `scene=kill`, `free`, `seed=7`. */
+  readonly address: string;
+  readonly title: string;
+  /** Simulated time that the show's clock calls 0. */
+  readonly startsAt: number;
+  /** On the show's own clock; undefined: it goes on. */
+  readonly durationMs: number | undefined;
+  readonly marks: readonly Mark[];
+  /** Ascending. */
+  readonly captions: readonly Caption[];
+  /** Speed at first. */
+  readonly speed: number;
+  /** Makes its world anew, at the beginning. */
+  create(): Play;
+  /** Adds what a person does, and forgets what this person did later than that. */
+  add(deed: TimedDeed): void;
+}
+
+export function showScene(scene: Scene): Show {
+  const before = scene.before ?? [];
+  const leadMs = Math.max(0, ...before.map(({ at }) => -at));
+  const startsAt = CALM_AT_MS + leadMs;
+  const scripted = [...before, ...scene.steps].flatMap(({ at, deed }) =>
+    deed === undefined ? [] : [{ at: startsAt + at, deed }],
+  );
+  const captions = scene.steps.map(({ at, caption, speed }) => ({ at, text: caption, speed }));
+  return {
+    ...townShow(startsAt, scripted, scene.unregistered ?? []),
+    address: `scene=${scene.id}`,
+    title: scene.title,
+    durationMs: scene.durationMs,
+    marks: scene.steps.flatMap(({ at, deed, caption }) =>
+      deed !== undefined && caption !== undefined ? [{ at, label: markText(deed) }] : [],
+    ),
+    captions,
+    speed: captions[0]?.speed ?? 1,
+  };
+}
+
+export function showFreeWorld(): Show {
+  return {
+    ...townShow(CALM_AT_MS, [], []),
+    address: "free",
+    title: "Free world",
+    durationMs: undefined,
+    marks: [],
+    captions: [{ at: 0, text: FREE_CAPTION, speed: undefined }],
+    speed: 0.25,
+  };
+}
+
+export function showSeed(seed: number): Show {
+  const whole = new SeedPlay(seed);
+  whole.advance(Number.MAX_SAFE_INTEGER);
+  const endsAt = whole.world.now();
+  const failure = whole.failures[0];
+  const trace = traceText(whole.world.traceHash);
+  const verdict =
+    failure === undefined
+      ? "Every oracle was content at every step."
+      : `An oracle found a promise broken: ${failure}.`;
+  return {
+    address: `seed=${seed}`,
+    title: `History of seed ${seed}`,
+    startsAt: WORLD_BEGINS_AT_MS,
+    durationMs: endsAt - WORLD_BEGINS_AT_MS,
+    marks: whole.strikes.map(({ at, name, detail }) => ({
+      at: at - WORLD_BEGINS_AT_MS,
+      label: strikeText(name, detail),
+    })),
+    captions: [
+      {
+        at: 0,
+        text: `The random history of seed ${seed}, as npm run sim -- --seed ${seed} plays it: ${whole.strikes.length} strikes of faults and wishes (the marks below), then all is mended and must become whole. ${verdict} Trace ${trace}.`,
+        speed: undefined,
+      },
+    ],
+    speed: 1,
+    create: () => new SeedPlay(seed),
+    add: () => {},
+  };
+}
+
+/** A trace hash as the page shows it. */
+export function traceText(hash: number): string {
+  return hash.toString(16).padStart(8, "0");
+}
+
+function townShow(
+  startsAt: number,
+  scripted: readonly TimedDeed[],
+  unregistered: readonly string[],
+): Pick<Show, "startsAt" | "create" | "add"> {
+  let own: readonly TimedDeed[] = [];
+  // One list that the running play reads on from; replaced as a whole by `add`.
+  let deeds: TimedDeed[] = [...scripted];
+  return {
+    startsAt,
+    create: () => new TownPlay(new Town({ seed: TOWN_SEED, unregistered }), () => deeds),
+    add: (deed) => {
+      own = [...own.filter(({ at }) => at <= deed.at), deed];
+      deeds = [...scripted, ...own].sort((a, b) => a.at - b.at);
+    },
+  };
+}
+
+function markText(deed: Deed): string {
+  return "key" in deed ? `${deed.type} ${deed.key}` : deed.type.replace("-", " ");
+}
