@@ -72,7 +72,8 @@ export class Network {
 
   /** Ends a cut of one way. */
   mend(from: string, to: string): void {
-    this.#cuts.delete(`${from}>${to}`);
+    const pair = `${from}>${to}`;
+    if (this.#cuts.delete(pair)) this.#cutUntil.set(pair, this.#now());
   }
 
   /** Cuts every pair of hosts across the border of a group, both ways. */
