@@ -5,24 +5,19 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, describe, test } from "node:test";
-import {
-  type DeltaGroup,
-  type Origin,
-  RecordKind,
-  type RegistryRecord,
-  RemovalReason,
-  Scope,
-} from "@fpzk/core";
+import { type DeltaGroup, type Origin, RecordKind, RemovalReason, Scope } from "@fpzk/core";
 import { encodeNodeDescription, type PeerHandshakeOptions } from "@fpzk/protocol";
 import { WebSocket } from "ws";
 import { until } from "../e2e/real-cluster.js";
 import { BYSTANDER_ID, BYSTANDER_SERVICE, Bystander } from "./bystander.js";
 import { HostileServer } from "./hostile-server.js";
-import { BODY, itemOf, maskedHead, RawSession, RawTcp } from "./raw-attacker.js";
+import { digestOf, entryOf, recordOf } from "./peer-words.js";
+import { itemOf, maskedHead, RawSession, RawTcp } from "./raw-attacker.js";
 import { RawPeer, SECRET } from "./raw-peer.js";
 
 const UNPROVED = { source: "link", code: "unauthenticated" } as const;
 const INVALID = { source: "link", code: "invalid_argument" } as const;
+const POISONED = 'fpzk_core_events_total{event="poisonedRecords"}';
 const MISMATCH = { source: "link", code: "failed_precondition" } as const;
 /** Of a delta on the wire; see docs/protocol.md. */
 const DELTA_TYPE = 65;
@@ -354,7 +349,11 @@ describe("hostile peers", { timeout: 280_000 }, () => {
           body,
         }),
       );
-      await victim.counts(INVALID, () => lies([{ origin, from: 0, to: 2, records }], { asReset }));
+      await victim.counts(POISONED, () => lies([{ origin, from: 0, to: 2, records }], { asReset }));
+      const answer = await fetch(`${victim.url}/v1/nodes`);
+      const { nodes } = (await answer.json()) as { nodes: { nodeId: string; status: string }[] };
+      const judged = nodes.map(({ nodeId, status }) => `${nodeId} ${status}`);
+      assert.ok(judged.includes("neighbour alive") && judged.includes("victim alive"));
     });
 
     test(`${how} of another region's private stream`, async () => {
@@ -425,40 +424,3 @@ describe("hostile peers", { timeout: 280_000 }, () => {
     await isUnharmed();
   });
 });
-
-function digestOf(entries: ReturnType<typeof entryOf>[]) {
-  return {
-    type: "digest" as const,
-    entries,
-    floors: [],
-    hears: [],
-    isReady: true,
-    repair: "none" as const,
-    ended: [],
-  };
-}
-
-function entryOf(origin: Origin, version: number) {
-  return { origin, version, watermark: 0, content: { high: 0, low: 0 } };
-}
-
-function recordOf(
-  origin: Origin,
-  version: number,
-  more: Partial<RegistryRecord> & { readonly service: string; readonly id: string },
-): RegistryRecord {
-  return {
-    kind: RecordKind.instance,
-    scope: origin.scope,
-    namespace: "default",
-    origin,
-    version,
-    stamp: { incarnation: 1, session: 1, claim: 0 },
-    state: 0,
-    isSuspect: false,
-    reason: RemovalReason.none,
-    since: 1,
-    body: BODY,
-    ...more,
-  };
-}

@@ -23,6 +23,7 @@ export * from "./pick/filter.js";
 export * from "./pick/picker.js";
 export * from "./random.js";
 export * from "./record.js";
+export type { QuarantinedOrigin } from "./replica/quarantine.js";
 export * from "./table/column-record-table.js";
 export * from "./table/map-record-table.js";
 export * from "./table/record-table.js";

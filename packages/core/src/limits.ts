@@ -56,6 +56,8 @@ export const DRAIN_TIMEOUT_DEFAULT_MS = 10_000;
 export const NODE_COUNT_MAX = 1_024;
 /** Origins in one digest: nodes x scopes x generations not yet collected. */
 export const ORIGIN_COUNT_MAX = 8_192;
+/** Stretches of one origin's versions that could not be read; beyond it the closest are joined. */
+export const ORIGIN_HOLE_COUNT_MAX = 16;
 /** Weight of an instance. */
 export const WEIGHT_MAX = 10_000;
 export const WEIGHT_DEFAULT = 100;

@@ -22,10 +22,23 @@ import type {
 /** Version of the session and peer protocols; raised only by a change that is not an addition. */
 export const PROTOCOL_VERSION = 1;
 
+/**
+ * A stretch of an origin's versions, above `after` and up to `upTo`, in which something could not
+ * be read. What could be read of it is there all the same.
+ */
+export interface Hole {
+  readonly after: number;
+  readonly upTo: number;
+  /** For people; not sent on. */
+  readonly reason: string;
+}
+
 /** Records of one origin, in ascending version order. */
 export interface RecordGroup {
   readonly origin: Origin;
   readonly records: readonly RegistryRecord[];
+  /** Between peers: what the sender, or the decoder here, could not read. Ascending, apart. */
+  readonly holes?: readonly Hole[];
 }
 
 /** How much of one origin a replica holds: every record up to `version` was seen. */
@@ -317,6 +330,15 @@ export interface DigestEntry {
   readonly watermark: number;
   /** Sum of the live records' digests. */
   readonly content: ContentDigest;
+  /** Something up to the version could not be read: the content proves nothing. */
+  readonly isPartial?: true;
+}
+
+/** A part of a peer's message that was left out because it cannot be read or cannot be true. */
+export interface RefusedPart {
+  /** Whom it is about; undefined when that cannot be read either. */
+  readonly origin: Origin | undefined;
+  readonly reason: string;
 }
 
 /** What a replica holds; sent each round and on connect. Also the heartbeat of the link. */
@@ -333,6 +355,8 @@ export interface DigestMessage {
   readonly repair: RepairRequest;
   /** Lives of nodes that are known to have ended: nothing listens where they did. */
   readonly ended: readonly { readonly nodeId: string; readonly generation: number }[];
+  /** Made by the decoder. */
+  readonly refused?: readonly RefusedPart[];
 }
 
 /**
@@ -351,6 +375,8 @@ export interface DeltaGroup extends RecordGroup {
 export interface DeltaMessage {
   readonly type: "delta";
   readonly groups: readonly DeltaGroup[];
+  /** Made by the decoder. */
+  readonly refused?: readonly RefusedPart[];
 }
 
 /**
@@ -369,6 +395,8 @@ export interface ResetMessage {
   /** In the final part: the position that the content stands for. */
   readonly entries: readonly DigestEntry[];
   readonly floors: readonly { readonly nodeId: string; readonly generation: number }[];
+  /** Made by the decoder. */
+  readonly refused?: readonly RefusedPart[];
 }
 
 /** A message to a node that may not be a direct neighbour; passed on at most `hops` times. */

@@ -21,6 +21,7 @@ import {
 } from "@fpzk/core";
 import fc from "fast-check";
 import { checkName } from "./names.js";
+import { SENDER_COULD_NOT } from "./record-codec.js";
 import { DURATION_MAX_MS } from "./wire-limits.js";
 
 const UINT32_MAX = 4_294_967_295;
@@ -79,8 +80,9 @@ const group: fc.Arbitrary<DeltaGroup> = fc
     from: fc.nat(),
     beyond: fc.nat(),
     seeds: fc.array(recordSeed, { maxLength: 5 }),
+    hasHole: fc.boolean(),
   })
-  .map(({ origin, from, beyond, seeds }) => {
+  .map(({ origin, from, beyond, seeds, hasHole }) => {
     let version = from;
     const records = seeds.map(({ step, kind, namespace, service, rest }): RegistryRecord => {
       version += step;
@@ -96,11 +98,17 @@ const group: fc.Arbitrary<DeltaGroup> = fc
         version,
       };
     });
-    return { origin, records, from, to: version + beyond };
+    const to = version + beyond;
+    const isTorn = hasHole && version < to;
+    const holes = [{ after: version, upTo: to, reason: SENDER_COULD_NOT }];
+    return { origin, records, from, to, ...(isTorn ? { holes } : {}) };
   });
 const plainGroups = fc
   .array(group, { maxLength: 3 })
   .map((groups) => groups.map(({ origin, records }) => ({ origin, records })));
+const resetGroups = fc
+  .array(group, { maxLength: 3 })
+  .map((groups) => groups.map(({ from: _, to: __, ...rest }) => rest));
 
 export const sessionRequest: fc.Arbitrary<SessionRequest> = fc.oneof(
   fc.record({
@@ -282,7 +290,17 @@ const payload: fc.Arbitrary<RoutePayload> = fc.oneof(
 );
 
 const entries = fc.array(
-  fc.record({ origin, version: counter, watermark: counter, content: digest }),
+  fc
+    .record({
+      origin,
+      marks: fc.tuple(counter, counter),
+      content: digest,
+      isPartial: fc.boolean(),
+    })
+    .map(({ origin, marks, content, isPartial }) => ({
+      ...{ origin, version: Math.max(...marks), watermark: Math.min(...marks), content },
+      ...(isPartial ? { isPartial } : {}),
+    })),
   { maxLength: 4 },
 );
 const floors = fc.array(fc.record({ nodeId: id, generation: counter }), { maxLength: 3 });
@@ -301,7 +319,7 @@ export const peerMessage: fc.Arbitrary<PeerMessage> = fc.oneof(
   fc.record({
     type: fc.constant("reset" as const),
     origins: fc.array(origin, { maxLength: 3 }),
-    groups: plainGroups,
+    groups: resetGroups,
     isFinal: fc.boolean(),
     entries,
     floors,

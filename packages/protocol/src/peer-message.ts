@@ -2,15 +2,19 @@
 import {
   BODY_MAX_BYTES,
   type DeltaGroup,
+  type Hole,
   NODE_COUNT_MAX,
   ORIGIN_COUNT_MAX,
   PEER_FRAME_MAX_BYTES,
   type PeerMessage,
+  type RecordGroup,
+  type RefusedPart,
   type RoutedCommand,
   type RoutePayload,
 } from "@fpzk/core";
 import { type Decoded, decodeMessage, type MessageDecoder, type Readers } from "./decode.js";
 import {
+  readArray,
   readBoolean,
   readBytes,
   readDuration,
@@ -34,18 +38,20 @@ import {
   newRecordBudget,
   type RecordBudget,
   readEntries,
-  readGroup,
-  readGroups,
+  readHoles,
+  readMaybeOrigin,
   readOrigin,
+  readPart,
+  readPeerGroup,
   readReason,
   readRecordKind,
   readState,
   writeEntries,
   writeGroup,
+  writeHoles,
   writeOrigin,
 } from "./record-codec.js";
 import { readUnconfirmed } from "./session-message.js";
-import { WireFault } from "./wire-fault.js";
 import { FRAME_VALUE_COUNT_MAX, MESSAGE_RECORD_COUNT_MAX, ROUTE_HOPS_MAX } from "./wire-limits.js";
 import {
   COMMAND_KINDS,
@@ -87,11 +93,16 @@ function writeMessage(message: PeerMessage): unknown[] {
         writeLives(message.ended),
       ];
     case "delta":
-      return [message.groups.map((group) => [...writeGroup(group), group.from, group.to])];
+      return [
+        message.groups.map((group) => [
+          ...[...writeGroup(group), group.from, group.to],
+          ...writeTail(group),
+        ]),
+      ];
     case "reset":
       return [
         message.origins.map(writeOrigin),
-        message.groups.map(writeGroup),
+        message.groups.map((group) => [...writeGroup(group), ...writeTail(group)]),
         message.isFinal,
         writeEntries(message.entries),
         writeLives(message.floors),
@@ -99,6 +110,11 @@ function writeMessage(message: PeerMessage): unknown[] {
     case "route":
       return [message.to, message.from, message.hops, writePayload(message.payload)];
   }
+}
+
+/** The field after a group's last; absent when there is nothing to say. */
+function writeTail({ holes = [] }: RecordGroup): unknown[] {
+  return holes.length === 0 ? [] : [writeHoles(holes)];
 }
 
 function writeLives(lives: Lives): unknown[] {
@@ -117,18 +133,42 @@ function readLives(value: unknown, name: string, countMax: number): Lives {
 
 function readDeltaGroup(value: unknown, budget: RecordBudget): DeltaGroup {
   const fields = readFields(value, "", 4);
-  const { origin, records } = readGroup(fields, budget);
   const from = readInteger(fields[2], "from");
   const to = readInteger(fields[3], "to", from);
-  const first = records[0];
-  const last = records[records.length - 1];
-  if (first !== undefined && first.version <= from) {
-    throw new WireFault("records[0].version", `${first.version} must be > ${from} (from)`);
-  }
-  if (last !== undefined && last.version > to) {
-    throw new WireFault("records", `last version ${last.version} must be <= ${to} (to)`);
-  }
-  return { origin, records, from, to };
+  const group = readPeerGroup(fields, budget, { from, to });
+  return { ...withHoles(group, readHoles(fields[4])), from, to };
+}
+
+function readResetGroup(value: unknown, budget: RecordBudget): RecordGroup {
+  const fields = readFields(value, "", 2);
+  const group = readPeerGroup(fields, budget, { from: 0, to: Number.MAX_SAFE_INTEGER });
+  return withHoles(group, readHoles(fields[2]));
+}
+
+function withHoles(group: RecordGroup, said: readonly Hole[]): RecordGroup {
+  if (said.length === 0) return group;
+  const holes = [...(group.holes ?? []), ...said].sort((a, b) => a.after - b.after);
+  return { ...group, holes };
+}
+
+/** The groups of a message. One whose origin or bounds cannot be read is left out and named. */
+function readPeerGroups<Group>(
+  value: unknown,
+  refused: RefusedPart[],
+  read: (value: unknown, budget: RecordBudget) => Group,
+): Group[] {
+  const budget = newRecordBudget();
+  const values = readArray(value ?? [], "groups", 0, MESSAGE_RECORD_COUNT_MAX);
+  return values.flatMap((item, index) => {
+    const origin = readMaybeOrigin(Array.isArray(item) ? item[0] : undefined);
+    const part = { name: `groups[${index}]`, origin };
+    return readPart(part, refused, () => read(item, budget)) ?? [];
+  });
+}
+
+/** The field for what was left out; absent when nothing was. */
+function saying(refused: readonly RefusedPart[]): { refused?: readonly RefusedPart[] } {
+  return refused.length === 0 ? {} : { refused };
 }
 
 function writePayload(payload: RoutePayload): unknown[] {
@@ -248,32 +288,36 @@ function readCommand(value: unknown): RoutedCommand {
 
 /** Field 0 is the type number. */
 const READERS: Readers<PeerMessage> = {
-  digest: (fields) => ({
-    type: "digest",
-    entries: readEntries(fields[1]),
-    floors: readLives(fields[2], "floors", ORIGIN_COUNT_MAX),
-    hears: readList(fields[3] ?? [], "hears", NODE_COUNT_MAX, (item) => readName(item, "nodeId")),
-    isReady: readBoolean(fields[4] ?? true, "isReady"),
-    repair: readEnum(fields[5] ?? REPAIR_REQUESTS.now, "repair", repairRequests),
-    ended: readLives(fields[6], "ended", NODE_COUNT_MAX),
-  }),
-  delta: (fields) => {
-    const budget = newRecordBudget();
+  digest: (fields) => {
+    const refused: RefusedPart[] = [];
     return {
-      type: "delta",
-      groups: readList(fields[1], "groups", MESSAGE_RECORD_COUNT_MAX, (item) =>
-        readDeltaGroup(item, budget),
-      ),
+      type: "digest",
+      entries: readEntries(fields[1], refused),
+      floors: readLives(fields[2], "floors", ORIGIN_COUNT_MAX),
+      hears: readList(fields[3] ?? [], "hears", NODE_COUNT_MAX, (item) => readName(item, "nodeId")),
+      isReady: readBoolean(fields[4] ?? true, "isReady"),
+      repair: readEnum(fields[5] ?? REPAIR_REQUESTS.now, "repair", repairRequests),
+      ended: readLives(fields[6], "ended", NODE_COUNT_MAX),
+      ...saying(refused),
     };
   },
-  reset: (fields) => ({
-    type: "reset",
-    origins: readList(fields[1], "origins", ORIGIN_COUNT_MAX, readOrigin),
-    groups: readGroups(fields[2]),
-    isFinal: readBoolean(fields[3], "isFinal"),
-    entries: readEntries(fields[4]),
-    floors: readLives(fields[5], "floors", ORIGIN_COUNT_MAX),
-  }),
+  delta: (fields) => {
+    const refused: RefusedPart[] = [];
+    const groups = readPeerGroups(fields[1], refused, readDeltaGroup);
+    return { type: "delta", groups, ...saying(refused) };
+  },
+  reset: (fields) => {
+    const refused: RefusedPart[] = [];
+    return {
+      type: "reset",
+      origins: readList(fields[1], "origins", ORIGIN_COUNT_MAX, readOrigin),
+      groups: readPeerGroups(fields[2], refused, readResetGroup),
+      isFinal: readBoolean(fields[3], "isFinal"),
+      entries: readEntries(fields[4], refused),
+      floors: readLives(fields[5], "floors", ORIGIN_COUNT_MAX),
+      ...saying(refused),
+    };
+  },
   route: (fields) => ({
     type: "route",
     to: readName(fields[1], "nodeId", "to"),

@@ -11,18 +11,29 @@ import {
   type ContentDigest,
   type DigestEntry,
   EMPTY_DIGEST,
+  type Hole,
   InstanceState,
   ORIGIN_COUNT_MAX,
+  ORIGIN_HOLE_COUNT_MAX,
   type Origin,
   type OriginVersion,
   type RecordGroup,
   RecordKind,
+  type RefusedPart,
   type RegistryRecord,
   RemovalReason,
   Scope,
   SESSION_NUMBER_MAX,
 } from "@fpzk/core";
-import { readArray, readBytes, readFields, readInteger, readList, readName } from "./fields.js";
+import {
+  readArray,
+  readBoolean,
+  readBytes,
+  readFields,
+  readInteger,
+  readList,
+  readName,
+} from "./fields.js";
 import { show } from "./names.js";
 import { WireFault } from "./wire-fault.js";
 import { MESSAGE_RECORD_COUNT_MAX } from "./wire-limits.js";
@@ -100,23 +111,61 @@ export function writeEntries(entries: readonly DigestEntry[]): unknown[] {
     entry.watermark,
     entry.content.high,
     entry.content.low,
+    ...(entry.isPartial === true ? [true] : []),
   ]);
 }
 
-/** Digest entries, from `[nodeId, generation, scope, version, watermark, high, low]` each. */
-export function readEntries(value: unknown): DigestEntry[] {
-  return readList(value ?? [], "entries", ORIGIN_COUNT_MAX, (item) => {
-    const fields = readFields(item, "", 7);
-    return {
-      origin: readOrigin(fields),
-      version: readInteger(fields[3], "version"),
-      watermark: readInteger(fields[4], "watermark"),
-      content: {
-        high: readInteger(fields[5], "content.high", 0, UINT32_MAX),
-        low: readInteger(fields[6], "content.low", 0, UINT32_MAX),
-      },
-    };
+/**
+ * Digest entries, from `[nodeId, generation, scope, version, watermark, high, low, isPartial]`
+ * each. One that cannot be read, or cannot be true, is left out and named in `refused`.
+ */
+export function readEntries(value: unknown, refused: RefusedPart[]): DigestEntry[] {
+  const values = readArray(value ?? [], "entries", 0, ORIGIN_COUNT_MAX);
+  return values.flatMap((item, index) => {
+    const part = { name: `entries[${index}]`, origin: readMaybeOrigin(item) };
+    return readPart(part, refused, () => readEntry(item)) ?? [];
   });
+}
+
+function readEntry(value: unknown): DigestEntry {
+  const fields = readFields(value, "", 7);
+  const version = readInteger(fields[3], "version");
+  const isPartial = readBoolean(fields[7] ?? false, "isPartial");
+  return {
+    origin: readOrigin(fields),
+    version,
+    watermark: readInteger(fields[4], "watermark", 0, version),
+    content: {
+      high: readInteger(fields[5], "content.high", 0, UINT32_MAX),
+      low: readInteger(fields[6], "content.low", 0, UINT32_MAX),
+    },
+    ...(isPartial ? { isPartial } : {}),
+  };
+}
+
+/** A part of a message; undefined, and noted, when it cannot be read. */
+export function readPart<T>(
+  part: { readonly name: string; readonly origin: Origin | undefined },
+  refused: RefusedPart[],
+  read: () => T,
+): T | undefined {
+  try {
+    return read();
+  } catch (fault) {
+    if (!(fault instanceof WireFault)) throw fault;
+    const { path, reason } = fault.within(part.name);
+    refused.push({ origin: part.origin, reason: `${path} ${reason}` });
+    return undefined;
+  }
+}
+
+/** The origin that a value begins with, if it can be read. */
+export function readMaybeOrigin(value: unknown): Origin | undefined {
+  try {
+    return readOrigin(value);
+  } catch {
+    return undefined;
+  }
 }
 
 /** `[origin, records]`; the caller may append. */
@@ -153,6 +202,17 @@ function writeRecord(
   ];
 }
 
+/**
+ * Kinds that a node takes from peers: those above `canary` are for additions. A node that does not
+ * know one keeps it and passes it on. Tables keep three bits of it.
+ */
+const KIND_MAX = 7;
+
+/** Whether records of a kind belong to a service. */
+function isNamed(kind: RecordKind): boolean {
+  return kind === RecordKind.instance || kind === RecordKind.override;
+}
+
 /** How many more records a message may hold. */
 export interface RecordBudget {
   recordCount: number;
@@ -160,6 +220,87 @@ export interface RecordBudget {
 
 export function newRecordBudget(): RecordBudget {
   return { recordCount: MESSAGE_RECORD_COUNT_MAX };
+}
+
+export function writeHoles(holes: readonly Hole[]): unknown[] {
+  return holes.map(({ after, upTo }) => [after, upTo]);
+}
+
+/** What the sender could not read either, from `[after, upTo]` each, ascending and apart. */
+export function readHoles(value: unknown): Hole[] {
+  let last = 0;
+  return readList(value ?? [], "holes", ORIGIN_HOLE_COUNT_MAX, (item) => {
+    const fields = readFields(item, "", 2);
+    const after = readInteger(fields[0], "after", last);
+    last = readInteger(fields[1], "upTo", after + 1);
+    return { after, upTo: last, reason: SENDER_COULD_NOT };
+  });
+}
+
+/** The reason of a hole that came with its group. */
+export const SENDER_COULD_NOT = "the sender could not read it either";
+
+/**
+ * One group of a peer. A record that cannot be read becomes a hole in the group, and those after
+ * it are read all the same; where its version cannot be told, the hole is all the rest.
+ *
+ * @throws {@link WireFault} when the group is no group, or its origin cannot be read.
+ */
+export function readPeerGroup(
+  fields: readonly unknown[],
+  budget: RecordBudget,
+  { from, to }: { readonly from: number; readonly to: number },
+): RecordGroup {
+  const origin = readOrigin(fields[0]);
+  const values = readArray(fields[1], "records", 0, budget.recordCount);
+  budget.recordCount -= values.length;
+  const records: RegistryRecord[] = [];
+  const holes: Hole[] = [];
+  let previous: Preceding = { version: from, namespace: undefined, service: undefined };
+  for (const [index, value] of values.entries()) {
+    try {
+      const record = readRecord(value, origin, { previous, kindMax: KIND_MAX, versionMax: to });
+      records.push(record);
+      previous = record;
+    } catch (fault) {
+      if (!(fault instanceof WireFault)) throw fault;
+      const { path, reason } = fault.within(`records[${index}]`);
+      const after = previous.version;
+      const next = precedingOf(value, previous, to);
+      addHole(holes, { after, upTo: next?.version ?? to, reason: `${path} ${reason}` });
+      if (next === undefined) break;
+      previous = next;
+    }
+  }
+  return { origin, records, ...(holes.length === 0 ? {} : { holes }) };
+}
+
+/** What a record that cannot be read says all the same of those after it; undefined: nothing. */
+function precedingOf(value: unknown, previous: Preceding, versionMax: number) {
+  if (!Array.isArray(value)) return undefined;
+  const [version, , namespace, service] = value as unknown[];
+  if (typeof version !== "number" || !Number.isSafeInteger(version)) return undefined;
+  if (version <= previous.version || version > versionMax) return undefined;
+  return {
+    version,
+    namespace: precedingText(namespace, previous.namespace),
+    service: precedingText(service, previous.service),
+  };
+}
+
+function precedingText(value: unknown, before: string | undefined): string | undefined {
+  if (value === null) return before;
+  return typeof value === "string" ? value : undefined;
+}
+
+/** Adds a hole after the others; what touches the last one, or is one too many, joins it. */
+function addHole(holes: Hole[], hole: Hole): void {
+  if (hole.after >= hole.upTo) return;
+  const last = holes.at(-1);
+  const isJoined =
+    last !== undefined && (last.upTo >= hole.after || holes.length >= ORIGIN_HOLE_COUNT_MAX);
+  if (isJoined) holes[holes.length - 1] = { ...last, upTo: hole.upTo };
+  else holes.push(hole);
 }
 
 /** One group; its versions must rise. */
@@ -171,7 +312,7 @@ export function readGroup(fields: readonly unknown[], budget: RecordBudget): Rec
   let previous: RegistryRecord | undefined;
   try {
     for (const value of values) {
-      previous = readRecord(value, origin, previous);
+      previous = readRecord(value, origin, { previous, kindMax: RecordKind.canary });
       records.push(previous);
     }
   } catch (fault) {
@@ -188,20 +329,33 @@ export function readGroups(value: unknown): RecordGroup[] {
   );
 }
 
-function readRecord(
-  value: unknown,
-  origin: Origin,
-  previous: RegistryRecord | undefined,
-): RegistryRecord {
+/** What a record takes over from the one before it in its group. */
+interface Preceding {
+  readonly version: number;
+  /** Undefined: it could not be read, or there is none. */
+  readonly namespace: string | undefined;
+  readonly service: string | undefined;
+}
+
+interface RecordContext {
+  readonly previous: Preceding | undefined;
+  /** Highest kind that may come. */
+  readonly kindMax: number;
+  /** Highest version that may come. Default: any. */
+  readonly versionMax?: number;
+}
+
+function readRecord(value: unknown, origin: Origin, context: RecordContext): RegistryRecord {
+  const { previous, kindMax, versionMax } = context;
   const fields = readFields(value, "", 9);
-  const version = readInteger(fields[0], "version", 1);
+  const version = readInteger(fields[0], "version", 1, versionMax);
   if (previous !== undefined && version <= previous.version) {
     throw new WireFault("version", `${version} must be > ${previous.version}, that before it`);
   }
-  const kind = readRecordKind(fields[1], "kind");
+  const kind = readInteger(fields[1], "kind", RecordKind.instance, kindMax) as RecordKind;
   const flags = readInteger(fields[8], "flags", 0, FLAGS_MAX);
   const id = readName(fields[4], "id");
-  checkSpeaker(kind, id, origin);
+  checkSpeaker(kind, id, origin, flags);
   return {
     kind,
     scope: origin.scope,
@@ -223,29 +377,32 @@ function readRecord(
   };
 }
 
-/** A node speaks for itself alone. */
-function checkSpeaker(kind: RecordKind, id: string, origin: Origin): void {
+/** A node speaks for itself alone, but for the goodbye that is said for one that is long dead. */
+function checkSpeaker(kind: RecordKind, id: string, origin: Origin, flags: number): void {
   const isOfNode = kind === RecordKind.node || kind === RecordKind.canary;
   if (!isOfNode || id === origin.nodeId) return;
+  const isGoodbye =
+    (flags & STATE_MAX) === InstanceState.removed && flags >> REASON_SHIFT === RemovalReason.left;
+  if (kind === RecordKind.node && isGoodbye) return;
   throw new WireFault(
     "id",
     `${show(id)} must equal its origin ${show(origin.nodeId)} for kind ${kind}`,
   );
 }
 
-/** Namespace or service: named, or nil for that of the record before; empty for node and canary. */
+/** Namespace or service: named, or nil for that of the record before; empty where {@link isNamed}. */
 function readKeyPart(
   value: unknown,
   part: "namespace" | "service",
   kind: RecordKind,
-  previous: RegistryRecord | undefined,
+  previous: Preceding | undefined,
 ): string {
   let text = value;
   if (value === null) {
-    if (previous === undefined) throw new WireFault(part, "nil must follow another record");
-    text = previous[part];
+    text = previous?.[part];
+    if (text === undefined) throw new WireFault(part, "nil must follow another record");
   }
-  if (kind === RecordKind.node || kind === RecordKind.canary) {
+  if (!isNamed(kind)) {
     if (text !== "") throw new WireFault(part, `${show(text)} must be empty for kind ${kind}`);
     return "";
   }

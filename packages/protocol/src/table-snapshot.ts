@@ -55,7 +55,11 @@ export function parseSnapshot(chunks: readonly Uint8Array[]): TableSnapshot | st
     const decoded = decodePeerMessage(chunk);
     if (!decoded.ok) return `chunk ${index}: ${decoded.refusal.message}`;
     if (decoded.message.type !== "reset") return `chunk ${index} is a ${decoded.message.type}`;
+    const [refused] = decoded.message.refused ?? [];
+    if (refused !== undefined) return `chunk ${index}: ${refused.reason}`;
     for (const group of decoded.message.groups) {
+      const [hole] = group.holes ?? [];
+      if (hole !== undefined) return `chunk ${index}: ${hole.reason}`;
       recordCount += group.records.length;
       groups.push(group);
     }

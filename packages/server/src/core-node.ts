@@ -50,6 +50,10 @@ export function createCoreNode(options: ServedNodeOptions): ServedNode {
     step: (event, now: Instant) => node.step(event, now),
     nextDeadline: () => node.nextDeadline(),
     members: () => node.members(),
+    quarantined: () =>
+      node.quarantined().map(({ origin, since, ...rest }) => {
+        return { ...origin, forMs: Math.round(monotonicNow() - since), ...rest };
+      }),
     position: () => node.digest().map(({ origin, version }) => ({ origin, version })),
     digest: () => node.digest(),
     restore: (records, entries: readonly DigestEntry[]) =>

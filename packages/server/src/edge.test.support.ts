@@ -97,6 +97,10 @@ export class ScriptedNode implements ServedNode {
     return [];
   }
 
+  quarantined(): [] {
+    return [];
+  }
+
   position() {
     return [];
   }

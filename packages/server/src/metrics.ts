@@ -10,6 +10,7 @@ export interface MetricsSource {
   /** Core's own counters by name: a closed set. */
   readonly nodeCounters: () => Readonly<Record<string, number>>;
   readonly members: () => readonly MemberView[];
+  readonly quarantined: () => readonly { readonly nodeId: string; readonly holeCount: number }[];
   readonly isReady: () => boolean;
   readonly connectionCount: () => number;
   readonly sessionCount: () => number;
@@ -28,6 +29,8 @@ const EVENT_LOOP_RESOLUTION_MS = 10;
 const CENSUS_SLICE_COUNT = 20_000;
 /** A census younger than this is shown again: scrapes must not cost. */
 const CENSUS_MAX_AGE_MS = 5_000;
+/** Nodes that are named in a metric; more are shown as `others`. */
+const QUARANTINE_LABEL_COUNT_MAX = 64;
 const NANOS_PER_SECOND = 1e9;
 
 export class ServerMetrics {
@@ -178,6 +181,21 @@ export class ServerMetrics {
       for (const { status } of members()) counts[status] = (counts[status] ?? 0) + 1;
       return counts;
     });
+    this.#labelled(
+      "fpzk_quarantined_origins",
+      "Origins of which something could not be read, by node",
+      "origin",
+      () => {
+        const counts: Record<string, number> = {};
+        for (const { nodeId } of this.#source.quarantined()) {
+          const isNamed =
+            nodeId in counts || Object.keys(counts).length < QUARANTINE_LABEL_COUNT_MAX;
+          const label = isNamed ? nodeId : "others";
+          counts[label] = (counts[label] ?? 0) + 1;
+        }
+        return counts;
+      },
+    );
     const core = new Counter({
       name: "fpzk_core_events_total",
       help: "What core counts: repair rounds, resets, expiries and the like, by name",

@@ -300,6 +300,7 @@ export class NodeServer implements RunningServer {
         table: () => node.table,
         nodeCounters: () => node.counters,
         members: () => node.members(),
+        quarantined: () => node.quarantined(),
         isReady: () => node.isReady,
         connectionCount: () => mux.connectionCount,
         sessionCount: () => this.#sessions.openCount,

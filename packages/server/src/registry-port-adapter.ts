@@ -34,6 +34,7 @@ import type {
   NodeState,
   PortWatch,
   Principal,
+  QuarantinedOriginView,
   RegistryPort,
   ServiceAnswer,
   ServiceSummary,
@@ -51,6 +52,7 @@ export interface QueriedNode {
   readonly readyReason: string;
   readonly table: RecordTable;
   members(): readonly MemberView[];
+  quarantined(): readonly QuarantinedOriginView[];
   position(): readonly OriginVersion[];
 }
 
@@ -257,6 +259,10 @@ export class RegistryPortAdapter implements RegistryPort {
 
   nodes(): readonly MemberView[] {
     return this.#node.members();
+  }
+
+  quarantined(): readonly QuarantinedOriginView[] {
+    return this.#node.quarantined();
   }
 
   state(): NodeState {

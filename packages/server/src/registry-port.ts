@@ -80,6 +80,23 @@ export interface PortWatch {
   resume(): void;
 }
 
+/** An origin of which this node could not read something; see docs/replication.md, R17. */
+export interface QuarantinedOriginView {
+  readonly nodeId: string;
+  readonly generation: number;
+  readonly scope: Scope;
+  /** How long it has been so. */
+  readonly forMs: number;
+  /** The node whose message could not be read. */
+  readonly giver: string;
+  /** What was wrong with the first of its records. */
+  readonly reason: string;
+  /** Records, or stretches of them, that could not be read meanwhile. */
+  readonly poisonCount: number;
+  /** Those still not read; 0 when it is the node's own description. */
+  readonly holeCount: number;
+}
+
 export interface RegistryPort {
   /** `isNew`: this node showed no live instance of that id before; absent when not known. */
   register(
@@ -125,5 +142,6 @@ export interface RegistryPort {
     listener: (message: SessionMessage) => void,
   ): PortWatch;
   nodes(): readonly MemberView[];
+  quarantined(): readonly QuarantinedOriginView[];
   state(): NodeState;
 }

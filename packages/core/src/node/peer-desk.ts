@@ -352,6 +352,7 @@ export class PeerDesk {
   #sendDigests(now: Instant): void {
     this.#digestAt = after(now, DIGEST_INTERVAL_MS * (0.9 + 0.2 * this.#options.random.next()));
     const hears = this.#heard();
+    this.#links.planProbes(now);
     for (const link of this.#links.all) this.#sendDigest(link, "lagging", hears);
   }
 

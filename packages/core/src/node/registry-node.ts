@@ -29,6 +29,7 @@ import {
   Scope,
 } from "../record.js";
 import type { PeerLinksCounters } from "../replica/peer-links.js";
+import type { QuarantinedOrigin } from "../replica/quarantine.js";
 import { Replica } from "../replica/replica.js";
 import type { RecordTable, Slot } from "../table/record-table.js";
 import { after, type Instant, NEVER, type WallTime } from "../time.js";
@@ -283,6 +284,11 @@ export class RegistryNode {
   /** What this copy holds, equal on two nodes exactly when their live records are. */
   digest(): DigestEntry[] {
     return this.#replica.digest(true);
+  }
+
+  /** Origins of which something could not be read, for people. */
+  quarantined(): QuarantinedOrigin[] {
+    return this.#replica.quarantine.list();
   }
 
   floors(): { nodeId: string; generation: number }[] {
@@ -628,15 +634,28 @@ export class RegistryNode {
     const generation = record.stamp.incarnation;
     if (record.id === this.nodeId) return;
     if (record.state === InstanceState.removed) {
+      // Only the node itself can say that it left while it is heard; others bury the dead.
+      const isHeard = this.#membership.get(record.id)?.status === NodeStatus.alive;
+      if (record.origin.nodeId !== record.id && isHeard) return;
       this.#membership.departed(record.id, generation, now);
       return;
     }
     const description = this.#options.decodeNodeDescription(record.body);
-    if (description === undefined) {
-      this.#outbox.note("warn", "member.undecodable", { nodeId: record.id });
-      return;
-    }
+    if (description === undefined) return this.#nodeUnread(record);
+    this.#replica.quarantine.noteReadNode(record.id);
     this.#membership.announced(record.id, { generation, description, now });
+  }
+
+  /** What a node says of itself cannot be read: what was known of it stays, in its new life too. */
+  #nodeUnread(record: RegistryRecord): void {
+    const now = this.#now;
+    const index = this.table.originIndex(record.origin);
+    const arrival = { giver: record.origin.nodeId, now };
+    this.#replica.quarantine.noteUnreadNode(index, record.origin, arrival);
+    const known = this.#membership.get(record.id);
+    if (known === undefined) return;
+    const generation = record.stamp.incarnation;
+    this.#membership.announced(record.id, { generation, description: known.description, now });
   }
 
   #canaryArrived(record: RegistryRecord): void {
@@ -694,6 +713,8 @@ function createCounters(): NodeCounters {
     resetsReceived: 0,
     divergences: 0,
     gaps: 0,
+    poisonedRecords: 0,
+    refusedParts: 0,
     changesPushed: 0,
     sessionsOpened: 0,
     leasesLapsed: 0,

@@ -1,6 +1,6 @@
 /** The state of one link between peers; see peer-links.ts for what is done with it. */
 import type { PhiAccrualDetector } from "../membership/phi-accrual.js";
-import type { DigestEntry } from "../messages.js";
+import type { DigestEntry, RecordGroup } from "../messages.js";
 import type { LinkKey, PeerIdentity } from "../node/events.js";
 import type { Origin } from "../record.js";
 import type { OriginIndex, Slot } from "../table/record-table.js";
@@ -24,6 +24,8 @@ export interface PeerLink {
   entries: readonly DigestEntry[];
   /** Nothing was heard for so long that the link counts as lost. */
   isSilent: boolean;
+  /** Parts of its messages that were left out. */
+  refusedPartCount: number;
   hears: ReadonlySet<string>;
   /** Rounds in a row in which equal versions had unequal content. */
   divergenceCount: number;
@@ -48,4 +50,8 @@ export interface Transfer {
 export interface IncomingReset {
   /** Slots that the giver holds too. */
   readonly confirmed: SlotSet;
+  /** Groups with something that could not be read. */
+  readonly torn: RecordGroup[];
+  /** A group was left out: what came is not everything. */
+  hasRefused: boolean;
 }

@@ -32,6 +32,9 @@ interface Wire {
 
 export class Copies {
   now: Instant = instant(0);
+  /** What becomes of a message on its way. */
+  tamper: (from: string, to: string, message: PeerMessage) => PeerMessage = (_, __, message) =>
+    message;
   /** Every message sent so far. */
   readonly log: { from: string; to: string; message: PeerMessage }[] = [];
   readonly #copies = new Map<string, Copy>();
@@ -144,6 +147,7 @@ export class Copies {
   /** One round of digests over every link. */
   round(repair: "none" | "lagging" | "now" = "lagging"): void {
     for (const copy of this.#copies.values()) {
+      copy.links.planProbes(this.now);
       for (const link of copy.links.all) {
         copy.links.sendDigest(link, { hears: [], isReady: copy.isReady, repair });
       }
@@ -171,7 +175,7 @@ export class Copies {
     for (const key of keys) {
       const peer = from.links.get(key)?.peer.nodeId ?? "";
       const end = this.#ends.get(`${peer} ${from.id}`);
-      const sent = structuredClone(message);
+      const sent = this.tamper(from.id, peer, structuredClone(message));
       this.log.push({ from: from.id, to: peer, message: sent });
       if (end !== undefined) {
         this.#queue.push({ from, to: end.copy, key: end.key, message: sent });
@@ -232,5 +236,7 @@ function createCounters(): PeerLinksCounters {
     resetsReceived: 0,
     divergences: 0,
     gaps: 0,
+    poisonedRecords: 0,
+    refusedParts: 0,
   };
 }

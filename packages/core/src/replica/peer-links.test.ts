@@ -22,6 +22,7 @@ class Side {
   readonly counters = {
     ...{ deltasSent: 0, deltasReceived: 0, recordsSent: 0, recordsReceived: 0, repairRounds: 0 },
     ...{ resetsSent: 0, resetsReceived: 0, divergences: 0, gaps: 0 },
+    ...{ poisonedRecords: 0, refusedParts: 0 },
   };
   link: PeerLink | undefined;
 

@@ -18,7 +18,6 @@ import type {
   DeltaMessage,
   DigestEntry,
   DigestMessage,
-  PeerMessage,
   RepairRequest,
   ResetMessage,
 } from "../messages.js";
@@ -26,9 +25,15 @@ import type { LinkKey, PeerIdentity } from "../node/events.js";
 import { compareOrigins, type Origin, originText, type RegistryRecord, Scope } from "../record.js";
 import { NO_SLOT, type OriginIndex, type Slot } from "../table/record-table.js";
 import type { Instant } from "../time.js";
+import { holesByOrigin } from "./hole-list.js";
 import type { PeerLink, Transfer } from "./peer-link.js";
+import type { PeerLinksCounters, PeerLinksOptions } from "./peer-links-options.js";
+import { noteQuarantine, noteRefusedParts } from "./quarantine-notes.js";
+import { closeEndedLives, NO_PROBES, type Probes, planProbes } from "./quarantine-probe.js";
 import type { Replica } from "./replica.js";
 import { SlotSet } from "./slot-set.js";
+
+export type { PeerLinksCounters, PeerLinksOptions } from "./peer-links-options.js";
 
 /** Digests are exchanged this often on every link, with jitter. */
 export const DIGEST_INTERVAL_MS = 1_000;
@@ -36,32 +41,6 @@ export const DIGEST_INTERVAL_MS = 1_000;
 const RECORD_OVERHEAD_BYTES = 64;
 /** News that spans more versions than this goes out as a transfer, not in one turn. */
 const NEWS_VERSION_COUNT_MAX = 4_096;
-
-export interface PeerLinksCounters {
-  deltasSent: number;
-  deltasReceived: number;
-  recordsSent: number;
-  recordsReceived: number;
-  repairRounds: number;
-  resetsSent: number;
-  resetsReceived: number;
-  divergences: number;
-  gaps: number;
-}
-
-export interface PeerLinksOptions {
-  readonly replica: Replica;
-  readonly region: string;
-  /** Whether a process can have begun with such a generation. Default: always. */
-  readonly isPlausibleGeneration?: (generation: number) => boolean;
-  readonly send: (links: readonly LinkKey[], message: PeerMessage) => void;
-  readonly note: (
-    level: "info" | "warn",
-    event: string,
-    fields: Readonly<Record<string, string | number | boolean>>,
-  ) => void;
-  readonly counters: PeerLinksCounters;
-}
 
 export class PeerLinks {
   readonly #replica: Replica;
@@ -75,6 +54,7 @@ export class PeerLinks {
   readonly #dirtyForMesh = new Set<OriginIndex>();
   /** Own origins with news for other regions. */
   readonly #dirtyForRemote = new Set<OriginIndex>();
+  #probes: Probes = NO_PROBES;
 
   constructor(options: PeerLinksOptions) {
     this.#replica = options.replica;
@@ -117,6 +97,7 @@ export class PeerLinks {
       hasDigest: false,
       entries: [],
       isSilent: false,
+      refusedPartCount: 0,
       hears: new Set(),
       divergenceCount: 0,
       transfer: undefined,
@@ -158,11 +139,17 @@ export class PeerLinks {
     this.pump();
   }
 
+  /** Before a round of digests: chooses who is asked again for what could not be read. */
+  planProbes(now: Instant): void {
+    noteQuarantine(this.#replica.quarantine, this.#counters, this.#note);
+    this.#probes = planProbes(this.#replica, this.#links.values(), now);
+  }
+
   sendDigest(link: PeerLink, options: DigestOptions): void {
     this.#counters.repairRounds += 1;
     this.#send([link.key], {
       type: "digest",
-      entries: this.#replica.digest(link.isSameRegion),
+      entries: this.#replica.announcement(link.isSameRegion, this.#probes.get(link.key)),
       floors: this.#replica.floors,
       hears: options.hears,
       isReady: options.isReady,
@@ -173,12 +160,14 @@ export class PeerLinks {
 
   /** Takes a peer's digest: sends what it lacks, and tells whether this copy lacks anything. */
   receiveDigest(link: PeerLink, message: DigestMessage, options: { isReady: boolean }): void {
+    this.#noteUnread(link, message);
     const isFirst = !link.hasDigest;
     link.hasDigest = true;
     link.isPeerReady = message.isReady;
     link.hears = new Set(message.hears);
     const held = this.#heldByPeer(message.entries);
     link.entries = message.entries;
+    closeEndedLives(this.#replica, link);
     // Not before what replaced the records of a collected origin is here: a view would lose them.
     if (this.isCaughtUp(link)) {
       for (const floor of message.floors) this.#replica.raiseFloor(floor.nodeId, floor.generation);
@@ -195,7 +184,10 @@ export class PeerLinks {
       const isDue = message.repair === "now" || isFirst || isLagging;
       if (version < seen && isDue && this.#isGiven(link, index, { version, ...message })) {
         // Never a patch: it would hide that tombstones were missed (P5).
-        if (version < this.#replica.watermark(index)) isBelowWatermark = true;
+        // Of what is held in part there is no proof to reset with: another peer has it whole.
+        const isBelow = version < this.#replica.watermark(index);
+        if (isBelow && this.#replica.isWhole(index)) isBelowWatermark = true;
+        else if (isBelow) continue;
         else lacking.push({ index, from: version });
       }
       link.seenAtDigest[index] = seen;
@@ -217,7 +209,7 @@ export class PeerLinks {
     for (const group of message.groups) {
       if (!this.#isAcceptable(link, group.origin)) continue;
       this.#counters.recordsReceived += group.records.length;
-      const outcome = this.#replica.apply(group, now);
+      const outcome = this.#replica.apply(group, now, link.peer.nodeId);
       if (outcome === "gap") {
         isAttached = false;
         this.#counters.gaps += 1;
@@ -228,17 +220,20 @@ export class PeerLinks {
       if (group.to > (link.sent[index] ?? 0)) link.sent[index] = group.to;
       if (!link.isSameRegion) this.#dirtyForMesh.add(index);
     }
+    this.#noteUnread(link, message);
     return isAttached;
   }
 
   /** Takes a part of a reset; at the final one drops what the giver proved to be gone. */
   receiveReset(link: PeerLink, message: ResetMessage, now: Instant): void {
-    link.incoming ??= { confirmed: new SlotSet() };
+    link.incoming ??= { confirmed: new SlotSet(), torn: [], hasRefused: false };
+    if (message.refused !== undefined) link.incoming.hasRefused = true;
     for (const group of message.groups) {
       if (!this.#isAcceptable(link, group.origin)) continue;
       if (this.#replica.isCollected(group.origin)) continue;
       const isDivergence = message.origins.length > 0;
       const isCorrecting = isDivergence && this.#yieldsTo(link, group.origin);
+      if (group.holes !== undefined) link.incoming.torn.push(group);
       for (const record of group.records) {
         this.#counters.recordsReceived += 1;
         const slot = this.#takeReset(record, isCorrecting, now);
@@ -247,16 +242,21 @@ export class PeerLinks {
     }
     if (!message.isFinal) return;
     this.#counters.resetsReceived += 1;
-    this.#sweep(link, message, link.incoming.confirmed);
+    const { confirmed, torn, hasRefused } = link.incoming;
+    // What could not be read may be what a held record was replaced by: nothing is proved gone.
+    if (torn.length === 0 && !hasRefused) this.#sweep(link, message, confirmed);
     link.incoming = undefined;
+    const holesOf = holesByOrigin(torn);
     for (const floor of message.floors) this.#replica.raiseFloor(floor.nodeId, floor.generation);
     for (const entry of message.entries) {
       if (!this.#isAcceptable(link, entry.origin)) continue;
-      this.#replica.raiseSeen(entry);
+      const holes = holesOf.get(originText(entry.origin)) ?? [];
+      this.#replica.endReset(entry, holes, { giver: link.peer.nodeId, now });
       if (!link.isSameRegion && !this.#replica.isOwn(entry.origin)) {
         this.#dirtyForMesh.add(this.#replica.table.originIndex(entry.origin));
       }
     }
+    this.#noteUnread(link, message);
   }
 
   /** Goes on with transfers, one part of each: one part is thousands of records, and others wait. */
@@ -376,7 +376,8 @@ export class PeerLinks {
     }
     const origin = this.#replica.table.origin(index);
     const to = this.#replica.seenVersion(index);
-    return { group: { origin, from, to, records }, index, size };
+    const group = { origin, from, to, records, ...this.#replica.holesIn(index, from, to) };
+    return { group, index, size };
   }
 
   #startTransfer(
@@ -437,7 +438,10 @@ export class PeerLinks {
       const isWhole = slot === NO_SLOT;
       const to = isWhole ? this.#replica.seenVersion(cursor.index) : cursor.from;
       bytes += RECORD_OVERHEAD_BYTES;
-      groups.push({ origin: this.#replica.table.origin(cursor.index), from: start, to, records });
+      const origin = this.#replica.table.origin(cursor.index);
+      // A reset claims no more than is proven, so its parts have no holes.
+      const holes = transfer.kind === "delta" ? this.#replica.holesIn(cursor.index, start, to) : {};
+      groups.push({ origin, from: start, to, records, ...holes });
       if (!isWhole) break;
       if (transfer.kind === "delta") link.sent[cursor.index] = to;
       transfer.pending.shift();
@@ -509,8 +513,7 @@ export class PeerLinks {
   #takeReset(record: RegistryRecord, isCorrecting: boolean, now: Instant): Slot {
     const replica = this.#replica;
     if (replica.isOwn(record.origin)) return replica.find(record);
-    const index = replica.table.findOrigin(record.origin);
-    const isSeen = index >= 0 && record.version <= replica.seenVersion(index);
+    const isSeen = replica.hasRead(record.origin, record.version);
     if (!isSeen) return replica.merge(record, now);
     if (isCorrecting) replica.replaceIfDifferent(record, now);
     return replica.find(record);
@@ -550,6 +553,7 @@ export class PeerLinks {
     const diverged: Origin[] = [];
     for (const index of this.#replica.origins(link.isSameRegion)) {
       const entry = held.get(index);
+      if (entry?.isPartial === true || !this.#replica.isWhole(index)) continue;
       if (entry === undefined || entry.version !== this.#replica.seenVersion(index)) return;
       if (!isSameDigest(entry.content, this.#replica.table.digestOfOrigin(index))) {
         diverged.push(entry.origin);
@@ -568,6 +572,11 @@ export class PeerLinks {
       origin: diverged.sort(compareOrigins).map(originText).join(" ").replaceAll("\u0001", "/"),
     });
     this.#startTransfer(link, "reset", [], diverged);
+  }
+
+  #noteUnread(link: PeerLink, message: DigestMessage | DeltaMessage | ResetMessage): void {
+    noteRefusedParts(link, message.refused, this.#counters, this.#note);
+    noteQuarantine(this.#replica.quarantine, this.#counters, this.#note);
   }
 }
 

@@ -16,7 +16,7 @@
 import { assert } from "../assert.js";
 import { type ContentDigest, isSameDigest } from "../hash.js";
 import { ORIGIN_COUNT_MAX, RECORD_COUNT_MAX, SERVICE_TOTAL_COUNT_MAX } from "../limits.js";
-import type { DeltaGroup, DigestEntry, OriginVersion } from "../messages.js";
+import type { DeltaGroup, DigestEntry, Hole, OriginVersion, RecordGroup } from "../messages.js";
 import {
   compareOrigins,
   compareRecords,
@@ -38,6 +38,7 @@ import {
   type Slot,
 } from "../table/record-table.js";
 import { after, type Instant, NEVER } from "../time.js";
+import { type Arrival, Quarantine } from "./quarantine.js";
 import { TombstoneQueue } from "./tombstone-queue.js";
 
 /** What the replica tells its owner about each change of the table, as it happens. */
@@ -80,6 +81,8 @@ export class Replica {
   #generation: number;
   readonly #tombstoneTtlMs: number;
   readonly #listener: ReplicaListener;
+  /** What of other origins could not be read here. */
+  readonly quarantine = new Quarantine();
   readonly #tombstones = new TombstoneQueue();
   /** By origin index. Invariant: no record of the origin has a version above it. */
   readonly #seen: number[] = [];
@@ -124,6 +127,12 @@ export class Replica {
     return this.#seen[index] ?? 0;
   }
 
+  /** Up to here everything of an origin was read, so that this copy's lacking it proves something. */
+  provenVersion(index: OriginIndex): number {
+    const seen = this.seenVersion(index);
+    return this.quarantine.holesOf(index)?.provenUpTo(seen) ?? seen;
+  }
+
   /** Origin indexes that anything was seen of and that are not collected. */
   *origins(includesRegional: boolean): Iterable<OriginIndex> {
     for (let index = 0; index < this.#seen.length; index += 1) {
@@ -156,20 +165,60 @@ export class Replica {
    * Takes a delta of one origin.
    *
    * Idempotent; deltas of different origins commute. A delta that does not attach to what is held
-   * changes nothing (`gap`).
+   * changes nothing (`gap`). What of it could not be read is passed over and noted (R17).
    */
-  apply(group: DeltaGroup, now: Instant): ApplyOutcome {
+  apply(group: DeltaGroup, now: Instant, giver = group.origin.nodeId): ApplyOutcome {
     if (this.isOwn(group.origin) || this.isCollected(group.origin)) return "refused";
     const index = this.#track(group.origin);
     if (this.seenVersion(index) < group.from) return "gap";
+    this.openHoles(group, { giver, now });
+    const holes = this.quarantine.holesOf(index);
     for (const record of group.records) {
-      if (record.version > this.seenVersion(index) && record.version <= group.to) {
+      if (record.version > group.to) continue;
+      if (record.version > this.seenVersion(index)) {
         this.merge(record, now);
         this.#seen[index] = record.version;
-      }
+      } else if (holes?.has(record.version) === true) this.merge(record, now);
     }
     if (group.to > this.seenVersion(index)) this.#seen[index] = group.to;
+    this.quarantine.close(index, group, giver);
     return "applied";
+  }
+
+  /** Notes what of a group above the versions seen could not be read. */
+  openHoles({ origin, holes }: RecordGroup, arrival: Arrival): void {
+    if (holes === undefined || this.isOwn(origin) || this.isCollected(origin)) return;
+    const index = this.#track(origin);
+    this.quarantine.open(index, { origin, holes, seen: this.seenVersion(index) }, arrival);
+  }
+
+  /** Whether everything seen of an origin was read. */
+  isWhole(index: OriginIndex): boolean {
+    return this.quarantine.holesOf(index) === undefined;
+  }
+
+  /** What of a stretch of an origin could not be read, to be said with its records. */
+  holesIn(index: OriginIndex, from: number, to: number): Pick<DeltaGroup, "holes"> {
+    const holes = this.quarantine.holesOf(index)?.within(from, to) ?? [];
+    return holes.length === 0 ? {} : { holes };
+  }
+
+  /** Takes what a reset's end says of an origin: all of it has come, but for `holes`. */
+  endReset(entry: DigestEntry, holes: readonly Hole[], arrival: Arrival): void {
+    const { origin, version } = entry;
+    if (this.isOwn(origin) || this.isCollected(origin)) return;
+    const held = holes.map((hole) => ({ ...hole, upTo: Math.min(hole.upTo, version) }));
+    this.openHoles({ origin, records: [], holes: held }, arrival);
+    this.raiseSeen(entry);
+    const whole = { from: 0, to: version, holes: held };
+    this.quarantine.close(this.table.originIndex(origin), whole, arrival.giver);
+  }
+
+  /** Whether a version of an origin was seen and read; what was passed over was not. */
+  hasRead(origin: Origin, version: number): boolean {
+    const index = this.table.findOrigin(origin);
+    if (index < 0 || version > this.seenVersion(index)) return false;
+    return this.quarantine.holesOf(index)?.has(version) !== true;
   }
 
   /**
@@ -229,25 +278,45 @@ export class Replica {
     return this.#watermarks[index] ?? 0;
   }
 
-  /** What this copy holds, in an order that is equal on every machine. */
+  /**
+   * What this copy holds, in an order that is equal on every machine. Of an origin that is held in
+   * part it names what is proven: its lacking what comes after proves nothing.
+   */
   digest(includesRegional: boolean): DigestEntry[] {
     const entries: DigestEntry[] = [];
     for (const index of this.origins(includesRegional)) {
+      const version = this.provenVersion(index);
       entries.push({
         origin: this.table.origin(index),
-        version: this.seenVersion(index),
-        watermark: this.watermark(index),
+        version,
+        watermark: Math.min(this.watermark(index), version),
         content: this.table.digestOfOrigin(index),
       });
     }
     return entries.sort((a, b) => compareOrigins(a.origin, b.origin));
   }
 
+  /**
+   * What peers are told each round: what was seen, so that they do not send it again, with a mark
+   * on what is held in part; of the origins in `asked`, what is proven, so that they do.
+   */
+  announcement(includesRegional: boolean, asked?: ReadonlySet<OriginIndex>): DigestEntry[] {
+    const entries = this.digest(includesRegional);
+    if (this.quarantine.count === 0) return entries;
+    return entries.map((entry) => {
+      const index = this.table.findOrigin(entry.origin);
+      if (this.quarantine.holesOf(index) === undefined) return entry;
+      if (asked?.has(index)) return { ...entry, isPartial: true };
+      const version = this.seenVersion(index);
+      return { ...entry, version, watermark: this.watermark(index), isPartial: true };
+    });
+  }
+
   /** The version vector, as views are given it. */
   position(): OriginVersion[] {
     const entries: OriginVersion[] = [];
     for (const index of this.origins(true)) {
-      entries.push({ origin: this.table.origin(index), version: this.seenVersion(index) });
+      entries.push({ origin: this.table.origin(index), version: this.provenVersion(index) });
     }
     return entries;
   }
@@ -325,6 +394,7 @@ export class Replica {
       const origin = this.table.origin(index);
       if (origin.nodeId !== nodeId || origin.generation > generation) continue;
       this.#collected[index] = true;
+      this.quarantine.forget(index);
       for (const slot of [...this.table.slotsAfter(index, 0)]) this.collect(slot);
     }
   }

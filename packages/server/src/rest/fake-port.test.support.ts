@@ -28,6 +28,7 @@ import type {
   NodeState,
   PortWatch,
   Principal,
+  QuarantinedOriginView,
   RegistryPort,
   ServiceAnswer,
   ServiceSummary,
@@ -177,6 +178,15 @@ export class FakePort implements RegistryPort {
 
   nodes(): readonly MemberView[] {
     return this.members;
+  }
+
+  quarantined(): readonly QuarantinedOriginView[] {
+    return [
+      {
+        ...{ nodeId: "n2", generation: 7, scope: 0, forMs: 1_500, giver: "n3" },
+        ...{ reason: "records[0].id 5 must be a text", poisonCount: 2, holeCount: 1 },
+      },
+    ];
   }
 
   state(): NodeState {

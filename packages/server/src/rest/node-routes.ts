@@ -1,4 +1,5 @@
 /** Routes about the node itself and its cluster. */
+import { Scope } from "@fpzk/core";
 import type { RouteSpec } from "./route-spec.js";
 import * as schemas from "./schemas.js";
 
@@ -19,6 +20,20 @@ export const NODE_ROUTES: readonly RouteSpec[] = [
           return { nodeId, generation, region, zone, address, tls, status };
         });
       return { status: 200, body: { nodes } };
+    },
+  },
+  {
+    method: "GET",
+    path: "/v1/quarantine",
+    operationId: "listQuarantine",
+    summary: "The origins of which this node could not read something.",
+    tag: "operation",
+    responses: { 200: { description: "The origins.", schema: schemas.quarantineList } },
+    run: async (_call, { port }) => {
+      const origins = port.quarantined().map(({ scope, ...rest }) => {
+        return { ...rest, scope: scope === Scope.region ? "region" : "global" };
+      });
+      return { status: 200, body: { origins } };
     },
   },
   {

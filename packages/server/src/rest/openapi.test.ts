@@ -134,7 +134,14 @@ async function visitAll({ call, port }: Fixture, check: AnswerCheck): Promise<vo
     await visit("PUT", one, body, { "content-type": "text/plain" });
     await visit("GET", `${services}/{service}/watch`, undefined, { "last-event-id": "?" });
   }
-  for (const path of ["/v1/nodes", "/healthz", "/readyz", "/metrics", "/openapi.json"]) {
+  for (const path of [
+    "/v1/nodes",
+    "/v1/quarantine",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/openapi.json",
+  ]) {
     check(path, "get", await call("GET", path));
   }
   port.isReady = false;

@@ -186,7 +186,7 @@ test("asks who calls before it reads anything", async () => {
   assert.equal(refused.status, 401);
   assert.equal(refused.json.code, "unauthenticated");
   assert.match(String(refused.headers["www-authenticate"]), /^Bearer/);
-  for (const url of ["/v1/nodes", "/metrics", `${CART}/watch`]) {
+  for (const url of ["/v1/nodes", "/v1/quarantine", "/metrics", `${CART}/watch`]) {
     assert.equal((await call("GET", url, undefined, stranger)).status, 401, url);
   }
   const reader = { authorization: "Bearer reader" };

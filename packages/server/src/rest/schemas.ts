@@ -327,6 +327,22 @@ export const nodeList = answer({
   },
 });
 
+export const quarantineList = answer({
+  origins: {
+    type: "array",
+    items: answer({
+      nodeId: text,
+      generation: count,
+      scope: { type: "string", enum: ["global", "region"] },
+      forMs: count,
+      giver: text,
+      reason: text,
+      poisonCount: count,
+      holeCount: count,
+    }),
+  },
+});
+
 export const health = answer({ status: { type: "string", enum: ["alive", "stopped"] } });
 
 export const readiness = answer({
@@ -404,6 +420,7 @@ export const COMPONENTS: Readonly<Record<string, JsonSchema>> = {
   ServiceList: serviceList,
   DrainOutcome: drainOutcome,
   NodeList: nodeList,
+  QuarantineList: quarantineList,
   Health: health,
   Readiness: readiness,
   Problem: problem,

@@ -68,8 +68,8 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
       "it keeps what was deregistered meanwhile, and hands it out (a key that is resurrected by a " +
       "node which was away longer than the grace).",
     file: LINKS,
-    find: "if (version < this.#replica.watermark(index))",
-    replace: "if (false)",
+    find: "const isBelow = version < this.#replica.watermark(index);",
+    replace: "const isBelow = false;",
   },
   {
     name: "watermark-not-raised",
