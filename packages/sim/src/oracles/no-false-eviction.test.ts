@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { RemovalReason, type SessionMessage, type Stamp } from "@fpzk/core";
+import {
+  type ForgedClient,
+  ForgedWorld,
+  forgedClient,
+  forgedNode,
+  stampOf,
+  Trial,
+  tombstone,
+} from "./forged.fixture.js";
+import { NoFalseEviction, REACH_MS } from "./no-false-eviction.js";
+import { Reach } from "./reach.js";
+
+const ORDER = { service: "orders", id: "o-1" };
+const SILENT = { reason: RemovalReason.silent };
+
+/** Two nodes and a program, registered at the first, in a world that has stood for long. */
+function newCase() {
+  const trial = new Trial();
+  const [home, other] = [forgedNode("us-1"), forgedNode("us-2")];
+  const world = new ForgedWorld(trial, home, other);
+  const oracle = new NoFalseEviction(trial, new Reach(world));
+  const program = forgedClient("p1");
+  const register = (client: ForgedClient, stamp: Stamp) => {
+    oracle.sessionSent(home, client, registered(stamp));
+    oracle.registration(client, ORDER, "registered");
+  };
+  register(program, stampOf(1));
+  trial.at = REACH_MS + 1_000;
+  return { trial, world, home, other, oracle, program, register };
+}
+
+function registered(stamp: Stamp): SessionMessage {
+  const item = { ...ORDER, stamp, since: 1, code: undefined, message: "" };
+  return { type: "registered", requestId: 1, items: [item] };
+}
+
+test("S4 sees a tombstone over an instance that lives and can reach a node", () => {
+  const { trial, home, oracle } = newCase();
+  oracle.stored(home, tombstone("us-1", 2, SILENT));
+  assert.deepEqual(trial.complaints, ["S4"]);
+  assert.ok(trial.text.includes("p1 lives"), trial.text);
+});
+
+test("S4 counts a way over another node, and not one that is too young", () => {
+  const { trial, world, home, oracle } = newCase();
+  world.open("p1", "us-1", Number.POSITIVE_INFINITY);
+  world.open("p1", "us-2", 2_000);
+  oracle.stored(home, tombstone("us-1", 2, SILENT));
+  assert.deepEqual(trial.complaints, []);
+  world.open("p1", "us-2", 1_000);
+  oracle.stored(home, tombstone("us-1", 2, SILENT));
+  assert.deepEqual(trial.complaints, ["S4"]);
+});
+
+test("S4 excuses a remover that is cut off from every node that the process can reach", () => {
+  const { trial, world, home, oracle } = newCase();
+  world.open("p1", "us-1", Number.POSITIVE_INFINITY);
+  world.open("us-1", "us-2", Number.POSITIVE_INFINITY);
+  oracle.stored(home, tombstone("us-1", 2, SILENT));
+  assert.deepEqual(trial.complaints, []);
+});
+
+test("S4 excuses what was asked for, what stood still, and what is not registered", () => {
+  const { trial, home, oracle, program } = newCase();
+  oracle.stored(home, tombstone("us-1", 2));
+  program.frozenUntil = 5_000;
+  oracle.stored(home, tombstone("us-1", 2, SILENT));
+  program.frozenUntil = 0;
+  oracle.registration(program, ORDER, "superseded");
+  oracle.stored(home, tombstone("us-1", 2, SILENT));
+  assert.deepEqual(trial.complaints, []);
+});
+
+test("S4 knows whose session a tombstone is over", () => {
+  const { trial, home, other, oracle, program, register } = newCase();
+  const earlier = { ...program, id: "p0" };
+  register(earlier, stampOf(0));
+  oracle.registration(earlier, ORDER, "superseded");
+  oracle.stored(home, tombstone("us-1", 3, { ...SILENT, stamp: stampOf(0) }));
+  assert.deepEqual(trial.complaints, []);
+  // Another node speaks for the owner: the claim is raised, the session is the same.
+  oracle.stored(other, tombstone("us-2", 3, { ...SILENT, stamp: stampOf(1, 1, 1) }));
+  assert.deepEqual(trial.complaints, ["S4"]);
+});
