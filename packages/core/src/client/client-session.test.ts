@@ -77,13 +77,13 @@ test("superseded by one that may come back: asks for a while, and takes the id o
   const begin = client.now;
   const texts: string[] = [];
   while (!texts.some((text) => text.includes("a/6/"))) {
-    assert.ok(client.now - begin < 20_000, "it never takes the id back");
+    assert.ok(client.now - begin < 100_000, "it never takes the id back");
     const sent = client.elapse(500).filter((text) => text.startsWith("send register"));
     client.read({ type: "pong", sequence: 1, digests: [] });
     texts.push(...sent);
     if (sent.length > 0) texts.push(...undecided());
   }
-  assert.equal(client.now - begin, 10_000);
+  assert.equal(client.now - begin, 60_000);
   assert.deepEqual([...new Set(texts)], ["send register a/3/77/up", "send register a/6/77/up"]);
 });
 
