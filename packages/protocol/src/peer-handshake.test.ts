@@ -119,6 +119,7 @@ test("mismatches are refused on both sides with both values", () => {
   const cases: readonly [Partial<PeerHandshakeOptions>, string, readonly string[]][] = [
     [{ clusterName: "other" }, "failed_precondition", ['"other"', '"main"']],
     [{ fingerprint: "ttl=9000" }, "failed_precondition", ["ttl=9000", "ttl=3000"]],
+    [{ protocolVersion: 2 }, "failed_precondition", ["version 2", "1 of"]],
     [{ expectedNodeId: "node-x" }, "failed_precondition", ["node-x", "node-acceptor"]],
   ];
   for (const [change, code, texts] of cases) {

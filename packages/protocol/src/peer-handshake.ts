@@ -57,6 +57,8 @@ export interface PeerHandshakeOptions {
   readonly expectedNodeId: string | undefined;
   /** Highest generation of a node seen so far; 0 for none. */
   readonly knownGeneration: (nodeId: string) => number;
+  /** What this node speaks; default {@link PROTOCOL_VERSION}. For nodes of another release. */
+  readonly protocolVersion?: number;
 }
 
 export type HandshakeOutcome =
@@ -92,6 +94,7 @@ interface Heard {
 /** One side of one handshake. Feed it every frame until it has an outcome. */
 export class PeerHandshake {
   readonly #options: PeerHandshakeOptions;
+  readonly #protocolVersion: number;
   #ownHello: Uint8Array;
   /** Undefined until the other side's hello came. */
   #heard: Heard | undefined;
@@ -100,6 +103,7 @@ export class PeerHandshake {
 
   constructor(options: PeerHandshakeOptions) {
     this.#options = options;
+    this.#protocolVersion = options.protocolVersion ?? PROTOCOL_VERSION;
     this.#ownHello = this.#buildHello(options.expectedNodeId);
   }
 
@@ -193,7 +197,7 @@ export class PeerHandshake {
     return encodePeerHello({
       type: "peer-hello",
       ...self,
-      protocolVersion: PROTOCOL_VERSION,
+      protocolVersion: this.#protocolVersion,
       clusterName,
       nonce,
       hasSecret: proof !== undefined,
@@ -207,11 +211,11 @@ export class PeerHandshake {
     const { self, clusterName, expectedNodeId, proof, nonce } = this.#options;
     const peer = `node ${show(hello.nodeId)}`;
     const own = `node ${show(self.nodeId)}`;
-    if (hello.protocolVersion !== PROTOCOL_VERSION) {
+    if (hello.protocolVersion !== this.#protocolVersion) {
       return refuse(
         "failed_precondition",
         `protocol version ${hello.protocolVersion} of ${peer} must equal ` +
-          `${PROTOCOL_VERSION} of ${own}`,
+          `${this.#protocolVersion} of ${own}`,
       );
     }
     if (hello.clusterName !== clusterName) {
