@@ -1,5 +1,5 @@
 /** What the map shows at one moment, as plain values: read from a play, drawn by the map. */
-import type { SimClient, SimNode } from "@fpzk/sim";
+import type { SimClient } from "@fpzk/sim";
 import type { Camps } from "../witness/content.js";
 import type { Witness } from "../witness/witness.js";
 import { type Look, lookOf } from "../witness/wording.js";
@@ -149,7 +149,7 @@ function waysOf(play: Play, actors: readonly Actor[]): WayPicture[] {
     const { process } = actor;
     if (process === undefined) continue;
     if (isNode(process)) {
-      for (const peer of peersOf(process)) {
+      for (const peer of process.links.peers) {
         const other = play.cast.find(peer.id);
         if (other?.process === peer) add(actor, other, "link", true);
       }
@@ -165,10 +165,6 @@ function waysOf(play: Play, actors: readonly Actor[]): WayPicture[] {
     else add(client, client === a ? b : a, "session", false);
   }
   return [...ways.values()];
-}
-
-function peersOf(node: SimNode): SimNode[] {
-  return [...node.wires.values()].map(({ peer }) => peer);
 }
 
 /** Names a way between two actors, whichever is named first. */

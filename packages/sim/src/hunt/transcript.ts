@@ -19,9 +19,10 @@ import {
 } from "@fpzk/core";
 import type { Strike } from "../history/strike.js";
 import type { Failure } from "../oracles/verdict.js";
+import type { WorldObserver } from "../world/observer.js";
 import type { SimClient } from "../world/sim-client.js";
 import type { SimNode } from "../world/sim-node.js";
-import type { World, WorldObserver } from "../world/world.js";
+import type { World } from "../world/world.js";
 
 interface Line {
   readonly at: number;

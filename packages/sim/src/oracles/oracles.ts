@@ -15,9 +15,10 @@ import type {
   SessionRequest,
   ViewState,
 } from "@fpzk/core";
+import type { WorldObserver } from "../world/observer.js";
 import type { SimClient } from "../world/sim-client.js";
 import type { SimNode } from "../world/sim-node.js";
-import type { World, WorldObserver } from "../world/world.js";
+import type { World } from "../world/world.js";
 import { Bounds } from "./bounds.js";
 import { Drains } from "./drains.js";
 import { Evidence } from "./evidence.js";

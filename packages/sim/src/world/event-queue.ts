@@ -15,8 +15,19 @@ export class EventQueue {
 
   add(at: number, run: () => void): void {
     this.#order += 1;
-    this.#heap.push({ at, order: this.#order, run });
-    this.#rise(this.#heap.length - 1);
+    const entry = { at, order: this.#order, run };
+    const heap = this.#heap;
+    let index = heap.length;
+    heap.push(entry);
+    // The place moves up instead of the entry: half the writes of swapping.
+    while (index > 0) {
+      const parentIndex = (index - 1) >> 1;
+      const parent = heap[parentIndex] as Scheduled;
+      if (parent.at <= at) break;
+      heap[index] = parent;
+      index = parentIndex;
+    }
+    heap[index] = entry;
   }
 
   peek(): Scheduled | undefined {
@@ -24,51 +35,36 @@ export class EventQueue {
   }
 
   take(): Scheduled | undefined {
-    const first = this.#heap[0];
-    const last = this.#heap.pop();
+    const heap = this.#heap;
+    const first = heap[0];
+    const last = heap.pop();
     if (first === undefined || last === undefined) return undefined;
-    if (this.#heap.length > 0) {
-      this.#heap[0] = last;
-      this.#sink(0);
-    }
+    if (heap.length > 0) this.#sink(last);
     return first;
   }
 
-  #rise(start: number): void {
-    let index = start;
-    while (index > 0) {
-      const parent = (index - 1) >> 1;
-      if (!this.#isBefore(index, parent)) return;
-      this.#swap(index, parent);
-      index = parent;
-    }
-  }
-
-  #sink(start: number): void {
-    let index = start;
+  /** Puts an entry where the first one was, and lets it sink to its place. */
+  #sink(entry: Scheduled): void {
+    const heap = this.#heap;
+    const count = heap.length;
+    let index = 0;
     for (;;) {
-      let least = index;
-      for (const child of [2 * index + 1, 2 * index + 2]) {
-        if (child < this.#heap.length && this.#isBefore(child, least)) least = child;
+      let childIndex = 2 * index + 1;
+      if (childIndex >= count) break;
+      let child = heap[childIndex] as Scheduled;
+      const right = heap[childIndex + 1];
+      if (right !== undefined && isBefore(right, child)) {
+        childIndex += 1;
+        child = right;
       }
-      if (least === index) return;
-      this.#swap(index, least);
-      index = least;
+      if (!isBefore(child, entry)) break;
+      heap[index] = child;
+      index = childIndex;
     }
+    heap[index] = entry;
   }
+}
 
-  #isBefore(a: number, b: number): boolean {
-    const left = this.#heap[a];
-    const right = this.#heap[b];
-    if (left === undefined || right === undefined) return false;
-    return left.at < right.at || (left.at === right.at && left.order < right.order);
-  }
-
-  #swap(a: number, b: number): void {
-    const left = this.#heap[a];
-    const right = this.#heap[b];
-    if (left === undefined || right === undefined) return;
-    this.#heap[a] = right;
-    this.#heap[b] = left;
-  }
+function isBefore(a: Scheduled, b: Scheduled): boolean {
+  return a.at < b.at || (a.at === b.at && a.order < b.order);
 }

@@ -1,28 +1,15 @@
 /**
- * A simulated network between named hosts, with connections that behave like TCP.
+ * A simulated network between named hosts.
  *
- * A {@link Stream} delivers in order with a delay. Faults cut hosts from each other, both ways or
- * one way: what is sent waits and is sent again later, as TCP does, and nobody is told; a cut that
- * lasts is noticed only by silence, as in life. Streams that are marked lossy (between peers) may
- * also lose, duplicate and reorder messages, which TCP never does: the replication must bear it.
+ * It knows where hosts are, which ways are cut and what the weather is like on each way; a
+ * {@link Stream} carries. A cut says nothing to anybody: what is sent waits and is sent again, as
+ * TCP does, and only silence tells. Loss, duplication and reordering happen to messages between
+ * peers alone, which TCP would never do to them: the replication must bear it.
  */
-import { type Random, randomBelow } from "@fpzk/core";
+import { hashBytes, hashNumber } from "@fpzk/core";
 import type { EventQueue } from "./event-queue.js";
-
-export interface NetworkFaults {
-  /** Share of messages of lossy streams that are lost, 0 to 1. */
-  lossRatio: number;
-  duplicateRatio: number;
-  reorderRatio: number;
-  jitterMs: number;
-}
-
-/** How long what could not be sent waits at first, and at most, before it is sent again. */
-const RESEND_MIN_MS = 200;
-const RESEND_MAX_MS = 1_600;
-const REORDER_MAX_MS = 50;
-const DUPLICATE_MAX_MS = 100;
-const NO_BYTES = new Uint8Array(0);
+import { Stream, type StreamOptions } from "./stream.js";
+import { CLEAR, type Weather, worst } from "./weather.js";
 
 /** A message on its way, for those who look. */
 export interface Flight {
@@ -36,44 +23,95 @@ export interface Flight {
   readonly arrivesAt: number | undefined;
 }
 
+/** Which ways something applies to: from one host to another. */
+export type Ways = (from: string, to: string) => boolean;
+
+interface Front {
+  readonly ways: Ways;
+  readonly weather: Partial<Weather>;
+}
+
+interface PastCut {
+  readonly ways: Ways;
+  readonly endedAt: number;
+}
+
+export interface NetworkOptions {
+  readonly queue: EventQueue;
+  readonly now: () => number;
+  /** One way, between two regions. */
+  readonly delayMs: (fromRegion: string, toRegion: string) => number;
+  /** Bytes that the systems of both ends hold for one way of a connection. */
+  readonly windowBytes: number;
+}
+
 export class Network {
-  readonly #queue: EventQueue;
-  readonly #random: Random;
-  readonly #now: () => number;
-  readonly #delayMs: (from: string, to: string) => number;
-  /** `from>to` pairs over which nothing arrives. */
-  readonly #cuts = new Set<string>();
-  /** `from>to` pairs that were cut once: until when. */
-  readonly #cutUntil = new Map<string, number>();
-  readonly faults: NetworkFaults = {
-    lossRatio: 0,
-    duplicateRatio: 0,
-    reorderRatio: 0,
-    jitterMs: 0,
-  };
+  readonly options: NetworkOptions;
+  readonly #regions = new Map<string, string>();
+  /** `from>to` of the cuts of single ways. */
+  readonly #pairs = new Set<string>();
+  readonly #cuts = new Set<Ways>();
+  readonly #pastCuts: PastCut[] = [];
+  readonly #fronts = new Set<Front>();
+  /** Rises whenever anything on any way changes: what streams remember of theirs is void then. */
+  epoch = 0;
   /** Told of every message that goes on its way. */
   onFlight: ((flight: Flight) => void) | undefined;
+  #traceHash = 0;
 
-  constructor(options: {
-    queue: EventQueue;
-    random: Random;
-    now: () => number;
-    delayMs: (from: string, to: string) => number;
-  }) {
-    this.#queue = options.queue;
-    this.#random = options.random;
-    this.#now = options.now;
-    this.#delayMs = options.delayMs;
+  constructor(options: NetworkOptions) {
+    this.options = options;
   }
 
+  // -- where hosts are ----------------------------------------------------------------------
+
+  /** Puts a host into a region; one that was elsewhere moves. */
+  place(host: string, region: string): void {
+    if (this.#regions.get(host) === region) return;
+    this.#regions.set(host, region);
+    this.epoch += 1;
+  }
+
+  regionOf(host: string): string {
+    return this.#regions.get(host) ?? "";
+  }
+
+  hostsOf(region: string): string[] {
+    return this.hosts.filter((host) => this.#regions.get(host) === region);
+  }
+
+  get hosts(): string[] {
+    return [...this.#regions.keys()];
+  }
+
+  delayMs(from: string, to: string): number {
+    return this.options.delayMs(this.regionOf(from), this.regionOf(to));
+  }
+
+  // -- cuts ---------------------------------------------------------------------------------
+
+  /** Cuts one way. */
   cut(from: string, to: string): void {
-    this.#cuts.add(`${from}>${to}`);
+    this.#pairs.add(`${from}>${to}`);
+    this.epoch += 1;
   }
 
-  /** Ends a cut of one way. */
+  /** Ends a {@link cut} of one way. */
   mend(from: string, to: string): void {
-    const pair = `${from}>${to}`;
-    if (this.#cuts.delete(pair)) this.#cutUntil.set(pair, this.#now());
+    if (!this.#pairs.delete(`${from}>${to}`)) return;
+    this.#pastCuts.push({ ways: (a, b) => a === from && b === to, endedAt: this.options.now() });
+    this.epoch += 1;
+  }
+
+  /** Cuts many ways, also those of hosts that come later. Returns how to end it. */
+  cutWays(ways: Ways): () => void {
+    this.#cuts.add(ways);
+    this.epoch += 1;
+    return () => {
+      if (!this.#cuts.delete(ways)) return;
+      this.#pastCuts.push({ ways, endedAt: this.options.now() });
+      this.epoch += 1;
+    };
   }
 
   /** Cuts every pair of hosts across the border of a group, both ways. */
@@ -86,17 +124,22 @@ export class Network {
     }
   }
 
+  /** Ends all cuts. */
   heal(): void {
-    for (const pair of this.#cuts) this.#cutUntil.set(pair, this.#now());
+    const endedAt = this.options.now();
+    for (const pair of this.#pairs) {
+      this.#pastCuts.push({ ways: (from, to) => `${from}>${to}` === pair, endedAt });
+    }
+    for (const ways of this.#cuts) this.#pastCuts.push({ ways, endedAt });
+    this.#pairs.clear();
     this.#cuts.clear();
-  }
-
-  healFaults(): void {
-    Object.assign(this.faults, { lossRatio: 0, duplicateRatio: 0, reorderRatio: 0, jitterMs: 0 });
+    this.epoch += 1;
   }
 
   isCut(from: string, to: string): boolean {
-    return this.#cuts.has(`${from}>${to}`);
+    if (this.#pairs.size > 0 && this.#pairs.has(`${from}>${to}`)) return true;
+    for (const ways of this.#cuts) if (ways(from, to)) return true;
+    return false;
   }
 
   /** Whether a connection can be made: both ways open. */
@@ -107,101 +150,52 @@ export class Network {
   /** Since when both ways between two hosts are open; Infinity while one is cut. */
   openSince(a: string, b: string): number {
     if (!this.isReachable(a, b)) return Number.POSITIVE_INFINITY;
-    return Math.max(this.#cutUntil.get(`${a}>${b}`) ?? 0, this.#cutUntil.get(`${b}>${a}`) ?? 0);
-  }
-
-  delayMs(from: string, to: string): number {
-    return this.#delayMs(from, to);
-  }
-
-  /** One direction of a new connection. */
-  stream(path: StreamPath): Stream {
-    return new Stream(path, {
-      network: this,
-      queue: this.#queue,
-      random: this.#random,
-      now: this.#now,
-    });
-  }
-}
-
-interface StreamPath {
-  readonly from: string;
-  readonly to: string;
-  readonly isLossy: boolean;
-  readonly carries: Flight["carries"];
-}
-
-/** What is sent: its bytes, and what happens when it arrives. */
-interface Parcel {
-  readonly bytes: Uint8Array;
-  readonly deliver: () => void;
-}
-
-interface StreamParts {
-  readonly network: Network;
-  readonly queue: EventQueue;
-  readonly random: Random;
-  readonly now: () => number;
-}
-
-/** One direction of one connection. */
-export class Stream {
-  readonly #path: StreamPath;
-  readonly #parts: StreamParts;
-  /** When the last message on it arrives: order is kept. */
-  #lastArrival = 0;
-  /** What could not be sent, the oldest first. */
-  #backlog: Parcel[] = [];
-
-  constructor(path: StreamPath, parts: StreamParts) {
-    this.#path = path;
-    this.#parts = parts;
-  }
-
-  /** No bytes: the end of the connection, which travels as a message does. */
-  send(deliver: () => void, bytes: Uint8Array = NO_BYTES): void {
-    const { network } = this.#parts;
-    const parcel = { bytes, deliver };
-    if (this.#backlog.length === 0 && !network.isCut(this.#path.from, this.#path.to)) {
-      this.#carry(parcel);
-      return;
+    let since = 0;
+    for (const { ways, endedAt } of this.#pastCuts) {
+      if (endedAt > since && (ways(a, b) || ways(b, a))) since = endedAt;
     }
-    this.#backlog.push(parcel);
-    if (this.#backlog.length === 1) this.#resendIn(RESEND_MIN_MS);
+    return since;
   }
 
-  #resendIn(delayMs: number): void {
-    const { queue, now, network } = this.#parts;
-    queue.add(now() + delayMs, () => {
-      if (network.isCut(this.#path.from, this.#path.to)) {
-        this.#resendIn(Math.min(RESEND_MAX_MS, delayMs * 2));
-        return;
-      }
-      const waiting = this.#backlog;
-      this.#backlog = [];
-      for (const parcel of waiting) this.#carry(parcel);
-    });
+  // -- weather ------------------------------------------------------------------------------
+
+  /** Bad weather over some ways. Returns how to end it. */
+  worsen(ways: Ways, weather: Partial<Weather>): () => void {
+    const front = { ways, weather };
+    this.#fronts.add(front);
+    this.epoch += 1;
+    return () => {
+      if (this.#fronts.delete(front)) this.epoch += 1;
+    };
   }
 
-  #carry({ bytes, deliver }: Parcel): void {
-    const { network, random, queue, now } = this.#parts;
-    const { faults } = network;
-    const { from, to, isLossy, carries } = this.#path;
-    const tell = (arrivesAt: number | undefined) =>
-      network.onFlight?.({ from, to, carries, bytes, sentAt: now(), arrivesAt });
-    const at = now() + network.delayMs(from, to) + faults.jitterMs * random.next();
-    if (isLossy && random.next() < faults.lossRatio) return tell(undefined);
-    if (isLossy && random.next() < faults.reorderRatio) {
-      const lateAt = at + randomBelow(random, REORDER_MAX_MS);
-      queue.add(lateAt, deliver);
-      return tell(lateAt);
+  clearWeather(): void {
+    this.#fronts.clear();
+    this.epoch += 1;
+  }
+
+  weatherOf(from: string, to: string): Weather {
+    let weather = CLEAR;
+    for (const front of this.#fronts) {
+      if (front.ways(from, to)) weather = worst(weather, front.weather);
     }
-    this.#lastArrival = Math.max(at, this.#lastArrival);
-    tell(this.#lastArrival);
-    queue.add(this.#lastArrival, deliver);
-    if (isLossy && random.next() < faults.duplicateRatio) {
-      queue.add(this.#lastArrival + randomBelow(random, DUPLICATE_MAX_MS), deliver);
-    }
+    return weather;
+  }
+
+  // -- carrying -----------------------------------------------------------------------------
+
+  /** One way of a new connection. */
+  stream(options: StreamOptions): Stream {
+    return new Stream(this, options);
+  }
+
+  /** Takes a message into the trace. */
+  trace(bytes: Uint8Array, at: number): void {
+    this.#traceHash = hashBytes(bytes, hashNumber(Math.floor(at * 1024), this.#traceHash));
+  }
+
+  /** Of every byte that went over any way, and when. */
+  get traceHash(): number {
+    return this.#traceHash;
   }
 }

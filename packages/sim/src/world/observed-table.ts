@@ -1,28 +1,31 @@
-import { MapRecordTable, type RegistryRecord, type Slot } from "@fpzk/core";
+import type { RecordTable, RegistryRecord } from "@fpzk/core";
 
-interface TableObserver {
+export interface TableObserver {
   stored(record: RegistryRecord): void;
   dropped(record: RegistryRecord): void;
 }
 
-/** A table that tells what is stored in it, and what is dropped from it. */
-export class ObservedTable extends MapRecordTable {
-  readonly #observer: TableObserver;
-
-  constructor(observer: TableObserver) {
-    super();
-    this.#observer = observer;
-  }
-
-  override put(record: RegistryRecord): Slot {
-    const slot = super.put(record);
-    this.#observer.stored(record);
+/** Makes a table tell what is stored in it, and what is dropped from it. */
+export function observeTable<Table extends RecordTable>(
+  table: Table,
+  observer: TableObserver,
+): Table {
+  const put = table.put.bind(table);
+  const remove = table.remove.bind(table);
+  table.put = (record) => {
+    const slot = put(record);
+    observer.stored(record);
     return slot;
-  }
+  };
+  table.remove = (slot) => {
+    const record = copyOf(table.read(slot));
+    remove(slot);
+    observer.dropped(record);
+  };
+  return table;
+}
 
-  override remove(slot: Slot): void {
-    const record = this.read(slot);
-    super.remove(slot);
-    this.#observer.dropped(record);
-  }
+/** A record that stays as it is: some tables give views into their memory. */
+function copyOf(record: RegistryRecord): RegistryRecord {
+  return { ...record, body: record.body.slice() };
 }

@@ -1,213 +1,192 @@
 /** One simulated FPZKServer: the real node and the real codecs, with sockets replaced. */
 import {
+  ColumnRecordTable,
   type Effect,
-  instant,
-  NODE_CONFIG_DEFAULT,
+  MapRecordTable,
   type NodeConfig,
   type NodeEvent,
-  type PeerMessage,
   type Random,
   RegistryNode,
   type RegistryRecord,
-  type SessionMessage,
-  type WallTime,
 } from "@fpzk/core";
-import {
-  decodeNodeDescription,
-  decodePeerMessage,
-  encodeNodeDescription,
-  encodePeerMessage,
-} from "@fpzk/protocol";
-import type { Stream } from "./network.js";
-import { ObservedTable } from "./observed-table.js";
-
-/** One side of a connection between two nodes. */
-export interface Wire {
-  readonly key: number;
-  readonly peer: SimNode;
-  readonly peerKey: number;
-  /** What this side sends. */
-  readonly stream: Stream;
-}
+import { decodeNodeDescription, encodeNodeDescription } from "@fpzk/protocol";
+import type { Disk } from "./disk.js";
+import { type LinkWorld, NodeLinks } from "./node-links.js";
+import { NodeSessions, type SessionWorld } from "./node-sessions.js";
+import { observeTable } from "./observed-table.js";
+import { type ClockOptions, type ProcessWorld, SimProcess } from "./process.js";
+import { type Release, THIS_RELEASE } from "./release.js";
 
 export interface SimNodeOptions {
   readonly nodeId: string;
   readonly region: string;
   readonly seeds: readonly string[];
-  readonly generation: number;
-  readonly config?: Partial<NodeConfig>;
+  readonly clock?: ClockOptions;
+  readonly release?: Release;
+  /** Where it keeps its generation and its table; none by default. */
+  readonly disk?: Disk;
+  /** How often it writes its table; needs a disk. */
+  readonly snapshotIntervalMs?: number;
+  readonly tableKind?: "map" | "column";
 }
 
 /** What a node needs of the world around it. */
-export interface NodeWorld {
-  readonly random: Random;
-  now(): number;
-  wallNow(): WallTime;
-  dial(from: SimNode, address: string): void;
-  sendPeer(from: SimNode, wire: Wire, message: PeerMessage, bytes: Uint8Array): void;
-  closeWire(from: SimNode, wire: Wire): void;
-  toSession(from: SimNode, session: number, message: SessionMessage): void;
-  closeSession(from: SimNode, session: number, reason: string): void;
+export interface NodeWorld extends ProcessWorld, LinkWorld, SessionWorld {
+  readonly config: NodeConfig;
+  readonly buffers: BufferSizes;
   commandResult(from: SimNode, effect: Extract<Effect, { type: "command-result" }>): void;
   note(from: SimNode, effect: Extract<Effect, { type: "note" }>): void;
+  propagation(from: SimNode, region: string, elapsedMs: number): void;
   /** The process ends by itself. */
   left(from: SimNode): void;
   /** A record was put into the node's table. */
   stored(at: SimNode, record: RegistryRecord): void;
-  /** A record leaves the node's table and nothing takes its place. */
+  /** A record left the node's table and nothing took its place. */
   dropped(at: SimNode, record: RegistryRecord): void;
-  schedule(at: number, run: () => void): void;
 }
 
-export class SimNode {
-  readonly id: string;
-  readonly region: string;
+/** Bounds of what may wait, as small as a history wants to meet them. */
+export interface BufferSizes {
+  /** What the systems of both ends hold for one way of a connection. */
+  readonly windowBytes: number;
+  readonly linkQueueMaxBytes: number;
+  readonly sessionQueueMaxBytes: number;
+}
+
+export class SimNode extends SimProcess {
+  readonly node: RegistryNode;
+  readonly release: Release;
   /** The generation that this life began with; it may rise, no other life has one in between. */
   readonly startGeneration: number;
-  readonly node: RegistryNode;
-  readonly wires = new Map<number, Wire>();
+  readonly links: NodeLinks;
+  readonly sessions: NodeSessions;
   readonly #world: NodeWorld;
-  isUp = true;
-  #isTurnPending = false;
-  /** What came in and was not taken yet, the oldest first. */
-  readonly #inbox: NodeEvent[] = [];
-  #wakeAt = Number.NEGATIVE_INFINITY;
-  #timerAt = Number.POSITIVE_INFINITY;
-  /** Until when this process is frozen: events wait. */
-  frozenUntil = 0;
+  readonly #random: Random;
+  /** Events that one step causes come after it. */
+  readonly #events: NodeEvent[] = [];
+  #isStepping = false;
 
-  constructor(world: NodeWorld, options: SimNodeOptions) {
+  constructor(world: NodeWorld, options: SimNodeOptions, random: Random) {
+    super(world, { id: options.nodeId, region: options.region, clock: options.clock });
     this.#world = world;
-    this.id = options.nodeId;
-    this.region = options.region;
-    this.startGeneration = options.generation;
-    const description = {
-      region: options.region,
-      zone: "",
-      address: options.nodeId,
-      peerAddress: options.nodeId,
-      tls: false,
-    };
-    this.node = new RegistryNode({
-      nodeId: options.nodeId,
-      generation: options.generation,
-      region: options.region,
+    this.#random = random;
+    this.release = options.release ?? THIS_RELEASE;
+    const { disk } = options;
+    this.startGeneration = disk?.takeGeneration(this.wallNow()) ?? Math.floor(this.wallNow());
+    const { linkQueueMaxBytes, sessionQueueMaxBytes } = world.buffers;
+    this.links = new NodeLinks(this, world, linkQueueMaxBytes);
+    this.sessions = new NodeSessions(this, world, sessionQueueMaxBytes);
+    this.node = this.#createNode(options);
+    const saved = disk?.loadTable();
+    if (saved !== undefined) this.node.restore(saved.records, saved.entries, this.localNow());
+    if (disk !== undefined) this.#planSave(disk, options.snapshotIntervalMs ?? 0);
+    this.feed({ type: "tick" });
+  }
+
+  #createNode(options: SimNodeOptions): RegistryNode {
+    const { nodeId, region, seeds } = options;
+    const description = { region, zone: "", address: nodeId, peerAddress: nodeId, tls: false };
+    const table =
+      options.tableKind === "column"
+        ? new ColumnRecordTable({ hashSeed: Math.floor(this.#random.next() * 2 ** 32) })
+        : new MapRecordTable();
+    return new RegistryNode({
+      nodeId,
+      generation: this.startGeneration,
+      region,
       zone: "",
       description,
-      encodedDescription: encodeNodeDescription(description),
-      seeds: options.seeds,
-      config: { ...NODE_CONFIG_DEFAULT, ...options.config },
-      random: world.random,
-      wallNow: () => world.wallNow(),
-      table: new ObservedTable({
-        stored: (record) => world.stored(this, record),
-        dropped: (record) => world.dropped(this, record),
+      encodedDescription: encodeNodeDescription(description).slice(),
+      seeds,
+      config: this.#world.config,
+      random: this.#random,
+      wallNow: () => this.wallNow(),
+      table: observeTable(table, {
+        stored: (record) => this.#world.stored(this, record),
+        dropped: (record) => this.#world.dropped(this, record),
       }),
       decodeNodeDescription: (body) => {
         const decoded = decodeNodeDescription(body);
         return decoded.ok ? decoded.description : undefined;
       },
-      now: instant(world.now()),
+      now: this.localNow(),
     });
+  }
+
+  /** Gives the node an event now, or when it wakes. Nothing reaches a node that ended. */
+  feed(event: NodeEvent): void {
+    if (!this.isUp) return;
+    if (this.isFrozen) {
+      this.whenAwake(() => this.feed(event));
+      return;
+    }
+    this.#events.push(event);
+    if (this.#isStepping) return;
+    this.#isStepping = true;
+    for (let index = 0; index < this.#events.length; index += 1) {
+      this.#step(this.#events[index] as NodeEvent);
+    }
+    this.#events.length = 0;
+    this.#isStepping = false;
+    this.arm(this.node.nextDeadline());
+  }
+
+  /** Random bytes that need not be secret. */
+  drawBytes(count: number): Uint8Array {
+    return Uint8Array.from({ length: count }, () => Math.floor(this.#random.next() * 256));
+  }
+
+  protected override endTurn(): void {
+    this.feed({ type: "turn-end" });
+  }
+
+  protected override tick(): void {
     this.feed({ type: "tick" });
   }
 
-  /** Gives the node an event now, or when it wakes. Nothing reaches a crashed node. */
-  feed(event: NodeEvent): void {
+  #step(event: NodeEvent): void {
     if (!this.isUp) return;
-    this.#inbox.push(event);
-    this.wake();
+    for (const effect of this.node.step(event, this.localNow())) this.#perform(effect);
+    if (event.type !== "turn-end") this.planTurnEnd();
   }
 
-  /** Takes what came in while it stood still, in the order in which it came. */
-  wake(): void {
-    if (this.#world.now() < this.frozenUntil) {
-      this.#wakeIn();
-      return;
+  #perform(effect: Effect): void {
+    switch (effect.type) {
+      case "send-sessions":
+        this.sessions.send(effect.sessions, effect.message);
+        return;
+      case "close-session":
+        this.sessions.close(effect.session);
+        return;
+      case "send-links":
+        this.links.send(effect.links, effect.message);
+        return;
+      case "close-link":
+        this.links.close(effect.link);
+        return;
+      case "dial":
+        this.links.dial(effect.address, effect.expectedNodeId);
+        return;
+      case "command-result":
+        this.#world.commandResult(this, effect);
+        return;
+      case "note":
+        this.#world.note(this, effect);
+        return;
+      case "propagation":
+        this.#world.propagation(this, effect.region, effect.elapsedMs);
+        return;
+      case "left":
+        this.#world.left(this);
+        return;
     }
-    for (let event = this.#inbox.shift(); event !== undefined; event = this.#inbox.shift()) {
-      if (this.isUp) this.#take(event);
-    }
   }
 
-  /** One alarm is enough for all that waits; who was frozen for longer meanwhile sets another. */
-  #wakeIn(): void {
-    if (this.#wakeAt === this.frozenUntil) return;
-    this.#wakeAt = this.frozenUntil;
-    this.#world.schedule(this.frozenUntil, () => this.wake());
-  }
-
-  #take(event: NodeEvent): void {
-    const now = this.#world.now();
-    this.#perform(this.node.step(event, instant(now)));
-    if (event.type !== "turn-end" && !this.#isTurnPending) {
-      this.#isTurnPending = true;
-      this.#world.schedule(now, () => {
-        this.#isTurnPending = false;
-        this.feed({ type: "turn-end" });
-      });
-    }
-    this.#arm();
-  }
-
-  #arm(): void {
-    const at = Math.max(this.#world.now(), this.node.nextDeadline());
-    if (!Number.isFinite(at) || at >= this.#timerAt) return;
-    this.#timerAt = at;
-    this.#world.schedule(at, () => {
-      if (this.#timerAt !== at) return;
-      this.#timerAt = Number.POSITIVE_INFINITY;
-      this.feed({ type: "tick" });
+  #planSave(disk: Disk, intervalMs: number): void {
+    if (intervalMs <= 0) return;
+    this.#world.schedule(this.#world.now() + intervalMs, () => {
+      this.whenAwake(() => disk.saveTable(this.node));
+      if (this.isUp) this.#planSave(disk, intervalMs);
     });
-  }
-
-  #perform(effects: readonly Effect[]): void {
-    for (const effect of effects) {
-      switch (effect.type) {
-        case "send-sessions":
-          for (const session of effect.sessions) {
-            this.#world.toSession(this, session, effect.message);
-          }
-          break;
-        case "close-session":
-          this.#world.closeSession(this, effect.session, effect.message);
-          break;
-        case "send-links": {
-          const bytes = encodePeerMessage(effect.message).slice();
-          for (const key of effect.links) {
-            const wire = this.wires.get(key);
-            if (wire !== undefined) this.#world.sendPeer(this, wire, effect.message, bytes);
-          }
-          break;
-        }
-        case "close-link": {
-          const wire = this.wires.get(effect.link);
-          if (wire !== undefined) this.#world.closeWire(this, wire);
-          break;
-        }
-        case "dial":
-          this.#world.dial(this, effect.address);
-          break;
-        case "command-result":
-          this.#world.commandResult(this, effect);
-          break;
-        case "note":
-          this.#world.note(this, effect);
-          break;
-        case "propagation":
-          break;
-        case "left":
-          this.#world.left(this);
-          break;
-      }
-    }
-  }
-
-  /** A message of a peer arrives. */
-  receive(key: number, bytes: Uint8Array): void {
-    if (!this.wires.has(key)) return;
-    const decoded = decodePeerMessage(bytes);
-    if (!decoded.ok) throw new Error(`peer message refused: ${decoded.refusal.message}`);
-    this.feed({ type: "link-message", link: key, message: decoded.message });
   }
 }
