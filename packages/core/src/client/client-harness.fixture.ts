@@ -1,5 +1,6 @@
 /** A client machine stepped by hand: its clock, and what it asked for as short texts. */
 import assert from "node:assert/strict";
+import { HLC_COUNTER_SPAN } from "../hlc.js";
 import type { MemberView, SessionMessage, WelcomeMessage } from "../messages.js";
 import { SeededRandom } from "../random.js";
 import { InstanceState, Scope, type Stamp } from "../record.js";
@@ -204,4 +205,14 @@ export function snapshot(requestId: number, ...ids: string[]): SessionMessage {
     position: [{ origin: origin("n1"), version: ids.length }],
     digest: { high: 0, low: 0 },
   };
+}
+
+/** Asserts that one registration was sent, above an incarnation by less than a millisecond. */
+export function assertRegistersAbove(texts: readonly string[], id: string, least: number): number {
+  const [text = "", ...others] = texts;
+  const found = new RegExp(`^send register ${id}/(\\d+)/`).exec(text);
+  const incarnation = Number(found?.[1]);
+  const isAbove = incarnation > least && incarnation <= least + HLC_COUNTER_SPAN;
+  assert.ok(isAbove && others.length === 0, `${texts.join()} registers ${id} above ${least}`);
+  return incarnation;
 }

@@ -21,10 +21,12 @@ import type {
   RegisterItem,
   SupersededMessage,
 } from "../messages.js";
+import type { Random } from "../random.js";
 import { compareStamps, InstanceState, RemovalReason, Scope, type Stamp } from "../record.js";
 import { after, type Instant, NEVER } from "../time.js";
 import type { ClientCommand, ClientOutbox, RegistrationStatus } from "./client-events.js";
 import { CommandWaiters } from "./command-waiters.js";
+import { Incarnations } from "./incarnations.js";
 import { type InFlight, keyOf, newRegistration, type Registration } from "./registration-entry.js";
 
 type RegistrationCommand = Exclude<ClientCommand, { type: "query" }>;
@@ -52,17 +54,11 @@ export class ClientRegistrations {
   #retryAt: Instant = NEVER;
   readonly #inFlight = new Map<number, InFlight>();
   readonly #waiters = new CommandWaiters<Registration, WaitKind>();
-  /**
-   * What the next registration begins with; 0 lets the node choose. Undefined before the first
-   * welcome: a node that stands still may read what was sent to it when this process, or a later
-   * one, is registered elsewhere long since, so nothing is sent whose age cannot be told.
-   */
-  #nextIncarnation: number | undefined;
-  /** Ids that this process held and let go of, the oldest first; at most as many as it may hold. */
-  readonly #formerKeys = new Set<string>();
+  readonly #incarnations: Incarnations;
 
-  constructor(outbox: ClientOutbox) {
+  constructor(outbox: ClientOutbox, random: Random) {
     this.#outbox = outbox;
+    this.#incarnations = new Incarnations(random);
   }
 
   get count(): number {
@@ -105,7 +101,7 @@ export class ClientRegistrations {
 
   /** Sends what is wanted and not yet sent. Call on a session, after its hello. */
   flush(now: Instant): void {
-    if (this.#unsent.size === 0 || this.#nextIncarnation === undefined) return;
+    if (this.#unsent.size === 0 || !this.#incarnations.isKnown) return;
     const due: Registration[] = [];
     this.#retryAt = NEVER;
     for (const registration of this.#unsent) {
@@ -126,7 +122,7 @@ export class ClientRegistrations {
 
   /** A node said what to begin with; the first one is heard. */
   welcomed(firstIncarnation: number): void {
-    this.#nextIncarnation ??= firstIncarnation;
+    this.#incarnations.welcomed(firstIncarnation);
   }
 
   /** A new session: all that is wanted is sent again. */
@@ -233,7 +229,7 @@ export class ClientRegistrations {
     if (message.isUndecided && registration.wasHeld && this.#awaits(registration, now)) return;
     this.#note("info", "client.claimed-again", { service, id });
     // At the end of the range the node refuses the registration, not the frame.
-    registration.incarnation = Math.min(message.stamp.incarnation + 1, Number.MAX_SAFE_INTEGER);
+    registration.incarnation = this.#incarnations.above(message.stamp.incarnation);
     registration.registerRequestId = 0;
     registration.undecidedUntil = undefined;
     registration.needsRegister = true;
@@ -295,7 +291,7 @@ export class ClientRegistrations {
       return;
     }
     const registration = newRegistration(command, now);
-    registration.wasHeld = this.#formerKeys.has(keyOf(command));
+    registration.wasHeld = this.#incarnations.wasHeld(keyOf(command));
     this.#registrations.set(keyOf(command), registration);
     this.#unsent.add(registration);
     this.#wait(command, registration, "confirm", now);
@@ -352,7 +348,7 @@ export class ClientRegistrations {
     for (const registration of registrations) {
       const itemBytes = registration.body.length + ITEM_OVERHEAD_BYTES;
       const isFull = items.length >= REGISTER_BATCH_COUNT_MAX;
-      registration.incarnation ||= this.#nextIncarnation ?? 0;
+      registration.incarnation ||= this.#incarnations.next;
       if (isFull || bytes + itemBytes > BATCH_MAX_BYTES) send();
       const { service, id, incarnation, since, scope, body, revision } = registration;
       // What is only registered to be removed is not to be picked in between.
@@ -520,12 +516,7 @@ export class ClientRegistrations {
     if (!this.#isHeld(registration)) return;
     this.#registrations.delete(keyOf(registration));
     this.#unsent.delete(registration);
-    if (registration.wasHeld) this.#remember(keyOf(registration));
-    // The same id, registered again, is another life.
-    if (this.#nextIncarnation !== undefined && this.#nextIncarnation > 0) {
-      const last = Math.max(this.#nextIncarnation, registration.incarnation);
-      this.#nextIncarnation = Math.min(last + 1, Number.MAX_SAFE_INTEGER);
-    }
+    this.#incarnations.letGo(keyOf(registration), registration.incarnation, registration);
     for (const waiter of this.#waiters.take(registration, undefined)) {
       if (waiter.kind === "remove" && status === "removed") {
         this.#outbox.emit({ type: "command-done", commandId: waiter.commandId, outcome: DONE });
@@ -536,16 +527,6 @@ export class ClientRegistrations {
       }
     }
     this.#status(registration, status);
-  }
-
-  #remember(key: string): void {
-    this.#formerKeys.delete(key);
-    this.#formerKeys.add(key);
-    if (this.#formerKeys.size <= SESSION_INSTANCE_COUNT_MAX) return;
-    for (const oldest of this.#formerKeys) {
-      this.#formerKeys.delete(oldest);
-      return;
-    }
   }
 
   #isHeld(registration: Registration): boolean {

@@ -96,7 +96,7 @@ export class ClientMachine {
         return this.#requestCount;
       },
     };
-    this.#registrations = new ClientRegistrations(outbox);
+    this.#registrations = new ClientRegistrations(outbox, options.random);
     this.#watches = new ClientWatches(options, outbox);
   }
 
