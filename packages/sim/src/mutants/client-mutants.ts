@@ -30,7 +30,7 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
       "its past life is remembered it is refused (a provider that is lost for good by a race " +
       "between an old session's end and a new one).",
     file: REGISTRATIONS,
-    find: "registration.incarnation ||= this.#nextIncarnation ?? 0;",
+    find: "registration.incarnation ||= this.#incarnations.next;",
     replace: "registration.incarnation ||= 1;",
   },
   {
