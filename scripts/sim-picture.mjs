@@ -2,8 +2,8 @@
 import { join } from "node:path";
 import { bootstrap } from "./bootstrap.mjs";
 
-/** A registration half-way between regions. */
-const MOMENT = "#scene=registration&at=1262";
+/** A drain: the change is still on its way to one region, and others confirm already. */
+const MOMENT = "#scene=drain&at=1100";
 const PICTURE_FILE = join("docs", "images", "simulator.png");
 
 await bootstrap();

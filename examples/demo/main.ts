@@ -1,7 +1,7 @@
 /** `npm start`: runs the demo until Ctrl-C, or for `--seconds`, and shows what happens. */
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { type PageServer, servePage } from "@fpzk/sim-page";
+import { type PageServer, SIMULATOR_PORT, servePage } from "@fpzk/sim-page";
 import type { DemoChild } from "./child-processes.js";
 import { Demo } from "./demo.js";
 import { Screen } from "./screen.js";
@@ -17,8 +17,6 @@ and a proxy and callers in each region.
   --json       print one JSON document at the end, nothing else on standard output
 `;
 const REFRESH_INTERVAL_MS = 1_000;
-/** Taken when it is free. */
-const SIMULATOR_PORT = 7190;
 
 const { values } = parseArgs({
   options: {

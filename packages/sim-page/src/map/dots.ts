@@ -146,9 +146,9 @@ export class Dots {
     share: number,
     { colour, layout }: { colour: string; layout: Layout },
   ): void {
-    const from = layout.actors.get(message.from);
-    const to = layout.actors.get(message.to);
-    if (from === undefined || to === undefined) return;
+    const way = wayOf(message, layout);
+    if (way === undefined) return;
+    const { from, to } = way;
     const isLost = message.arrivesAt === undefined;
     // What is lost ends half-way.
     const at = between(from, to, isLost ? share / 2 : share);
@@ -178,6 +178,15 @@ export class Dots {
 
 function endOf({ sentAt, arrivesAt }: SeenMessage): number {
   return arrivesAt ?? sentAt + LOST_MS;
+}
+
+/** From the edge of one to the edge of the other, so that dots hide no digest. */
+function wayOf({ from, to }: SeenMessage, layout: Layout): { from: Point; to: Point } | undefined {
+  const [a, b] = [layout.actors.get(from), layout.actors.get(to)];
+  if (a === undefined || b === undefined) return undefined;
+  const length = Math.hypot(b.x - a.x, b.y - a.y);
+  const share = Math.min(0.45, layout.nodeRadius / Math.max(1, length));
+  return { from: between(a, b, share), to: between(b, a, share) };
 }
 
 function between(from: Point, to: Point, share: number): Point {

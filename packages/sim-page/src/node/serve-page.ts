@@ -5,6 +5,9 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { buildPage, SITE_FOLDER } from "./build-page.js";
 
+/** Taken when it is free. */
+export const SIMULATOR_PORT = 7190;
+
 export interface PageServer {
   readonly url: string;
   close(): Promise<void>;

@@ -1,8 +1,16 @@
-/** What the page shows, as the part of its address after the `#`: `scene=kill&at=1200`, `seed=7`. */
+/**
+ * What the page shows, as the part of its address after the `#`: `scene=kill&at=1200`, `free`,
+ * `seed=7`, `seed=7&strikes=3,12`.
+ */
 export interface Address {
   readonly show:
     | { readonly type: "scene"; readonly id: string }
-    | { readonly type: "seed"; readonly seed: number }
+    | {
+        readonly type: "seed";
+        readonly seed: number;
+        /** The strikes that are played; all when undefined. */
+        readonly strikes: readonly number[] | undefined;
+      }
     | { readonly type: "free" };
   /** Milliseconds on the show's clock; undefined: play from the beginning. */
   readonly at: number | undefined;
@@ -17,10 +25,16 @@ export function parseAddress(hash: string): Address | undefined {
   const atText = parts.get("at");
   const at = atText !== null && /^\d{1,9}$/.test(atText) ? Number(atText) : undefined;
   const seed = parseSeed(parts.get("seed") ?? "");
-  if (seed !== undefined) return { show: { type: "seed", seed }, at };
+  const strikes = parseStrikes(parts.get("strikes"));
+  if (seed !== undefined) return { show: { type: "seed", seed, strikes }, at };
   const id = parts.get("scene");
   if (id !== null) return { show: { type: "scene", id }, at };
   return parts.has("free") ? { show: { type: "free" }, at } : undefined;
+}
+
+function parseStrikes(text: string | null): readonly number[] | undefined {
+  if (text === null || !/^\d{1,6}(,\d{1,6})*$/.test(text)) return undefined;
+  return text.split(",").map(Number);
 }
 
 /** A seed as a person types it; undefined when it is none. */

@@ -167,7 +167,7 @@ export class Page {
 
   #addressed(): Show | undefined {
     const wanted = parseAddress(location.hash)?.show;
-    if (wanted?.type === "seed") return showSeed(wanted.seed);
+    if (wanted?.type === "seed") return showSeed(wanted.seed, wanted.strikes);
     if (wanted?.type === "free") return showFreeWorld();
     const scene = SCENES.find(({ id }) => wanted?.type === "scene" && id === wanted.id);
     return scene && showScene(scene);

@@ -24,6 +24,7 @@ export class Transport {
   readonly #digests = byId("digests", HTMLElement);
   readonly #title = byId("show-title", HTMLElement);
   #shown: readonly Mark[] | undefined;
+  #shownMs = 0;
 
   constructor(choice: TransportChoice) {
     this.#play.addEventListener("click", () => choice.toggle());
@@ -62,11 +63,14 @@ export class Transport {
         : `nodes hold ${contentCount} different contents`,
     );
     this.#digests.className = contentCount <= 1 ? "same" : "different";
-    if (this.#shown !== show.marks) this.#drawMarks(show.marks, lineMs);
+    if (this.#shown !== show.marks || this.#shownMs !== lineMs) {
+      this.#drawMarks(show.marks, lineMs);
+    }
   }
 
   #drawMarks(marks: readonly Mark[], lineMs: number): void {
     this.#shown = marks;
+    this.#shownMs = lineMs;
     this.#marks.replaceChildren(
       ...marks.map(({ at, label }) => {
         const mark = html("i", { title: `${secondsText(at)} ${label}` });

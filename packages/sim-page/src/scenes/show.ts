@@ -1,6 +1,6 @@
 /** What the page plays: a scene, the free world, or the history of a seed. */
 
-import type { Deed, TimedDeed } from "../world/deed.js";
+import { deedText, type TimedDeed } from "../world/deed.js";
 import { type Play, SeedPlay, strikeText, TownPlay } from "../world/play.js";
 import { CALM_AT_MS, Town } from "../world/town.js";
 import type { Scene } from "./scene.js";
@@ -47,37 +47,40 @@ export function showScene(scene: Scene): Show {
   const before = scene.before ?? [];
   const leadMs = Math.max(0, ...before.map(({ at }) => -at));
   const startsAt = CALM_AT_MS + leadMs;
-  const scripted = [...before, ...scene.steps].flatMap(({ at, deed }) =>
+  const script = [...before, ...scene.steps].flatMap(({ at, deed }) =>
     deed === undefined ? [] : [{ at: startsAt + at, deed }],
   );
   const captions = scene.steps.map(({ at, caption, speed }) => ({ at, text: caption, speed }));
-  return {
-    ...townShow(startsAt, scripted, scene.unregistered ?? []),
+  return new TownShow({
     address: `scene=${scene.id}`,
     title: scene.title,
+    startsAt,
     durationMs: scene.durationMs,
-    marks: scene.steps.flatMap(({ at, deed, caption }) =>
-      deed !== undefined && caption !== undefined ? [{ at, label: markText(deed) }] : [],
-    ),
     captions,
     speed: captions[0]?.speed ?? 1,
-  };
+    script,
+    unregistered: scene.unregistered ?? [],
+  });
 }
 
 export function showFreeWorld(): Show {
-  return {
-    ...townShow(CALM_AT_MS, [], []),
+  return new TownShow({
     address: "free",
     title: "Free world",
+    startsAt: CALM_AT_MS,
     durationMs: undefined,
-    marks: [],
     captions: [{ at: 0, text: FREE_CAPTION, speed: undefined }],
     speed: 0.25,
-  };
+    script: [],
+    unregistered: [],
+  });
 }
 
-export function showSeed(seed: number): Show {
-  const whole = new SeedPlay(seed);
+/** @param strikes - Those that are played, as `--strikes` of `npm run sim`; all when undefined. */
+export function showSeed(seed: number, strikes?: readonly number[]): Show {
+  const whole = new SeedPlay(seed, strikes);
+  const suffix = strikes === undefined ? "" : `&strikes=${strikes.join()}`;
+  const options = strikes === undefined ? "" : ` --strikes ${strikes.join()}`;
   whole.advance(Number.MAX_SAFE_INTEGER);
   const endsAt = whole.world.now();
   const failure = whole.failures[0];
@@ -87,7 +90,7 @@ export function showSeed(seed: number): Show {
       ? "Every oracle was content at every step."
       : `An oracle found a promise broken: ${failure}.`;
   return {
-    address: `seed=${seed}`,
+    address: `seed=${seed}${suffix}`,
     title: `History of seed ${seed}`,
     startsAt: WORLD_BEGINS_AT_MS,
     durationMs: endsAt - WORLD_BEGINS_AT_MS,
@@ -98,12 +101,12 @@ export function showSeed(seed: number): Show {
     captions: [
       {
         at: 0,
-        text: `The random history of seed ${seed}, as npm run sim -- --seed ${seed} plays it: ${whole.strikes.length} strikes of faults and wishes (the marks below), then all is mended and must become whole. ${verdict} Trace ${trace}.`,
+        text: `The random history of seed ${seed}, as npm run sim -- --seed ${seed}${options} plays it: ${whole.strikes.length} strikes of faults and wishes (the marks below), then all is mended and must become whole. ${verdict} Trace ${trace}.`,
         speed: undefined,
       },
     ],
     speed: 1,
-    create: () => new SeedPlay(seed),
+    create: () => new SeedPlay(seed, strikes),
     add: () => {},
   };
 }
@@ -113,24 +116,56 @@ export function traceText(hash: number): string {
   return hash.toString(16).padStart(8, "0");
 }
 
-function townShow(
-  startsAt: number,
-  scripted: readonly TimedDeed[],
-  unregistered: readonly string[],
-): Pick<Show, "startsAt" | "create" | "add"> {
-  let own: readonly TimedDeed[] = [];
-  // One list that the running play reads on from; replaced as a whole by `add`.
-  let deeds: TimedDeed[] = [...scripted];
-  return {
-    startsAt,
-    create: () => new TownPlay(new Town({ seed: TOWN_SEED, unregistered }), () => deeds),
-    add: (deed) => {
-      own = [...own.filter(({ at }) => at <= deed.at), deed];
-      deeds = [...scripted, ...own].sort((a, b) => a.at - b.at);
-    },
-  };
-}
+/** A show in the town: what its script says, and what the person who looks on does. */
+class TownShow implements Show {
+  readonly address: string;
+  readonly title: string;
+  readonly startsAt: number;
+  readonly durationMs: number | undefined;
+  readonly captions: readonly Caption[];
+  readonly speed: number;
+  readonly #script: readonly TimedDeed[];
+  readonly #unregistered: readonly string[];
+  #own: readonly TimedDeed[] = [];
+  /** The script's and the person's, ascending; replaced as a whole. */
+  #deeds: readonly TimedDeed[] = [];
+  #marks: readonly Mark[] = [];
 
-function markText(deed: Deed): string {
-  return "key" in deed ? `${deed.type} ${deed.key}` : deed.type.replace("-", " ");
+  constructor(
+    options: Omit<Show, "marks" | "create" | "add"> & {
+      readonly script: readonly TimedDeed[];
+      readonly unregistered: readonly string[];
+    },
+  ) {
+    this.address = options.address;
+    this.title = options.title;
+    this.startsAt = options.startsAt;
+    this.durationMs = options.durationMs;
+    this.captions = options.captions;
+    this.speed = options.speed;
+    this.#script = options.script;
+    this.#unregistered = options.unregistered;
+    this.#gather();
+  }
+
+  get marks(): readonly Mark[] {
+    return this.#marks;
+  }
+
+  create(): Play {
+    const town = new Town({ seed: TOWN_SEED, unregistered: this.#unregistered });
+    return new TownPlay(town, () => this.#deeds);
+  }
+
+  add(deed: TimedDeed): void {
+    this.#own = [...this.#own.filter(({ at }) => at <= deed.at), deed];
+    this.#gather();
+  }
+
+  #gather(): void {
+    this.#deeds = [...this.#script, ...this.#own].sort((a, b) => a.at - b.at);
+    this.#marks = this.#deeds
+      .filter(({ at }) => at >= this.startsAt)
+      .map(({ at, deed }) => ({ at: at - this.startsAt, label: deedText(deed) }));
+  }
 }

@@ -64,5 +64,7 @@ export function witnessText({ at, lastAt, witnesses }: LogLine): string {
   const [first] = witnesses;
   if (first === undefined) return "";
   if (witnesses.length === 1) return `seen by ${first}`;
-  return `seen by ${witnesses.length}, the last ${Math.round(lastAt - at)} ms later`;
+  const laterMs = Math.round(lastAt - at);
+  const last = laterMs === 0 ? "at once" : `the last ${laterMs} ms later`;
+  return `seen by ${witnesses.length}, ${last}`;
 }

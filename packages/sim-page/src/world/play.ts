@@ -94,8 +94,9 @@ export class SeedPlay implements Play {
   #toldStrikeCount = 0;
   #toldFailureCount = 0;
 
-  constructor(seed: number) {
-    this.#history = new History(seed);
+  /** @param strikes - Those that are played; all when undefined. */
+  constructor(seed: number, strikes?: readonly number[]) {
+    this.#history = new History(seed, strikes === undefined ? {} : { strikes: new Set(strikes) });
     this.cast.follow(this.world, () => "program");
     this.#acts = this.#history.acts();
     this.#actAt = this.world.now();
