@@ -11,6 +11,7 @@ export class TestReport {
   #fileCount;
   #files = new Map();
   #failures = [];
+  #skipped = [];
   #closing = [];
   #isComplete = false;
 
@@ -26,6 +27,7 @@ export class TestReport {
     const file = data.file === undefined ? undefined : this.#files.get(resolve(data.file));
     if (type === "test:complete" && isFile(data)) this.#endFile(file, data);
     else if (type === "test:fail") this.#fail(file, data);
+    else if (type === "test:pass") this.#pass(data);
     else if (type === "test:stdout" || type === "test:stderr") append(file, data.message);
     else if (type === "test:diagnostic" && data.nesting === 0) this.#close(data.message);
   }
@@ -40,6 +42,7 @@ export class TestReport {
     if (this.#failures.length > 0) {
       print("\nfailed:", ...this.#failures.map((name) => `  ${name}`));
     }
+    if (this.#skipped.length > 0) print("\nskipped:", ...this.#skipped.map((line) => `  ${line}`));
     const unfinished = [...this.#files].filter(([, { durationMs }]) => durationMs === undefined);
     for (const [path] of unfinished) print(`did not end: ${shown(path)}`);
     print("", ...this.#closing.map((line) => `# ${line}`));
@@ -58,6 +61,11 @@ export class TestReport {
     const width = String(this.#fileCount).length;
     const place = `${String(doneCount).padStart(width)}/${this.#fileCount}`;
     print(`${place} ${seconds(file.durationMs)} ${shown(data.name)}`);
+  }
+
+  /** What was left out is said, with its reason. */
+  #pass({ name, skip }) {
+    if (typeof skip === "string" && skip !== "") this.#skipped.push(`${name}: ${skip}`);
   }
 
   #fail(file, data) {
