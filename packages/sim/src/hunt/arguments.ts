@@ -30,6 +30,7 @@ export interface SimArguments {
 export const USAGE = `npm run sim -- what to play:
   --seed N                one history; --log prints all of it, --strikes 3,7 keeps some strikes,
                           --shrink looks for the fewest strikes that still fail and tells them
+  --page                  in a browser: serves the simulator's page, at --seed N if that is given
   --seeds A-B             histories A to B
   --minutes M             fresh histories for M minutes; --from N starts at that seed
   --scenario NAME,...     directed scenarios; "all" for every one
