@@ -2,6 +2,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { until } from "../e2e/real-cluster.js";
 import type { ClientCommand, ClientPlan, ClientReport } from "./client-process.js";
 import { clockMs, type LogLine } from "./log-line.js";
 import { LogTail } from "./log-tail.js";
@@ -24,6 +25,8 @@ export class ClientGroup {
   readonly #waiters = new Map<number, Waiter>();
   #commandCount = 0;
   #isStopped = false;
+  #isReady = false;
+  #isKilled = false;
 
   constructor(plan: ClientPlan, tell: (line: LogLine) => void) {
     this.plan = plan;
@@ -32,11 +35,11 @@ export class ClientGroup {
     this.#child = fork(CLIENT_PROCESS, [JSON.stringify(plan)], { stdio: "inherit" });
     this.#child.on("message", (message) => {
       const report = message as ClientReport;
-      if (report.type === "done") this.#take(report.number)?.resolve(report.isOk);
+      if (report.type === "ready") this.#isReady = true;
+      else this.#take(report.number)?.resolve(report.isOk);
     });
     this.#child.once("exit", () => {
-      const error = new Error(`client process ${plan.name} ended`);
-      for (const number of [...this.#waiters.keys()]) this.#take(number)?.reject(error);
+      for (const number of [...this.#waiters.keys()]) this.#take(number)?.resolve(false);
     });
   }
 
@@ -56,19 +59,21 @@ export class ClientGroup {
     return this.#isStopped;
   }
 
-  /** Resolves when all sessions are open, registered and have complete views. */
+  /** Resolves when all sessions are open, registered and have complete views, or it was killed. */
   async ready(): Promise<void> {
-    const timeout = AbortSignal.timeout(START_TIMEOUT_MS);
-    const exited = new AbortController();
-    this.#child.once("exit", () => exited.abort());
-    const signal = AbortSignal.any([timeout, exited.signal]);
-    for (;;) {
-      const [message] = (await once(this.#child, "message", { signal })) as [ClientReport];
-      if (message.type === "ready") return;
-    }
+    await until(`client process ${this.name} is ready`, START_TIMEOUT_MS, () => {
+      if (!this.isRunning && !this.#isKilled) {
+        throw new Error(
+          `it ended by itself with ${this.#child.exitCode ?? this.#child.signalCode}`,
+        );
+      }
+      return this.#isReady || this.#isKilled;
+    });
   }
 
+  /** False when it failed, or the process is gone or goes. */
   ask(command: ClientCommand): Promise<boolean> {
+    if (!this.isRunning) return Promise.resolve(false);
     this.#commandCount += 1;
     const number = this.#commandCount;
     return new Promise((resolve, reject) => {
@@ -101,6 +106,7 @@ export class ClientGroup {
   async kill(): Promise<void> {
     if (!this.isRunning) return;
     const exited = once(this.#child, "exit");
+    this.#isKilled = true;
     this.#tell({ type: "killed", at: clockMs(), process: this.name, isServer: false });
     this.#child.kill("SIGKILL");
     await exited;

@@ -16,7 +16,8 @@ npm run faults -- --all      all of them
 npm run faults -- --list     names them
 npm run faults -- soak --minutes M [--seed N]
 
---json: one document on standard output   --report: writes docs/reliability.md   --seed N`;
+--json: one document on standard output   --report: writes docs/reliability.md   --seed N
+--keep: logs stay on disk`;
 const REPORT = fileURLToPath(new URL("../../../docs/reliability.md", import.meta.url));
 
 export async function main(args: readonly string[]): Promise<number> {
@@ -27,6 +28,7 @@ export async function main(args: readonly string[]): Promise<number> {
       all: { type: "boolean", default: false },
       short: { type: "boolean", default: false },
       list: { type: "boolean", default: false },
+      keep: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
       report: { type: "boolean", default: false },
       seed: { type: "string", default: "1" },
@@ -48,7 +50,7 @@ export async function main(args: readonly string[]): Promise<number> {
   }
   const outcomes: Outcome[] = [];
   for (const scenario of chosen) {
-    const outcome = await play(scenario, Number(values.seed));
+    const outcome = await play(scenario, Number(values.seed), values.keep);
     outcomes.push(outcome);
     if (!values.json) console.log(`${outcomeText(outcome)}\n`);
   }
@@ -58,7 +60,12 @@ export async function main(args: readonly string[]): Promise<number> {
 }
 
 /** The first signal ends a soak with a report, the second at once. */
-async function soak(values: { minutes: string; seed: string; report: boolean }): Promise<number> {
+async function soak(values: {
+  minutes: string;
+  seed: string;
+  report: boolean;
+  keep: boolean;
+}): Promise<number> {
   const options = {
     minutes: Number(values.minutes),
     seed: Number(values.seed),
@@ -83,15 +90,22 @@ async function soak(values: { minutes: string; seed: string; report: boolean }):
       },
     },
     options.seed,
+    values.keep,
   );
   console.log(`${outcomeText(outcome)}\n\n${text}`);
   if (values.report && text !== "") writeSection("soak", text);
   return outcome.status === "passed" ? 0 : 1;
 }
 
+/** A terminal, npm and a parent that ends may each send one: the first counts. */
 function endOnSignals(): void {
+  let isEnding = false;
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.once(signal, () => void closeStages().finally(() => process.exit(130)));
+    process.on(signal, () => {
+      if (isEnding) return;
+      isEnding = true;
+      void closeStages().finally(() => process.exit(130));
+    });
   }
 }
 

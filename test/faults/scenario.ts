@@ -37,9 +37,10 @@ export async function closeStages(): Promise<void> {
   await Promise.all([...openStages].map((stage) => stage.close()));
 }
 
-export async function play(scenario: Scenario, seed: number): Promise<Outcome> {
+export async function play(scenario: Scenario, seed: number, isKept = false): Promise<Outcome> {
   const startMs = clockMs();
   const stage = new Stage(seed);
+  stage.isKept = isKept;
   openStages.add(stage);
   let status: Outcome["status"] = "failed";
   let reason = "";
@@ -58,6 +59,7 @@ export async function play(scenario: Scenario, seed: number): Promise<Outcome> {
     await stage.close();
     openStages.delete(stage);
   }
+  if (isKept) reason = `${reason} logs: ${stage.folder}`.trim();
   const { checkCounts, violations } = stage.checker.verdict;
   return {
     ...{ name: scenario.name, title: scenario.title, status, rows: stage.rows, reason },

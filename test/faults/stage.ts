@@ -58,6 +58,8 @@ export class Stage {
   readonly #closers: (() => Promise<void> | void)[] = [];
   readonly #timers: NodeJS.Timeout[] = [];
   readonly seed: number;
+  /** Logs stay on disk when it closes. */
+  isKept = false;
   #cluster: FaultCluster | undefined;
   #processCount = 0;
   #closed: Promise<void> | undefined;
@@ -163,9 +165,17 @@ export class Stage {
 
   /** Marks the beginning of a fault; the answer marks its end. */
   fault(kind: string, detail: string): () => void {
-    this.tell({ type: "fault", at: clockMs(), kind, phase: "begin", detail });
-    return () => this.tell({ type: "fault", at: clockMs(), kind, phase: "end", detail });
+    const tell = (phase: "begin" | "end") => {
+      const at = clockMs();
+      this.tell({ type: "fault", at, kind, phase, detail });
+      this.onFault(`${at.toFixed(0)} ${phase} ${kind} ${detail}`);
+    };
+    tell("begin");
+    return () => tell("end");
   }
+
+  /** Told of each beginning and end. */
+  onFault: (text: string) => void = () => {};
 
   readLogs(): void {
     for (const group of this.clients) group.readLog((line) => this.checker.take(line));
@@ -211,7 +221,7 @@ export class Stage {
     for (const group of this.clients) group.closeLog();
     await this.#cluster?.close();
     for (const undo of this.#closers.reverse()) await undo();
-    rmSync(this.folder, { recursive: true, force: true });
+    if (!this.isKept) rmSync(this.folder, { recursive: true, force: true });
   }
 
   async #disagreements(): Promise<readonly string[]> {

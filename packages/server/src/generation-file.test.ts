@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
@@ -22,6 +22,22 @@ test("generations rise, also when the wall clock goes back or the file breaks", 
     assert.deepEqual(new Set(warnings), new Set(["generation.unreadable"]));
     assert.equal(warnings.length, 5);
     assert.equal(await nextGeneration(undefined, 77, silentLogger), 77);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+test("a generation that cannot be stored is said so, and the node starts with it", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "fpzk-generation-"));
+  try {
+    // A folder in the file's place: what is written beside it cannot be put there.
+    const path = join(folder, "generation.json");
+    await mkdir(path);
+    const errors: string[] = [];
+    const logger = { ...silentLogger, error: (event: string) => errors.push(event) };
+    assert.equal(await nextGeneration(path, 4_000, logger), 4_000);
+    assert.deepEqual(errors, ["generation.not-stored"]);
+    assert.deepEqual(await readdir(folder), ["generation.json"], "nothing half written is left");
   } finally {
     await rm(folder, { recursive: true });
   }

@@ -83,6 +83,7 @@ export class Soak implements SoakField {
 
   async run(): Promise<SoakResult> {
     await this.#start();
+    this.stage.onFault = this.#options.onProgress;
     this.#startMs = clockMs();
     const untilMs = this.#startMs + this.#options.minutes * 60_000;
     const progress = setInterval(() => this.#tellProgress(), PROGRESS_INTERVAL_MS);
