@@ -43,13 +43,19 @@ export type ForgedNode = SeenNode & SeenProcess & { frozenUntil: number; isUp: b
 
 export function forgedNode(id: string, startGeneration = 1): ForgedNode {
   const region = id.slice(0, id.indexOf("-"));
-  return { id, region, startGeneration, isUp: true, frozenUntil: 0 };
+  return { id, region, startGeneration, isUp: true, frozenUntil: 0, readingSince: 0 };
 }
 
-export type ForgedClient = SeenClient & SeenProcess & { frozenUntil: number; isUp: boolean };
+export type ForgedClient = SeenClient &
+  SeenProcess & {
+    frozenUntil: number;
+    isUp: boolean;
+    machine: { connectedNodeId: string | undefined };
+  };
 
 export function forgedClient(id: string, region = "us"): ForgedClient {
-  return { id, region, isUp: true, frozenUntil: 0 };
+  const machine = { connectedNodeId: undefined };
+  return { id, region, isUp: true, frozenUntil: 0, readingSince: 0, machine };
 }
 
 export function stampOf(incarnation: number, session = 1, claim = 0): Stamp {

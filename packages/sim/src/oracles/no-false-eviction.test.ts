@@ -21,7 +21,7 @@ function newCase() {
   const trial = new Trial();
   const [home, other] = [forgedNode("us-1"), forgedNode("us-2")];
   const world = new ForgedWorld(trial, home, other);
-  const oracle = new NoFalseEviction(trial, new Reach(world));
+  const oracle = new NoFalseEviction(trial, new Reach(world), world.nodes);
   const program = forgedClient("p1");
   const register = (client: ForgedClient, stamp: Stamp) => {
     oracle.sessionSent(home, client, registered(stamp));
@@ -61,6 +61,17 @@ test("S4 excuses a remover that is cut off from every node that the process can 
   world.open("us-1", "us-2", Number.POSITIVE_INFINITY);
   oracle.stored(home, tombstone("us-1", 2, SILENT));
   assert.deepEqual(trial.complaints, []);
+});
+
+test("S4 excuses a remover that hears nothing of the node that the process is content with", () => {
+  const { trial, world, home, oracle, program } = newCase();
+  program.machine.connectedNodeId = "us-2";
+  world.open("us-1", "us-2", trial.at - 1_000);
+  oracle.stored(home, tombstone("us-1", 2, SILENT));
+  assert.deepEqual(trial.complaints, []);
+  world.open("us-1", "us-2", 0);
+  oracle.stored(home, tombstone("us-1", 2, SILENT));
+  assert.deepEqual(trial.complaints, ["S4"]);
 });
 
 test("S4 excuses what was asked for, what stood still, and what is not registered", () => {

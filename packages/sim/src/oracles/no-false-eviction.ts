@@ -15,7 +15,9 @@
  *
  * Excuses: a process whose registration is not confirmed, that asked to leave, or that was told
  * that it is superseded. And a remover that is cut off from every node which the process can
- * reach: it cannot tell that cut from the process's end, and its part of the world loses it.
+ * reach, or from the one that it has a session with: it cannot tell that cut from the process's
+ * end, and its part of the world loses the instance. Harsh weather (a heartbeat may be late for
+ * its lease) and a process that does not read count as cuts.
  *
  * Cannot see: registrations by REST, which no process keeps; whether a tombstone by a node that
  * speaks for another is over the one or the other of two sessions with one stamp.
@@ -45,7 +47,8 @@ const UNWISHED: ReadonlySet<RemovalReason> = new Set([
   RemovalReason.orphaned,
 ]);
 
-type Program = SeenClient & SeenProcess;
+type Program = SeenClient &
+  SeenProcess & { readonly machine: { readonly connectedNodeId: string | undefined } };
 
 /** What a process has of one registration. */
 interface Registration {
@@ -58,12 +61,14 @@ interface Registration {
 export class NoFalseEviction {
   readonly #court: Court;
   readonly #reach: Reach;
+  readonly #nodes: ReadonlyMap<string, SeenProcess>;
   /** service/id → the registrations of all processes that ever asked for it. */
   readonly #registrations = new Map<string, Map<Program, Registration>>();
 
-  constructor(court: Court, reach: Reach) {
+  constructor(court: Court, reach: Reach, nodes: ReadonlyMap<string, SeenProcess>) {
     this.#court = court;
     this.#reach = reach;
+    this.#nodes = nodes;
   }
 
   asked(program: Program, event: ClientEvent): void {
@@ -98,10 +103,17 @@ export class NoFalseEviction {
     if (registration?.isRegistered !== true) return;
     const { program, given } = registration;
     const { nodeId: reached, since } = this.#reach.steadiestWay(program, node);
-    if (since > this.#court.now() - REACH_MS) return;
+    if (since > this.#court.now() - REACH_MS || this.#isApart(program, node)) return;
     const stamps = given.map(({ stamp, nodeId }) => `${stampText(stamp)} by ${nodeId}`);
     const text = `${node.id} removed ${recordText(record)} while ${program.id} lives, and word of it could come over ${reached} since ${Math.round(since)} ms; it was given ${stamps.slice(-2).join(", ")}`;
     this.#court.fail("S4", text);
+  }
+
+  /** Whether a program is content with a node from which no word comes to the remover. */
+  #isApart({ machine }: Program, remover: SeenProcess): boolean {
+    const home = this.#nodes.get(machine.connectedNodeId ?? "");
+    if (home === undefined) return false;
+    return this.#reach.pathSince(home, remover) > this.#court.now() - REACH_MS;
   }
 
   /**

@@ -72,7 +72,7 @@ export class Oracles implements WorldObserver {
     this.#nothingReturns = new NothingReturns(verdict);
     this.#evidence = new Evidence(verdict, this.#written);
     this.#noStepBack = new NoStepBack(verdict);
-    this.#noFalseEviction = new NoFalseEviction(verdict, this.#reach);
+    this.#noFalseEviction = new NoFalseEviction(verdict, this.#reach, world.nodes);
     this.#fencing = new Fencing(verdict, this.#reach);
     this.#oneWriter = new OneWriter(verdict, this.#written);
     this.#drains = new Drains(verdict, this.#reach, world);

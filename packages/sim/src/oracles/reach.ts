@@ -10,6 +10,8 @@ export interface SeenProcess {
   readonly isUp: boolean;
   /** Until when it stands still, or stood still last. */
   readonly frozenUntil: number;
+  /** Since when it reads what comes over its sockets; Infinity while it does not. */
+  readonly readingSince: number;
 }
 
 /** What the world knows of its hosts and cables. */
@@ -17,7 +19,7 @@ export interface SeenWorld {
   now(): number;
   readonly nodes: ReadonlyMap<string, SeenNode & SeenProcess>;
   readonly network: {
-    /** Since when both ways between two hosts are open; Infinity while one is cut. */
+    /** Since when both ways between two hosts are open and fair; Infinity while one is not. */
     openSince(a: string, b: string): number;
   };
 }
@@ -38,10 +40,10 @@ export class Reach {
     this.#startedAt.set(client, this.#world.now());
   }
 
-  /** Since when a process runs without standing still; Infinity while it does not. */
+  /** Since when a process runs, reads and does not stand still; Infinity while it does not. */
   awakeSince(process: SeenProcess): number {
     if (!process.isUp || process.frozenUntil > this.#world.now()) return Number.POSITIVE_INFINITY;
-    return Math.max(this.#startedAt.get(process) ?? 0, process.frozenUntil);
+    return Math.max(this.#startedAt.get(process) ?? 0, process.frozenUntil, process.readingSince);
   }
 
   /** Since when two processes could talk directly without a break; Infinity while they cannot. */

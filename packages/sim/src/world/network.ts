@@ -9,7 +9,7 @@
 import { hashBytes, hashNumber } from "@fpzk/core";
 import type { EventQueue } from "./event-queue.js";
 import { Stream, type StreamOptions } from "./stream.js";
-import { CLEAR, type Weather, worst } from "./weather.js";
+import { CLEAR, isHarsh, type Weather, worst } from "./weather.js";
 
 /** A message on its way, for those who look. */
 export interface Flight {
@@ -31,7 +31,8 @@ interface Front {
   readonly weather: Partial<Weather>;
 }
 
-interface PastCut {
+/** Cuts and harsh weather that are over. */
+interface Past {
   readonly ways: Ways;
   readonly endedAt: number;
 }
@@ -51,7 +52,8 @@ export class Network {
   /** `from>to` of the cuts of single ways. */
   readonly #pairs = new Set<string>();
   readonly #cuts = new Set<Ways>();
-  readonly #pastCuts: PastCut[] = [];
+  readonly #pastCuts: Past[] = [];
+  readonly #pastFronts: Past[] = [];
   readonly #fronts = new Set<Front>();
   /** Rises whenever anything on any way changes: what streams remember of theirs is void then. */
   epoch = 0;
@@ -147,12 +149,19 @@ export class Network {
     return !this.isCut(a, b) && !this.isCut(b, a);
   }
 
-  /** Since when both ways between two hosts are open; Infinity while one is cut. */
+  /**
+   * Since when both ways between two hosts are open, and not in harsh weather; Infinity while one
+   * is not.
+   */
   openSince(a: string, b: string): number {
     if (!this.isReachable(a, b)) return Number.POSITIVE_INFINITY;
+    const isOver = (ways: Ways) => ways(a, b) || ways(b, a);
+    for (const { ways, weather } of this.#fronts) {
+      if (isHarsh(weather) && isOver(ways)) return Number.POSITIVE_INFINITY;
+    }
     let since = 0;
-    for (const { ways, endedAt } of this.#pastCuts) {
-      if (endedAt > since && (ways(a, b) || ways(b, a))) since = endedAt;
+    for (const past of [this.#pastCuts, this.#pastFronts]) {
+      for (const { ways, endedAt } of past) if (endedAt > since && isOver(ways)) since = endedAt;
     }
     return since;
   }
@@ -164,13 +173,17 @@ export class Network {
     const front = { ways, weather };
     this.#fronts.add(front);
     this.epoch += 1;
-    return () => {
-      if (this.#fronts.delete(front)) this.epoch += 1;
-    };
+    return () => this.#pass(front);
   }
 
   clearWeather(): void {
-    this.#fronts.clear();
+    for (const front of [...this.#fronts]) this.#pass(front);
+  }
+
+  #pass(front: Front): void {
+    if (!this.#fronts.delete(front)) return;
+    const { ways, weather } = front;
+    if (isHarsh(weather)) this.#pastFronts.push({ ways, endedAt: this.options.now() });
     this.epoch += 1;
   }
 

@@ -31,6 +31,8 @@ export abstract class SimProcess implements SocketOwner {
   isUp = true;
   /** Until when it stands still, or stood still last. */
   frozenUntil = 0;
+  /** Since when it reads what comes over its sockets; Infinity while it does not. */
+  readingSince = 0;
   /** How much its wall clock is ahead of the world's. */
   wallAheadMs: number;
   readonly #world: ProcessWorld;
@@ -81,10 +83,12 @@ export abstract class SimProcess implements SocketOwner {
   /** Leaves unread for a while what comes over its sockets; all else goes on. */
   stopReading(durationMs: number): void {
     this.#isReadingPaused = true;
+    this.readingSince = Number.POSITIVE_INFINITY;
     this.#world.schedule(this.#world.now() + durationMs, () => this.readAgain());
   }
 
   readAgain(): void {
+    if (this.#isReadingPaused) this.readingSince = this.#world.now();
     this.#isReadingPaused = false;
     this.#readSockets();
   }
