@@ -36,6 +36,7 @@ function observe(nodeId: string) {
       },
       recordCollected: () => {},
       refutes: () => false,
+      buried: () => {},
     },
   });
   const doubt = new SelfDoubt({

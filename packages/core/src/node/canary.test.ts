@@ -10,7 +10,12 @@ import { Canary } from "./canary.js";
 function createCanary() {
   const replica = new Replica({
     ...{ table: new MapRecordTable(), nodeId: "a", generation: 4, tombstoneTtlMs: 1_000 },
-    listener: { recordChanged: () => {}, recordCollected: () => {}, refutes: () => false },
+    listener: {
+      recordChanged: () => {},
+      recordCollected: () => {},
+      refutes: () => false,
+      buried: () => {},
+    },
   });
   return { replica, canary: new Canary(replica, instant(100)) };
 }

@@ -11,7 +11,6 @@
  */
 
 import { DrainDesk } from "../drain/drain-desk.js";
-import { rendezvous } from "../hash.js";
 import { HybridClock } from "../hlc.js";
 import { type NodeDescription, NodeStatus } from "../instance.js";
 import { LeasePhase } from "../lease/lease-rules.js";
@@ -20,15 +19,7 @@ import { type DoubtReason, SelfDoubt, STALL_MS } from "../lease/self-doubt.js";
 import { Membership } from "../membership/membership.js";
 import type { DigestEntry, MemberView, RoutePayload } from "../messages.js";
 import type { Random } from "../random.js";
-import {
-  InstanceState,
-  type Origin,
-  RecordKind,
-  type RegistryRecord,
-  RemovalReason,
-  Scope,
-} from "../record.js";
-import type { PeerLinksCounters } from "../replica/peer-links.js";
+import { RecordKind, type RegistryRecord } from "../record.js";
 import type { QuarantinedOrigin } from "../replica/quarantine.js";
 import { Replica } from "../replica/replica.js";
 import type { RecordTable, Slot } from "../table/record-table.js";
@@ -40,6 +31,8 @@ import { CommandDesk } from "./command-desk.js";
 import type { Effect, NodeEvent } from "./events.js";
 import { InstanceWriter } from "./instance-writer.js";
 import type { NodeConfig } from "./node-config.js";
+import { createCounters, type NodeCounters } from "./node-counters.js";
+import { NodeRecords } from "./node-records.js";
 import { Outbox } from "./outbox.js";
 import { type NodeState, PeerDesk } from "./peer-desk.js";
 import { RECONNECT_SPREAD_MAX_MS, SessionDesk } from "./session-desk.js";
@@ -74,17 +67,6 @@ export interface RegistryNodeOptions {
   readonly now: Instant;
 }
 
-export interface NodeCounters extends PeerLinksCounters {
-  changesPushed: number;
-  sessionsOpened: number;
-  leasesLapsed: number;
-  leasesHeld: number;
-  recordsAdopted: number;
-  superseded: number;
-  stalls: number;
-  routesDropped: number;
-}
-
 export class RegistryNode {
   readonly counters: NodeCounters = createCounters();
   readonly #options: RegistryNodeOptions;
@@ -102,6 +84,7 @@ export class RegistryNode {
   readonly #commands: CommandDesk;
   readonly #adoption: Adoption;
   readonly #canary: Canary;
+  readonly #nodes: NodeRecords;
   readonly #desk: SessionDesk;
   #state: NodeState = "warming";
   /** Nobody to wait for: no seeds, nothing restored. */
@@ -132,6 +115,7 @@ export class RegistryNode {
         recordChanged: (slot, tag) => this.#recordChanged(slot, tag),
         recordCollected: (tombstone, slot) => this.#recordCollected(tombstone, slot),
         refutes: (slot) => this.#refutes(slot),
+        buried: (generation) => this.#raiseGeneration(generation, this.#now),
       },
     });
     this.#membership = new Membership({ nodeId, region });
@@ -151,6 +135,13 @@ export class RegistryNode {
       generationTaken: (generation, at) => this.#raiseGeneration(generation, at),
       routed: (from, payload, at) => this.#routeArrived(from, payload, at),
       now,
+    });
+    this.#nodes = new NodeRecords({
+      ...options,
+      replica: this.#replica,
+      membership: this.#membership,
+      peers: this.#peers,
+      outbox: this.#outbox,
     });
     this.#doubt = new SelfDoubt({
       windowMs: config.sessionTtlMs,
@@ -217,7 +208,7 @@ export class RegistryNode {
     this.#warmUntilMax = after(now, WARM_UP_MAX_MS);
     this.#housekeepingAt = after(now, HOUSEKEEPING_INTERVAL_MS);
     this.#deadline = now;
-    this.#writeNodeRecord(now);
+    this.#nodes.announce(now);
   }
 
   get nodeId(): string {
@@ -433,41 +424,8 @@ export class RegistryNode {
       if (nodeId === this.nodeId) return this.generation;
       return this.#membership.get(nodeId)?.generation ?? 0;
     });
-    this.#buryDead(now);
+    this.#nodes.buryDead(this.#options.config.tombstoneTtlMs, now);
     this.#peers.closeSurplus();
-  }
-
-  /** Writes the goodbye of nodes that have been dead for a day: one of the living does. */
-  #buryDead(now: Instant): void {
-    const leftTtlMs = this.#options.config.tombstoneTtlMs;
-    for (const { nodeId, generation } of this.#membership.forget(now, { leftTtlMs })) {
-      const living = this.#membership.all
-        .filter((member) => member.status === NodeStatus.alive)
-        .map((member) => member.nodeId);
-      if (rendezvous(nodeId, living) !== this.nodeId) continue;
-      this.#outbox.note("warn", "node.buried", { nodeId });
-      this.#writeNodeTombstone(nodeId, generation, now);
-    }
-  }
-
-  #writeNodeTombstone(nodeId: string, generation: number, now: Instant): void {
-    this.#replica.write(
-      {
-        kind: RecordKind.node,
-        scope: Scope.global,
-        namespace: "",
-        service: "",
-        id: nodeId,
-        stamp: { incarnation: generation, session: 0, claim: 1 },
-        state: InstanceState.removed,
-        isSuspect: false,
-        reason: RemovalReason.left,
-        since: 0,
-        body: new Uint8Array(0),
-      },
-      now,
-    );
-    this.#membership.departed(nodeId, generation, now);
   }
 
   /** A tick that comes much later than it was asked for: this node slept (P6). */
@@ -528,39 +486,21 @@ export class RegistryNode {
   }
 
   #leave(now: Instant): void {
-    this.#writeNodeTombstone(this.nodeId, this.generation, now);
+    this.#nodes.sayGoodbye(this.nodeId, this.generation, now);
     this.#endTurn(now);
     this.#state = "left";
     this.#leaveAt = NEVER;
     this.#outbox.add({ type: "left" });
   }
 
-  #writeNodeRecord(now: Instant): void {
-    const { nodeId, encodedDescription, description } = this.#options;
-    this.#replica.write(
-      {
-        kind: RecordKind.node,
-        scope: Scope.global,
-        namespace: "",
-        service: "",
-        id: nodeId,
-        stamp: { incarnation: this.generation, session: 0, claim: 0 },
-        state: InstanceState.up,
-        isSuspect: false,
-        reason: RemovalReason.none,
-        since: 0,
-        body: encodedDescription,
-      },
-      now,
-    );
-    this.#membership.announced(nodeId, { generation: this.generation, description, now });
-  }
-
-  /** Another life of this node has written under its generation: begin one above it. */
+  /**
+   * Another life of this node has written under its generation, or others took it for gone and said
+   * so: begin one above it.
+   */
   #raiseGeneration(generation: number, now: Instant): void {
     this.#outbox.note("warn", "node.generation-raised", { above: generation });
     this.#replica.raiseGeneration(generation + 1);
-    this.#writeNodeRecord(now);
+    this.#nodes.announce(now);
     this.#desk.rewriteAll(now);
   }
 
@@ -579,9 +519,9 @@ export class RegistryNode {
     if (isOwn) this.#peers.wroteOwn(table.originOf(slot));
     switch (table.kind(slot)) {
       case RecordKind.node:
-        return isOwn ? undefined : this.#nodeRecordChanged(table.read(slot));
+        return isOwn ? undefined : this.#nodes.changed(table.read(slot), this.#now);
       case RecordKind.canary:
-        return isOwn ? undefined : this.#canaryArrived(table.read(slot));
+        return isOwn ? undefined : this.#nodes.canaryArrived(table.read(slot), this.#now);
       case RecordKind.instance:
       case RecordKind.override:
         this.#watches.changed(this.#serviceNameOf(slot), slot);
@@ -628,58 +568,13 @@ export class RegistryNode {
     if (lease?.session !== undefined) this.#desk.taken(lease.session, record, slot);
   }
 
-  #nodeRecordChanged(record: RegistryRecord): void {
-    const now = this.#now;
-    this.#peers.noteMembersChanged();
-    const generation = record.stamp.incarnation;
-    if (record.id === this.nodeId) return;
-    if (record.state === InstanceState.removed) {
-      // Only the node itself can say that it left while it is heard; others bury the dead.
-      const isHeard = this.#membership.get(record.id)?.status === NodeStatus.alive;
-      if (record.origin.nodeId !== record.id && isHeard) return;
-      this.#membership.departed(record.id, generation, now);
-      return;
-    }
-    const description = this.#options.decodeNodeDescription(record.body);
-    if (description === undefined) return this.#nodeUnread(record);
-    this.#replica.quarantine.noteReadNode(record.id);
-    this.#membership.announced(record.id, { generation, description, now });
-  }
-
-  /** What a node says of itself cannot be read: what was known of it stays, in its new life too. */
-  #nodeUnread(record: RegistryRecord): void {
-    const now = this.#now;
-    const index = this.table.originIndex(record.origin);
-    const arrival = { giver: record.origin.nodeId, now };
-    this.#replica.quarantine.noteUnreadNode(index, record.origin, arrival);
-    const known = this.#membership.get(record.id);
-    if (known === undefined) return;
-    const generation = record.stamp.incarnation;
-    this.#membership.announced(record.id, { generation, description: known.description, now });
-  }
-
-  #canaryArrived(record: RegistryRecord): void {
-    this.#membership.wrote(record.id, this.#now);
-    const { region } = this.#options;
-    const alive = this.#membership.all
-      .filter((m) => m.description.region === region && m.status === NodeStatus.alive)
-      .map((m) => m.nodeId)
-      .filter((nodeId) => nodeId !== record.id);
-    if (rendezvous(record.id, alive) !== this.nodeId) return;
-    const counter = record.stamp.session;
-    this.#peers.route(record.id, { kind: "canary-echo", counter, region });
-  }
-
   // -- routes -------------------------------------------------------------------------------
 
   /** The owner of a record when it is another node that lives; undefined when this node acts. */
   #livingOwner(slot: Slot): string | undefined {
-    const origin: Origin = this.table.origin(this.table.originOf(slot));
-    if (this.#replica.isOwn(origin)) return undefined;
-    const member = this.#membership.get(origin.nodeId);
-    if (member === undefined || member.generation > origin.generation) return undefined;
-    const isGone = member.status === NodeStatus.dead || member.status === NodeStatus.left;
-    return isGone ? undefined : origin.nodeId;
+    const origin = this.table.origin(this.table.originOf(slot));
+    const isHere = this.#replica.isOwn(origin) || isOrphaned(origin, this.#membership);
+    return isHere ? undefined : origin.nodeId;
   }
 
   /** A message of another node for this one. */
@@ -700,28 +595,4 @@ export class RegistryNode {
         return this.#commands.routedResult(payload);
     }
   }
-}
-
-function createCounters(): NodeCounters {
-  return {
-    deltasSent: 0,
-    deltasReceived: 0,
-    recordsSent: 0,
-    recordsReceived: 0,
-    repairRounds: 0,
-    resetsSent: 0,
-    resetsReceived: 0,
-    divergences: 0,
-    gaps: 0,
-    poisonedRecords: 0,
-    refusedParts: 0,
-    changesPushed: 0,
-    sessionsOpened: 0,
-    leasesLapsed: 0,
-    leasesHeld: 0,
-    recordsAdopted: 0,
-    superseded: 0,
-    stalls: 0,
-    routesDropped: 0,
-  };
 }

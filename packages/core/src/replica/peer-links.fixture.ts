@@ -58,6 +58,7 @@ export class Copies {
           if (replica.isOwn(origin)) links.wroteOwn(replica.table.originOf(slot));
         },
         recordCollected: (tombstone) => collected.push(tombstone.id),
+        buried: () => {},
         refutes: (slot) => {
           const held = replica.table.read(slot);
           if (!copy.isHeard(held.id)) return false;

@@ -37,6 +37,7 @@ class Side {
           if (this.replica.isOwn(this.replica.table.origin(index))) this.links.wroteOwn(index);
         },
         refutes: () => false,
+        buried: () => {},
         recordCollected: (record) => this.collected.push(record.id),
       },
     });

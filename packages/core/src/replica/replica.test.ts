@@ -23,6 +23,7 @@ function createReplica(
   nodeId: string,
   collected: RegistryRecord[] = [],
   refutes: (slot: number) => boolean = () => false,
+  buried: number[] = [],
 ): Replica {
   return new Replica({
     table: new MapRecordTable(),
@@ -33,6 +34,7 @@ function createReplica(
       recordChanged: () => {},
       recordCollected: (record) => collected.push(record),
       refutes,
+      buried: (generation) => buried.push(generation),
     },
   });
 }
@@ -218,6 +220,19 @@ test("what this node says of itself, and its own tombstones, go by nobody's proo
   ];
   for (const slot of slots) replica.collect(slot);
   assert.deepEqual([replica.table.liveCount, replica.table.tombstoneCount], [1, 1]);
+});
+
+test("a node that others bury alive hears of it, and of no earlier life's goodbye", () => {
+  const buried: number[] = [];
+  const replica = createReplica("n", [], undefined, buried);
+  const goodbye = (version: number, generation: number) => {
+    const gone = record(originOf("a"), version, "n", generation, InstanceState.removed);
+    return { ...gone, kind: RecordKind.node, namespace: "", service: "" };
+  };
+  replica.apply(delta(0, [goodbye(1, 0)]), NOW);
+  assert.deepEqual(buried, []);
+  replica.apply(delta(1, [goodbye(2, 1)]), NOW);
+  assert.deepEqual(buried, [1]);
 });
 
 test("a tombstone lives its whole time, also when it replaced one of an equal version", () => {

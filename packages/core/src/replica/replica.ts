@@ -58,6 +58,8 @@ export interface ReplicaListener {
    * lets it go.
    */
   refutes(slot: Slot): boolean;
+  /** Others took this node for gone, and said goodbye for it in a generation that it lives in. */
+  buried(generation: number): void;
 }
 
 /** A record as its writer gives it; the replica adds origin and version. */
@@ -231,6 +233,7 @@ export class Replica {
     if (slot !== NO_SLOT && compareRecords(record, this.table.read(slot)) <= 0) return slot;
     // Whoever says something of this node itself, or more than there is room for, is not heard: a
     // later write of this node would lose its key, or find the table full.
+    if (this.#isAboutSelf(record)) this.#hearOfSelf(record);
     if (this.#isAboutSelf(record) || (slot === NO_SLOT && !this.#hasRoomFor(record))) return slot;
     this.#track(record.origin);
     return this.#store(record, slot, now);
@@ -425,6 +428,12 @@ export class Replica {
   #keepsOwn(record: RegistryRecord, slot: Slot): boolean {
     if (record.state === InstanceState.removed || this.#isAboutSelf(record)) return true;
     return this.#listener.refutes(slot);
+  }
+
+  #hearOfSelf({ kind, state, stamp }: RegistryRecord): void {
+    const isGoodbye = kind === RecordKind.node && state === InstanceState.removed;
+    if (isGoodbye && stamp.incarnation >= this.#generation)
+      this.#listener.buried(stamp.incarnation);
   }
 
   #isAboutSelf(record: RegistryRecord): boolean {

@@ -25,6 +25,7 @@ class WatchBench {
       listener: {
         recordChanged: (slot) => this.watches.changed(this.#serviceOf(slot), slot),
         refutes: () => false,
+        buried: () => {},
         recordCollected: (gone) =>
           this.watches.collected(serviceName(gone.namespace, gone.service), gone),
       },

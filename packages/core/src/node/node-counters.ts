@@ -1,0 +1,38 @@
+import type { PeerLinksCounters } from "../replica/peer-links.js";
+
+/** What a node counts over its life; for metrics. */
+export interface NodeCounters extends PeerLinksCounters {
+  changesPushed: number;
+  sessionsOpened: number;
+  leasesLapsed: number;
+  leasesHeld: number;
+  recordsAdopted: number;
+  superseded: number;
+  stalls: number;
+  routesDropped: number;
+}
+
+/** All at 0. */
+export function createCounters(): NodeCounters {
+  return {
+    deltasSent: 0,
+    deltasReceived: 0,
+    recordsSent: 0,
+    recordsReceived: 0,
+    repairRounds: 0,
+    resetsSent: 0,
+    resetsReceived: 0,
+    divergences: 0,
+    gaps: 0,
+    poisonedRecords: 0,
+    refusedParts: 0,
+    changesPushed: 0,
+    sessionsOpened: 0,
+    leasesLapsed: 0,
+    leasesHeld: 0,
+    recordsAdopted: 0,
+    superseded: 0,
+    stalls: 0,
+    routesDropped: 0,
+  };
+}

@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { DEAD_TTL_MS, Membership } from "../membership/membership.js";
+import { originOf } from "../record.fixture.js";
+import { InstanceState, RecordKind, type RegistryRecord, RemovalReason, Scope } from "../record.js";
+import { Replica } from "../replica/replica.js";
+import { MapRecordTable } from "../table/map-record-table.js";
+import { after, instant } from "../time.js";
+import { describeNode, NodeBench, notes } from "./node.fixture.js";
+import { NodeRecords } from "./node-records.js";
+import { Outbox } from "./outbox.js";
+import type { PeerDesk } from "./peer-desk.js";
+
+const NOW = instant(1_000);
+const TOMBSTONE_TTL_MS = 10_000;
+
+/** A node `a` that knows `b` (dead for a day) and `c` (alive). */
+function afterADay() {
+  const membership = new Membership({ nodeId: "a", region: "r" });
+  const outbox = new Outbox();
+  const listener = {
+    recordChanged: () => {},
+    recordCollected: () => {},
+    refutes: () => false,
+    buried: () => {},
+  };
+  const table = new MapRecordTable();
+  const copy = { table, nodeId: "a", generation: 1, tombstoneTtlMs: TOMBSTONE_TTL_MS, listener };
+  const replica = new Replica(copy);
+  const description = describeNode("r", "a");
+  for (const nodeId of ["a", "b", "c"]) {
+    membership.announced(nodeId, { generation: 7, description, now: NOW });
+  }
+  const hearing = { direct: new Set(["c"]), vouched: new Set<string>() };
+  membership.evaluate(hearing, NOW);
+  membership.refused("b", NOW);
+  membership.evaluate(hearing, after(NOW, 10_000));
+  membership.evaluate(hearing, after(NOW, 20_000));
+  assert.equal(membership.get("b")?.status, "dead");
+  const records = (nodeId: string) =>
+    new NodeRecords({
+      ...{ nodeId, region: "r", description, encodedDescription: new Uint8Array([1]) },
+      ...{ replica, membership, outbox, decodeNodeDescription: () => description },
+      peers: {} as PeerDesk,
+    });
+  const goodbyes = () =>
+    [...table.slots()].map((slot) => table.read(slot)).filter((one) => one.id === "b");
+  return { records, membership, outbox, goodbyes };
+}
+
+test("a node that was dead for a day is buried, by one of the living", () => {
+  const { records, membership, outbox, goodbyes } = afterADay();
+  const day = after(NOW, 20_000 + DEAD_TTL_MS);
+  records("a").buryDead(TOMBSTONE_TTL_MS, after(NOW, DEAD_TTL_MS));
+  assert.equal(goodbyes().length, 0, "not before");
+  const other = ["a", "c"].filter((nodeId) => {
+    const before = goodbyes().length;
+    if (before === 0) records(nodeId).buryDead(TOMBSTONE_TTL_MS, day);
+    return goodbyes().length > before;
+  });
+  assert.equal(other.length, 1);
+  const [goodbye] = goodbyes();
+  assert.deepEqual(
+    [goodbye?.state, goodbye?.reason, goodbye?.stamp],
+    [InstanceState.removed, RemovalReason.left, { incarnation: 7, session: 0, claim: 1 }],
+  );
+  assert.deepEqual(notes(outbox.take()), ["node.buried"]);
+  assert.equal(membership.get("b")?.status, "left");
+});
+
+// It stayed `left` in everybody's eyes until it was started again, and its instances were adopted.
+test("a node that was buried alive begins a higher generation", () => {
+  const bench = new NodeBench();
+  bench.openSession(1);
+  bench.register(1, "x", 1);
+  bench.link(1, "b");
+  const origin = originOf("b");
+  const goodbye: RegistryRecord = {
+    ...{ kind: RecordKind.node, scope: Scope.global, namespace: "", service: "", id: "a" },
+    ...{ origin, version: 1, stamp: { incarnation: 5, session: 0, claim: 1 } },
+    ...{ state: InstanceState.removed, isSuspect: false, reason: RemovalReason.left, since: 0 },
+    body: new Uint8Array(0),
+  };
+  const effects = bench.hear(1, {
+    type: "delta",
+    groups: [{ origin, from: 0, to: 1, records: [goodbye] }],
+  });
+  assert.ok(notes(effects).includes("node.generation-raised"));
+  assert.equal(bench.node.generation, 6);
+  assert.deepEqual([bench.seen("x"), bench.instance("x")?.origin.generation], ["alive", 6]);
+  const { table } = bench.node;
+  const self = table.read(table.find({ ...goodbye, scope: Scope.global }));
+  assert.deepEqual([self.state, self.stamp.incarnation], [InstanceState.up, 6]);
+});

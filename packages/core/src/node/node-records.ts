@@ -1,0 +1,140 @@
+/**
+ * The records of nodes: what this one says of itself, what those of others say, and the goodbye of
+ * the dead.
+ */
+import { rendezvous } from "../hash.js";
+import { type NodeDescription, NodeStatus } from "../instance.js";
+import type { Membership } from "../membership/membership.js";
+import { InstanceState, RecordKind, type RegistryRecord, RemovalReason, Scope } from "../record.js";
+import type { RecordDraft, Replica } from "../replica/replica.js";
+import type { Instant } from "../time.js";
+import type { Outbox } from "./outbox.js";
+import type { PeerDesk } from "./peer-desk.js";
+
+export interface NodeRecordsOptions {
+  readonly nodeId: string;
+  readonly region: string;
+  readonly description: NodeDescription;
+  /** The description as a record's body. */
+  readonly encodedDescription: Uint8Array;
+  readonly decodeNodeDescription: (body: Uint8Array) => NodeDescription | undefined;
+  readonly replica: Replica;
+  readonly membership: Membership;
+  readonly peers: PeerDesk;
+  readonly outbox: Outbox;
+}
+
+export class NodeRecords {
+  readonly #options: NodeRecordsOptions;
+
+  constructor(options: NodeRecordsOptions) {
+    this.#options = options;
+  }
+
+  /** Says who this node is, in its present generation. */
+  announce(now: Instant): void {
+    const { nodeId, encodedDescription, description, replica, membership } = this.#options;
+    const { generation } = replica;
+    replica.write(
+      {
+        ...draftOf(nodeId),
+        stamp: { incarnation: generation, session: 0, claim: 0 },
+        state: InstanceState.up,
+        reason: RemovalReason.none,
+        body: encodedDescription,
+      },
+      now,
+    );
+    membership.announced(nodeId, { generation, description, now });
+  }
+
+  /** Says goodbye for a node: this one, or one that has long been dead. */
+  sayGoodbye(nodeId: string, generation: number, now: Instant): void {
+    const { replica, membership } = this.#options;
+    replica.write(
+      {
+        ...draftOf(nodeId),
+        stamp: { incarnation: generation, session: 0, claim: 1 },
+        state: InstanceState.removed,
+        reason: RemovalReason.left,
+        body: new Uint8Array(0),
+      },
+      now,
+    );
+    membership.departed(nodeId, generation, now);
+  }
+
+  /**
+   * Writes the goodbye of nodes that have been dead for a day: one of the living does. Should the
+   * node live after all, it begins a higher generation when it hears of it.
+   */
+  buryDead(leftTtlMs: number, now: Instant): void {
+    const { membership, outbox } = this.#options;
+    for (const { nodeId, generation } of membership.forget(now, { leftTtlMs })) {
+      if (rendezvous(nodeId, this.#living()) !== this.#options.nodeId) continue;
+      outbox.note("warn", "node.buried", { nodeId });
+      this.sayGoodbye(nodeId, generation, now);
+    }
+  }
+
+  /** Another node's record arrived. */
+  changed(record: RegistryRecord, now: Instant): void {
+    const { membership, peers, replica } = this.#options;
+    peers.noteMembersChanged();
+    const generation = record.stamp.incarnation;
+    if (record.id === this.#options.nodeId) return;
+    if (record.state === InstanceState.removed) {
+      // Only the node itself can say that it left while it is heard; others bury the dead.
+      const isHeard = membership.get(record.id)?.status === NodeStatus.alive;
+      if (record.origin.nodeId !== record.id && isHeard) return;
+      membership.departed(record.id, generation, now);
+      return;
+    }
+    const description = this.#options.decodeNodeDescription(record.body);
+    if (description === undefined) return this.#unread(record, now);
+    replica.quarantine.noteReadNode(record.id);
+    membership.announced(record.id, { generation, description, now });
+  }
+
+  /** A canary of another node arrived: it lives; one node of each region says so back. */
+  canaryArrived(record: RegistryRecord, now: Instant): void {
+    const { membership, peers, region, nodeId } = this.#options;
+    membership.wrote(record.id, now);
+    const others = this.#living(region).filter((other) => other !== record.id);
+    if (rendezvous(record.id, others) !== nodeId) return;
+    const counter = record.stamp.session;
+    peers.route(record.id, { kind: "canary-echo", counter, region });
+  }
+
+  /** What a node says of itself cannot be read: what was known of it stays, in its new life too. */
+  #unread(record: RegistryRecord, now: Instant): void {
+    const { replica, membership } = this.#options;
+    const index = replica.table.originIndex(record.origin);
+    const arrival = { giver: record.origin.nodeId, now };
+    replica.quarantine.noteUnreadNode(index, record.origin, arrival);
+    const known = membership.get(record.id);
+    if (known === undefined) return;
+    const generation = record.stamp.incarnation;
+    membership.announced(record.id, { generation, description: known.description, now });
+  }
+
+  /** Ids of the living nodes, of one region or of all. */
+  #living(region?: string): string[] {
+    return this.#options.membership.all
+      .filter((member) => member.status === NodeStatus.alive)
+      .filter((member) => region === undefined || member.description.region === region)
+      .map((member) => member.nodeId);
+  }
+}
+
+function draftOf(id: string): Omit<RecordDraft, "stamp" | "state" | "reason" | "body"> {
+  return {
+    kind: RecordKind.node,
+    scope: Scope.global,
+    namespace: "",
+    service: "",
+    id,
+    isSuspect: false,
+    since: 0,
+  };
+}
