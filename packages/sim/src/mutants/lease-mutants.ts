@@ -172,12 +172,12 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
       "Instances of a region that is not heard expire by that silence, as in the C++ original: a " +
       "hiccup between regions evicts every remote instance.",
     file: NODE,
-    find: "this.#buryDead(now);",
-    replace: `this.#buryDead(now);
+    find: "this.#peers.closeSurplus();",
+    replace: `this.#peers.closeSurplus();
         for (const slot of [...this.table.slots()]) {
             if (this.table.kind(slot) !== RecordKind.instance) continue;
             const owner = this.#membership.get(this.table.origin(this.table.originOf(slot)).nodeId);
-            if (owner?.status === "unreachable") this.#writer.remove(slot, RemovalReason.silent, now);
+            if (owner?.status === "unreachable") this.#writer.remove(slot, 4, now);
         }`,
   },
   {
