@@ -183,12 +183,19 @@ export class RegistryNode {
       ...config,
     });
     this.#canary = new Canary(this.#replica, now);
-    this.#desk = new SessionDesk({
-      nodeId,
-      region,
+    this.#desk = this.#createDesk();
+    this.#isAlone = options.seeds.length === 0 && table.liveCount === 0;
+    this.#warmUntil = this.#isAlone ? now : after(now, config.sessionTtlMs);
+    this.#warmUntilMax = after(now, WARM_UP_MAX_MS);
+    this.#housekeepingAt = after(now, HOUSEKEEPING_INTERVAL_MS);
+    this.#deadline = now;
+    this.#nodes.announce(now);
+  }
+
+  #createDesk(): SessionDesk {
+    return new SessionDesk({
+      ...this.#options,
       generation: () => this.#replica.generation,
-      config,
-      random,
       clock: this.#clock,
       outbox: this.#outbox,
       replica: this.#replica,
@@ -203,12 +210,6 @@ export class RegistryNode {
       isOrphaned: (origin) => !this.#replica.isOwn(origin) && isOrphaned(origin, this.#membership),
       counters: this.counters,
     });
-    this.#isAlone = options.seeds.length === 0 && table.liveCount === 0;
-    this.#warmUntil = this.#isAlone ? now : after(now, config.sessionTtlMs);
-    this.#warmUntilMax = after(now, WARM_UP_MAX_MS);
-    this.#housekeepingAt = after(now, HOUSEKEEPING_INTERVAL_MS);
-    this.#deadline = now;
-    this.#nodes.announce(now);
   }
 
   get nodeId(): string {
