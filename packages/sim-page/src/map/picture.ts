@@ -38,6 +38,8 @@ export interface ClientPicture {
   readonly registration: string | undefined;
   /** Undefined when it watches nothing. */
   readonly view: readonly Box[] | undefined;
+  /** The instance that it picked last. */
+  readonly picked: string | undefined;
 }
 
 /** A connection between two actors, or a cut where one would be. */
@@ -97,6 +99,7 @@ export function pictureOf(play: Play, witness: Witness, camps: Camps): Picture {
       nodeKey: client?.machine.connectedNodeId,
       registration: client === undefined ? undefined : registrationOf(client),
       view: client === undefined ? undefined : viewOf(client, names),
+      picked: client === undefined ? undefined : witness.lastPick(key),
     });
   }
   const regionKeys = new Set([...REGIONS, ...actors.map(({ region }) => region)]);

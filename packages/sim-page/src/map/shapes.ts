@@ -56,7 +56,7 @@ export function clientShape(group: SVGGElement): ClientShape {
   const mark = svg("text", { class: "mark", y: 4, "text-anchor": "middle" });
   const name = svg("text", { class: "name", "text-anchor": "middle" });
   const view = svg("g", { class: "view" });
-  const boxes: { rect: SVGRectElement; text: SVGTextElement }[] = [];
+  const boxes: BoxShape[] = [];
   group.append(body, mark, name, view);
   return {
     group,
@@ -76,12 +76,13 @@ export function clientShape(group: SVGGElement): ClientShape {
       setAll(body, { d: BODIES[role](size) });
       const conditionMark = CONDITION_MARKS[condition];
       setText(mark, conditionMark === "" ? letterOf(key, role) : conditionMark);
-      const isPlain = role === "program";
-      setText(name, isPlain && client.view === undefined ? "" : (key.split("-")[0] ?? key));
+      // The mark of a program is its name already.
+      setText(name, role === "program" ? "" : (key.split("-")[0] ?? key));
       setAll(name, { y: (-size - 4).toFixed(1) });
       const boxPx = Math.min(BOX_MAX_PX, Math.max(BOX_MIN_PX, nodeRadius * 0.6));
       const shown = client.view ?? [];
       drawBoxes(view, boxes, shown, {
+        picked: client.picked,
         top: size + 4,
         boxPx: shown.length > 8 ? Math.min(boxPx, 9.5) : boxPx,
       });
@@ -100,11 +101,18 @@ function clientLabel({ key, role, condition, registration, nodeKey, view }: Clie
   return parts.join(", ");
 }
 
+interface BoxShape {
+  readonly rect: SVGRectElement;
+  readonly text: SVGTextElement;
+  /** Below the instance that was picked last. */
+  readonly bar: SVGRectElement;
+}
+
 function drawBoxes(
   view: SVGGElement,
-  boxes: { rect: SVGRectElement; text: SVGTextElement }[],
+  boxes: BoxShape[],
   shown: readonly Box[],
-  { top, boxPx }: { top: number; boxPx: number },
+  { picked, top, boxPx }: { picked: string | undefined; top: number; boxPx: number },
 ): void {
   const step = boxPx + BOX_GAP_PX;
   const left = -(shown.length * step - BOX_GAP_PX) / 2;
@@ -112,14 +120,18 @@ function drawBoxes(
   while (boxes.length < shown.length) {
     const rect = svg("rect", { rx: 2 });
     const text = svg("text", { "text-anchor": "middle" });
-    boxes.push({ rect, text });
-    view.append(rect, text);
+    const bar = svg("rect");
+    boxes.push({ rect, text, bar });
+    view.append(rect, text, bar);
   }
-  for (const [index, { rect, text }] of boxes.entries()) {
+  for (const [index, { rect, text, bar }] of boxes.entries()) {
     const box = shown[index];
     const look = box === undefined ? "unused" : (box.look ?? "absent");
     const x = (index * step).toFixed(1);
     setAll(rect, { x, width: boxPx, height: boxPx, class: `box ${look}` });
+    const isPicked = box?.look !== undefined && box.name === picked;
+    const barClass = isPicked ? "pick" : "box unused";
+    setAll(bar, { x, y: boxPx + 1.5, width: boxPx, height: 2, rx: 1, class: barClass });
     setAll(text, {
       x: (index * step + boxPx / 2).toFixed(1),
       y: (boxPx * 0.79).toFixed(1),
@@ -156,7 +168,7 @@ function letterOf(key: string, role: ClientPicture["role"]): string {
   return role === "proxy" ? "p" : shortName(key);
 }
 
-/** What fits into a box: `A`, `i-3` as `3`, `p3` as `3`, `lease-3` as `l3`. */
+/** What fits into a box: `A`; of `i-3` and `provider3` the number, of `lease-3` `l3`. */
 export function shortName(name: string): string {
-  return name.replace(/^(?:i-|p(?=\d))/, "").replace(/^lease-/, "l");
+  return name.replace(/^(?:i-|provider)(?=\d)/, "").replace(/^lease-/, "l");
 }

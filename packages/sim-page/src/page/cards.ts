@@ -70,14 +70,14 @@ function nodeCard(
 }
 
 function clientCard(client: ClientPicture, act: Act): Card {
-  const { key, role, region, condition, nodeKey, registration, view, isCutOff } = client;
+  const { key, role, region, condition, nodeKey, registration, view, picked, isCutOff } = client;
   const facts: [string, string][] = [["condition", isCutOff ? `${condition}, cut off` : condition]];
   if (condition !== "down") facts.push(["session at", nodeKey ?? "none"]);
   if (role === "program") facts.push(["instance", registration ?? "not registered"]);
   const shown = view?.filter(({ look }) => look !== undefined);
   if (shown !== undefined) {
     const text = shown.map(({ name, look }) => `${name} ${look}`).join(", ");
-    facts.push(["view", text === "" ? "empty" : text]);
+    facts.push(["view", text === "" ? "empty" : text], ["last pick", picked ?? "none"]);
   }
   if (condition === "down") {
     return { title: `${role} ${key}`, facts, actions: [act("start", { type: "start", key })] };

@@ -17,6 +17,8 @@ import { WorldControls } from "./world-controls.js";
 
 /** After a step of a world that stands still, dots move for so long. */
 const STEP_SHOW_MS = 450;
+/** A world that stands still is drawn no more often. */
+const IDLE_DRAW_INTERVAL_MS = 100;
 
 export class Page {
   readonly #player: Player;
@@ -29,6 +31,7 @@ export class Page {
   readonly #controls: WorldControls;
   #picture: Picture;
   #frameAtMs = 0;
+  #drawnAtMs = Number.NEGATIVE_INFINITY;
   /** Until when dots move although the world stands still. */
   #showUntilMs = 0;
 
@@ -40,6 +43,7 @@ export class Page {
     this.#popover = new Popover(frame);
     this.#player.onNewWorld = () => {
       this.#map.clear();
+      this.#drawnAtMs = Number.NEGATIVE_INFINITY;
       this.#popover.close(false);
     };
     this.#transport = new Transport({
@@ -81,7 +85,8 @@ export class Page {
     const wasPlaying = this.#player.isPlaying;
     this.#player.frame(elapsedMs);
     if (wasPlaying && !this.#player.isPlaying) this.#stopped(nowMs);
-    this.#draw();
+    // A world that stands still looks as it did: only sizes and what one chose may have changed.
+    if (wasPlaying || nowMs - this.#drawnAtMs > IDLE_DRAW_INTERVAL_MS) this.#draw();
     const isMoving = this.#player.isPlaying || nowMs < this.#showUntilMs;
     const messages = this.#player.witness.takeMessages();
     const { speed, play } = this.#player;
@@ -91,6 +96,7 @@ export class Page {
   }
 
   #draw(): void {
+    this.#drawnAtMs = performance.now();
     const { show, play, witness } = this.#player;
     this.#picture = this.#takePicture();
     this.#map.draw(this.#picture);

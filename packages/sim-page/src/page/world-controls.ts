@@ -1,15 +1,19 @@
-/** What one can do to the world as a whole: cut regions off, make wires longer, mend everything. */
+/** What one can do to the world as a whole: cut regions off, make wires worse, mend everything. */
 import type { Deed } from "../world/deed.js";
 import { REGIONS, type Town } from "../world/town.js";
 import { byId, html } from "./dom.js";
 
-/** The slider's positions as factors: 1 to 32. */
-const SLOWEST_POWER = 5;
+/** A slider with what it stands for beside it. */
+interface Slider {
+  readonly input: HTMLInputElement;
+  readonly output: HTMLOutputElement;
+}
 
 export class WorldControls {
   readonly #fields = byId("world", HTMLFieldSetElement);
-  readonly #slow = byId("slow", HTMLInputElement);
-  readonly #slowText = byId("slow-text", HTMLOutputElement);
+  /** Its positions are powers of two. */
+  readonly #slow = sliderOf("slow");
+  readonly #lose = sliderOf("lose");
   readonly #regions = new Map<string, HTMLButtonElement>();
 
   constructor(perform: (deed: Deed) => void) {
@@ -23,9 +27,11 @@ export class WorldControls {
       this.#regions.set(region, button);
       group.append(button);
     }
-    this.#slow.max = String(SLOWEST_POWER);
-    this.#slow.addEventListener("input", () => {
-      perform({ type: "slow", factor: 2 ** Number(this.#slow.value) });
+    this.#slow.input.addEventListener("change", () => {
+      perform({ type: "slow", factor: 2 ** Number(this.#slow.input.value) });
+    });
+    this.#lose.input.addEventListener("change", () => {
+      perform({ type: "lose", ratio: Number(this.#lose.input.value) / 100 });
     });
     byId("mend", HTMLButtonElement).addEventListener("click", () => perform({ type: "mend-all" }));
   }
@@ -36,13 +42,10 @@ export class WorldControls {
     regions: readonly { readonly key: string; readonly isCutOff: boolean }[],
   ): void {
     this.#fields.disabled = town === undefined;
-    const factor = town?.slowness ?? 1;
-    const text = factor === 1 ? "as they are" : `${factor} times as long`;
-    if (this.#slowText.value !== text) {
-      this.#slowText.value = text;
-      this.#slow.value = String(Math.log2(factor));
-      this.#slow.setAttribute("aria-valuetext", text);
-    }
+    const slowness = town?.slowness ?? 1;
+    drawSlider(this.#slow, Math.log2(slowness), `${slowness}×`);
+    const lostPercent = Math.round(100 * (town?.lossRatio ?? 0));
+    drawSlider(this.#lose, lostPercent, `${lostPercent} %`);
     for (const { key, isCutOff } of regions) {
       const button = this.#regions.get(key);
       const pressed = String(isCutOff);
@@ -51,4 +54,15 @@ export class WorldControls {
       button?.setAttribute("aria-label", `region ${key} cut off`);
     }
   }
+}
+
+function sliderOf(id: string): Slider {
+  return { input: byId(id, HTMLInputElement), output: byId(`${id}-text`, HTMLOutputElement) };
+}
+
+function drawSlider({ input, output }: Slider, value: number, text: string): void {
+  if (output.value === text) return;
+  output.value = text;
+  input.value = String(value);
+  input.setAttribute("aria-valuetext", text);
 }

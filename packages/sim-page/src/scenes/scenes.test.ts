@@ -168,6 +168,11 @@ describe("scenes", () => {
     played.to(1_300);
     assert.ok(played.isEverywhere("E", "draining"));
     assert.match(played.told.join("\n"), /E is drained: confirmed by \d+$/m);
+    // Their last picks may be older than the drain: the next ones are not.
+    for (let at = 1_700; at <= played.durationMs; at += 50) {
+      const picks = played.to(at).picture.clients.map(({ picked }) => picked);
+      assert.ok(picks.some((picked) => picked !== undefined) && !picks.includes("E"), `at ${at}`);
+    }
     assert.ok(played.to(played.durationMs).isEverywhere("E", "absent"));
     assert.ok(played.lines.includes("E is removed: drained"));
   });

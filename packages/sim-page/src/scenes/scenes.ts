@@ -219,7 +219,7 @@ const drain: Scene = {
       at: 1_300,
       speed: 0.2,
       caption:
-        "Confirmed by everybody, in every region: drain() resolves. From here on no caller picks E, and it can finish what it has begun.",
+        "Confirmed by everybody, in every region: drain() resolves. From here on no caller picks E (a bar marks each one's last pick), and it can finish what it has begun.",
     },
     {
       at: 2_300,

@@ -1,5 +1,5 @@
 /** Looks at a world and keeps what the page shows of it: messages, contents and a log. */
-import type { ClientEffect, RemovalReason } from "@fpzk/core";
+import type { ClientEffect, RemovalReason, ViewInstance } from "@fpzk/core";
 import type { Flight, SimClient, SimNode, World, WorldObserver } from "@fpzk/sim";
 import { isNode, keyOf } from "../world/cast.js";
 import { contentOf } from "./content.js";
@@ -29,6 +29,8 @@ export class Witness implements WorldObserver {
   readonly #dirty = new Set<SimNode>();
   readonly #looks = new Map<string, Look>();
   readonly #names = new Set<string>();
+  /** By actor: the instance that it picked last. */
+  readonly #picks = new Map<string, string | undefined>();
   #messages: SeenMessage[] = [];
   /** Of a fast forward: what may still be under way when it ends. */
   #passed: Flight[] = [];
@@ -70,6 +72,11 @@ export class Witness implements WorldObserver {
     return [...this.#names].sort();
   }
 
+  /** What an actor picked last; undefined when it found nothing to pick. */
+  lastPick(key: string): string | undefined {
+    return this.#picks.get(key);
+  }
+
   say(wording: Wording, who?: string): void {
     this.eventCount += 1;
     this.log.tell(this.#world.now(), wording.tone, wording.text, who);
@@ -105,6 +112,10 @@ export class Witness implements WorldObserver {
     const who = isNode(process) ? process.id : keyOf(process.id);
     const wording = noteText(who, note.event, note.fields);
     if (wording !== undefined) this.say(wording, wording.isWitnessed === true ? who : undefined);
+  }
+
+  picked(client: SimClient, _service: string, instance: ViewInstance | undefined): void {
+    this.#picks.set(keyOf(client.id), instance?.id);
   }
 
   viewChanged(client: SimClient, { changes }: ViewChanged): void {

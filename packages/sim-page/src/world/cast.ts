@@ -47,8 +47,8 @@ export class Cast {
     return actor;
   }
 
-  /** Follows which processes start and end in a world; programs are told from callers by `roleOf`. */
-  follow(world: World, roleOf: (key: string) => Role): void {
+  /** Follows which processes start and end in a world. */
+  follow(world: World): void {
     world.observe({
       nodeStarted: (node) => {
         this.enter(node.id, "node", node.region).process = node;
@@ -72,6 +72,12 @@ export class Cast {
 /** The actor that a process plays: a client id is its name and the number of its life. */
 export function keyOf(processId: string): string {
   return processId.replace(/\.\d+$/, "");
+}
+
+/** Callers and proxies are told by their names: `caller-us`, `proxy8`. */
+export function roleOf(clientKey: string): Role {
+  if (clientKey.startsWith("caller")) return "caller";
+  return clientKey.startsWith("proxy") ? "proxy" : "program";
 }
 
 export function isNode(process: SimNode | SimClient): process is SimNode {

@@ -22,7 +22,9 @@ export type Deed =
   /** Ends every cut and makes the network as quick as it was. */
   | { readonly type: "mend-all" }
   /** Makes every wire between regions so many times as long. */
-  | { readonly type: "slow"; readonly factor: number };
+  | { readonly type: "slow"; readonly factor: number }
+  /** Loses a share of the messages between nodes, 0 to 1. */
+  | { readonly type: "lose"; readonly ratio: number };
 
 /** A deed and when it is done, in simulated milliseconds from the beginning of the world. */
 export interface TimedDeed {
@@ -63,5 +65,7 @@ export function deedText(deed: Deed): string {
       return "every way is open again";
     case "slow":
       return `wires between regions take ${deed.factor} times as long`;
+    case "lose":
+      return `${Math.round(100 * deed.ratio)} % of the messages between nodes are lost`;
   }
 }

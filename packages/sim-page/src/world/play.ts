@@ -97,7 +97,7 @@ export class SeedPlay implements Play {
   /** @param strikes - Those that are played; all when undefined. */
   constructor(seed: number, strikes?: readonly number[]) {
     this.#history = new History(seed, strikes === undefined ? {} : { strikes: new Set(strikes) });
-    this.cast.follow(this.world, () => "program");
+    this.cast.follow(this.world);
     this.#acts = this.#history.acts();
     this.#actAt = this.world.now();
   }

@@ -8,7 +8,7 @@
 import { InstanceState, Scope } from "@fpzk/core";
 import { encodeInstanceDescription } from "@fpzk/protocol";
 import { type SimClient, World } from "@fpzk/sim";
-import { type Actor, Cast, isNode, type Role } from "./cast.js";
+import { type Actor, Cast, isNode, roleOf } from "./cast.js";
 import { type Deed, deedText } from "./deed.js";
 
 export const REGIONS = ["us", "eu", "ap"] as const;
@@ -32,6 +32,7 @@ const PROGRAMS_AT_MS = 3_000;
 export const CALM_AT_MS = 8_000;
 const COMMAND_TIMEOUT_MS = 120_000;
 const DRAIN_TIMEOUT_MS = 5_000;
+const PICK_INTERVAL_MS = 300;
 
 export interface TownOptions {
   readonly seed: number;
@@ -51,6 +52,8 @@ export class Town {
   /** Drains asked for: `client id#command id` → program. */
   readonly #drains = new Map<string, string>();
   #slowness = 1;
+  #lossRatio = 0;
+  #clear: readonly (() => void)[] = [];
   /** Told of what a deed came to. */
   onOutcome: (text: string) => void = () => {};
 
@@ -58,12 +61,9 @@ export class Town {
     this.#unregistered = new Set(options.unregistered);
     this.world = new World({
       seed: options.seed,
-      delayMs: (from, to) =>
-        from === to
-          ? LOCAL_DELAY_MS
-          : this.#slowness * (DELAYS_MS[[from, to].sort().join("-")] ?? 0),
+      delayMs: (from, to) => (from === to ? LOCAL_DELAY_MS : remoteDelayMs(from, to)),
     });
-    this.cast.follow(this.world, roleOf);
+    this.cast.follow(this.world);
     this.world.observe({
       commandDone: (client, commandId, outcome) => {
         const program = this.#drains.get(`${client.id}#${commandId}`);
@@ -102,6 +102,12 @@ export class Town {
     return this.#isolated.has(key);
   }
 
+  /** Share of messages between nodes that are lost. */
+  get lossRatio(): number {
+    return this.#lossRatio;
+  }
+
+  /** How many times as long wires between regions take. */
   get slowness(): number {
     return this.#slowness;
   }
@@ -141,6 +147,11 @@ export class Town {
         break;
       case "slow":
         this.#slowness = deed.factor;
+        this.#darken();
+        break;
+      case "lose":
+        this.#lossRatio = deed.ratio;
+        this.#darken();
         break;
       default:
         this.#change(deed);
@@ -180,6 +191,8 @@ export class Town {
       case "mend-all":
         for (const cuts of [this.#cuts, this.#cutRegions, this.#isolated]) cuts.clear();
         this.#slowness = 1;
+        this.#lossRatio = 0;
+        this.#darken();
         break;
     }
     this.#recut();
@@ -200,6 +213,23 @@ export class Town {
     }
   }
 
+  /** Makes the weather of the network what it was last asked to be. */
+  #darken(): void {
+    const { network } = this.world;
+    for (const end of this.#clear) end();
+    const fronts = [network.worsen(() => true, { lossRatio: this.#lossRatio })];
+    for (const a of REGIONS) {
+      for (const b of REGIONS) {
+        if (a === b) continue;
+        const delayMs = (this.#slowness - 1) * remoteDelayMs(a, b);
+        const ways = (from: string, to: string) =>
+          network.regionOf(from) === a && network.regionOf(to) === b;
+        fronts.push(network.worsen(ways, { delayMs }));
+      }
+    }
+    this.#clear = fronts;
+  }
+
   #kill({ process }: Actor, isHostLost: boolean): void {
     if (process === undefined) return;
     if (isNode(process)) this.world.crash(process.id, isHostLost);
@@ -217,8 +247,10 @@ export class Town {
     const seeds = [1, 2, 3].map((number) => `${region}-${number}`);
     const client = this.world.addClient({ clientId: `${key}.${life}`, region, seeds });
     this.#recut();
-    if (roleOf(key) !== "program") client.watch(SERVICE);
-    else if (life > 1 || !this.#unregistered.has(key)) this.#command(key, "register");
+    if (roleOf(key) !== "program") {
+      client.watch(SERVICE);
+      client.keepPicking(SERVICE, "round-robin", PICK_INTERVAL_MS);
+    } else if (life > 1 || !this.#unregistered.has(key)) this.#command(key, "register");
   }
 
   #command(key: string, type: "register" | "drain" | "deregister"): void {
@@ -240,9 +272,8 @@ export class Town {
   }
 }
 
-function roleOf(key: string): Role {
-  if (key.startsWith("caller-")) return "caller";
-  return key.startsWith("proxy-") ? "proxy" : "program";
+function remoteDelayMs(from: string, to: string): number {
+  return DELAYS_MS[[from, to].sort().join("-")] ?? 0;
 }
 
 function bodyOf(region: string): Uint8Array {
