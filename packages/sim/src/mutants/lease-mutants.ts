@@ -190,12 +190,12 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     replace: "this.#last = this.#wall() + this.#salt;",
   },
   {
-    name: "moving-sessions-suspected",
+    name: "stops-before-sessions-moved",
     story:
-      "A node that is stopped on purpose suspects the sessions that move away from it: every " +
-      "rolling restart makes the whole service flap.",
-    file: "node/session-desk.js",
-    find: "if (this.#options.isLeaving())",
-    replace: "if (false)",
+      "A node that is stopped on purpose ends at once instead of letting its sessions move first: " +
+      "every rolling restart orphans the instances of a whole node.",
+    file: NODE,
+    find: "this.#leaveAt = hasWhereToGo ? after(now, spreadMs + LEAVE_MS) : now;",
+    replace: "this.#leaveAt = now;",
   },
 ];

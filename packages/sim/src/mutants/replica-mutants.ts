@@ -190,15 +190,6 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     replace: "hashText(record.id, seed)",
   },
   {
-    name: "own-name-told-by-others",
-    story:
-      "A node believes what others say of itself: an old word from before its restart wins over " +
-      "its own, and it can no longer speak for itself (a replaced node that is told it is dead).",
-    file: REPLICA,
-    find: "return isOfNode && record.id === this.nodeId;",
-    replace: "return false;",
-  },
-  {
     name: "floor-too-early",
     story:
       "The word that a past life of a node is forgotten is believed before what replaced its " +

@@ -134,15 +134,6 @@ export const VIEW_MUTANTS: readonly Mutant[] = [
       "watch.divergedAt = undefined;\n            watch.view = this.#newView(service);\n            watch.requestId = 0;",
   },
   {
-    name: "stale-answer-taken",
-    story:
-      "An answer to an earlier watch of the session is taken for the present one's: a view says " +
-      "that it is current with what was asked before.",
-    file: WATCHES,
-    find: "if (!isUnasked && watch.requestId !== message.requestId)",
-    replace: "if (false)",
-  },
-  {
     name: "unreadable-body-ends-the-view",
     story:
       "An instance whose description cannot be read breaks the view that meets it: one poisoned " +

@@ -17,6 +17,7 @@ export function runScenario(
   options.prepare?.(stage.world);
   try {
     scenario.play(stage);
+    if (scenario.divergesOnPurpose !== true) stage.checkDivergences();
   } catch (error) {
     stage.fail("crash", `the core threw: ${(error as Error).stack}`);
   }

@@ -14,5 +14,9 @@ export interface Scenario {
   /** What is done, and what must hold. */
   readonly story: string;
   readonly options?: StageOptions;
+  /** Set where copies are made to differ on purpose: elsewhere they never may (R11). */
+  readonly divergesOnPurpose?: boolean;
+  /** A known defect of the core that it shows, until that is mended. */
+  readonly isOpen?: string;
   readonly play: (stage: Stage) => void;
 }

@@ -5,6 +5,7 @@ import {
   type CommandResult,
   InstanceState,
   type NodeConfig,
+  type NodeEvent,
   RecordKind,
   type RegistryRecord,
   RemovalReason,
@@ -15,6 +16,7 @@ import { Oracles } from "../oracles/oracles.js";
 import type { Failure } from "../oracles/verdict.js";
 import type { SimClient } from "../world/sim-client.js";
 import type { SimNode } from "../world/sim-node.js";
+import type { Weather } from "../world/weather.js";
 import { World } from "../world/world.js";
 
 export interface StageOptions {
@@ -132,6 +134,7 @@ export class Stage {
     timeoutMs = 10_000,
   ): CommandResult | undefined {
     let result: CommandResult | undefined;
+    if (command.kind === "register") this.#oracles.leaseAsked();
     this.world.request(nodeId, command, (given) => {
       result = given;
     });
@@ -149,6 +152,57 @@ export class Stage {
     if (!isMet) this.fail(oracle, `${text}: not within ${timeoutMs} ms`);
   }
 
+  /** From now on this view must not lose an instance, not for a moment. */
+  neverLoses(client: SimClient, name: string): void {
+    const { service, id } = parse(name);
+    this.world.observe({
+      viewChanged: (other, { changes }) => {
+        if (other !== client) return;
+        const lost = changes.find(
+          ({ type, instance }) =>
+            type === "removed" && instance.service === service && instance.id === id,
+        );
+        if (lost !== undefined) this.fail("S2", `${client.id} lost ${name} for a moment`);
+      },
+    });
+  }
+
+  /** Counts what nodes store from now on, canaries aside. */
+  countStored(isCounted: (node: SimNode, record: RegistryRecord) => boolean): () => number {
+    let count = 0;
+    this.world.observe({
+      stored: (node, record) => {
+        if (record.kind !== RecordKind.canary && isCounted(node, record)) count += 1;
+      },
+    });
+    return () => count;
+  }
+
+  /** The state of a node's membership as another sees it. */
+  statusOf(nodeId: string, seenBy: string): string {
+    const members = this.world.node(seenBy).node.members();
+    return members.find((member) => member.nodeId === nodeId)?.status ?? "unknown";
+  }
+
+  /** Whether a node holds a live record of an instance. */
+  holds(nodeId: string, name: string): boolean {
+    const { table } = this.world.node(nodeId).node;
+    for (const slot of table.slots()) {
+      const record = table.read(slot);
+      if (record.kind !== RecordKind.instance || record.state === InstanceState.removed) continue;
+      if (`${record.service}/${record.id}` === name) return true;
+    }
+    return false;
+  }
+
+  /** R11: two copies of equal versions never had unequal content. */
+  checkDivergences(): void {
+    for (const { id, node } of this.world.nodes.values()) {
+      const { divergences } = node.counters;
+      this.expect(divergences === 0, "R11", `${id} met equal versions with unequal content`);
+    }
+  }
+
   /** From now on nothing befalls this program: its instances must stay. */
   leaveAlone(...clients: readonly SimClient[]): void {
     for (const client of clients) this.#undisturbed.add(client);
@@ -161,6 +215,25 @@ export class Stage {
 
   heal(): void {
     this.world.network.heal();
+  }
+
+  /** Bad weather on every way. Returns how to end it. */
+  worsen(weather: Partial<Weather>): () => void {
+    return this.world.network.worsen(() => true, weather);
+  }
+
+  /** Steps the wall clocks of all processes. */
+  stepWallClocks(stepMs: number): void {
+    for (const process of this.world.processes) process.wallAheadMs += stepMs;
+  }
+
+  /** Sees every event that is given to a node from now on, before the node does. */
+  tapNode(node: SimNode, see: (event: NodeEvent) => void): void {
+    const feed = node.feed.bind(node);
+    node.feed = (event) => {
+      see(event);
+      feed(event);
+    };
   }
 
   /** Every node is ready and linked as it wants to be. */
