@@ -76,6 +76,12 @@ describe("the checker of fault runs", () => {
     check([...lines, { type: "stalled", at: 950, process: "p", elapsedMs: 4_000 }], []);
     const stopped: LogLine = { type: "stopped", at: 100, process: "p", isServer: false };
     check([...lines, stopped], []);
+    // A machine with too much work proves nothing; a server that was stopped on purpose does.
+    const starved: LogLine = { type: "stalled", at: 950, process: "us-1", elapsedMs: 700 };
+    assert.equal(check([...lines, starved], []).verdict.excuseCounts.get("S4"), 1);
+    const serverStopped: LogLine = { type: "stopped", at: 200, process: "us-1", isServer: true };
+    const serverWoken: LogLine = { ...serverStopped, type: "continued", at: 940 };
+    check([...lines, serverStopped, serverWoken, starved], ["S4"]);
     // Killed only after, and stopped long before: no excuse.
     check([...lines, { ...KILLED, at: 2_000 }], ["S4"]);
     const continued: LogLine = { ...stopped, type: "continued", at: 200 };

@@ -73,7 +73,7 @@ export class ClientGroup {
 
   /** False when it failed, or the process is gone or goes. */
   ask(command: ClientCommand): Promise<boolean> {
-    if (!this.isRunning) return Promise.resolve(false);
+    if (!this.isRunning || !this.#child.connected) return Promise.resolve(false);
     this.#commandCount += 1;
     const number = this.#commandCount;
     return new Promise((resolve, reject) => {
@@ -92,7 +92,9 @@ export class ClientGroup {
           reject(error);
         },
       });
-      this.#child.send({ command, number });
+      this.#child.send({ command, number }, (error) => {
+        if (error !== null) this.#take(number)?.resolve(false);
+      });
     });
   }
 

@@ -45,7 +45,7 @@ export type ClientReport =
 const STARTS_AT_ONCE_DEFAULT = 20;
 const COUNT_INTERVAL_MS = 2_000;
 const STALL_CHECK_MS = 200;
-const STALL_MIN_MS = 1_000;
+const STALL_MIN_MS = 500;
 
 class ClientProcess {
   readonly #plan: ClientPlan;

@@ -14,6 +14,8 @@ import { exchange } from "../e2e/http-exchange.js";
 import { until } from "../e2e/real-cluster.js";
 import type { NodeContent } from "./convergence.js";
 import { clockMs, type LogLine } from "./log-line.js";
+import { LogTail } from "./log-tail.js";
+import { logFile } from "./recorder.js";
 
 const FPZK = fileURLToPath(new URL("../../../packages/cli/dist/main.js", import.meta.url));
 const PRELOAD = new URL("./server-preload.js", import.meta.url).href;
@@ -62,6 +64,7 @@ export class FaultCluster {
   readonly #plan: FaultClusterPlan;
   readonly #folder: string;
   readonly #tell: (line: LogLine) => void;
+  readonly #tails: readonly LogTail[];
 
   private constructor(
     parts: { servers: readonly FaultServer[]; wires: readonly ServerWire[] },
@@ -74,6 +77,7 @@ export class FaultCluster {
     this.#plan = plan;
     this.#folder = folder;
     this.#tell = tell;
+    this.#tails = parts.servers.map(({ nodeId }) => new LogTail(folder, nodeId));
   }
 
   /** Plans servers and wires; nothing runs but the wires until {@link startAll}. */
@@ -156,7 +160,12 @@ export class FaultCluster {
     const log = openSync(this.logOf(nodeId), "a");
     const child = spawn(command[0] ?? "", command.slice(1), {
       stdio: ["ignore", log, log],
-      env: { PATH: process.env["PATH"] ?? "", FAULTS_CLOCK_FILE: this.#clockFileOf(nodeId) },
+      env: {
+        PATH: process.env["PATH"] ?? "",
+        FAULTS_CLOCK_FILE: this.#clockFileOf(nodeId),
+        FAULTS_NODE_ID: nodeId,
+        FAULTS_STALL_FILE: logFile(this.#folder, nodeId, 1),
+      },
     });
     closeSync(log);
     server.process = child;
@@ -302,7 +311,13 @@ export class FaultCluster {
       .filter((line) => line.includes(text));
   }
 
+  /** Hands on what servers said of themselves since the last call. */
+  readLogs(): void {
+    for (const tail of this.#tails) tail.read(this.#tell);
+  }
+
   async close(): Promise<void> {
+    for (const tail of this.#tails) tail.close();
     await Promise.all(this.servers.map((server) => this.signal(server.nodeId, "SIGKILL")));
     await Promise.all(this.wires.map(({ wire }) => wire.close()));
   }

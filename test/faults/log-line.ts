@@ -95,7 +95,7 @@ export interface SupersededLine extends Line {
   readonly id: string;
 }
 
-/** A client process stood still. */
+/** A process, of clients or a server, stood still; also after it was stopped on purpose. */
 export interface StalledLine extends Line {
   readonly type: "stalled";
   readonly process: string;

@@ -40,10 +40,14 @@ export function outcomesMarkdown(outcomes: readonly Outcome[]): string {
   ].join("\n");
 }
 
-function checksText({ checkCounts }: Outcome): string {
+function checksText({ checkCounts, excuseCounts }: Outcome): string {
   return [...checkCounts]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([oracle, count]) => `${oracle} ${countText(count)}`)
+    .map(([oracle, count]) => {
+      const excusedCount = excuseCounts.get(oracle) ?? 0;
+      const excused = excusedCount > 0 ? ` (and ${excusedCount} not judged)` : "";
+      return `${oracle} ${countText(count)}${excused}`;
+    })
     .join(", ");
 }
 

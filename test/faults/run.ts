@@ -122,7 +122,12 @@ function chooseScenarios(
 }
 
 function plainOf(outcome: Outcome): object {
-  return { ...outcome, checkCounts: Object.fromEntries(outcome.checkCounts) };
+  const { checkCounts, excuseCounts } = outcome;
+  return {
+    ...outcome,
+    checkCounts: Object.fromEntries(checkCounts),
+    excuseCounts: Object.fromEntries(excuseCounts),
+  };
 }
 
 function reportText(outcomes: readonly Outcome[]): string {

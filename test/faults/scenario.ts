@@ -21,6 +21,8 @@ export interface Outcome {
   readonly status: "passed" | "failed" | "skipped";
   readonly rows: readonly Row[];
   readonly checkCounts: ReadonlyMap<OracleName, number>;
+  /** What could not be judged, because the machine had too much work. */
+  readonly excuseCounts: ReadonlyMap<OracleName, number>;
   readonly violations: readonly Violation[];
   /** What happened to those that the violations name. */
   readonly trail: string;
@@ -60,10 +62,10 @@ export async function play(scenario: Scenario, seed: number, isKept = false): Pr
     openStages.delete(stage);
   }
   if (isKept) reason = `${reason} logs: ${stage.folder}`.trim();
-  const { checkCounts, violations } = stage.checker.verdict;
+  const { checkCounts, excuseCounts, violations } = stage.checker.verdict;
   return {
     ...{ name: scenario.name, title: scenario.title, status, rows: stage.rows, reason },
-    ...{ checkCounts, violations, elapsedMs: clockMs() - startMs },
+    ...{ checkCounts, excuseCounts, violations, elapsedMs: clockMs() - startMs },
     trail: stage.checker.trail.explain(violations.map(({ text }) => text).join("\n")),
   };
 }

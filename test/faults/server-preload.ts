@@ -4,8 +4,10 @@
  * - Ends the server when the harness is gone.
  * - Its wall clock (and only that) is off by what `FAULTS_CLOCK_FILE` says, in ms; on SIGUSR2 it
  *   jumps to what the file says then.
+ * - Writes to `FAULTS_STALL_FILE` when it stood still, so that a machine with too much work is told
+ *   from a server that failed.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync } from "node:fs";
 
 const PARENT_CHECK_INTERVAL_MS = 1_000;
 const parentPid = process.ppid;
@@ -13,7 +15,28 @@ setInterval(() => {
   if (process.ppid !== parentPid) process.kill(process.pid, "SIGKILL");
 }, PARENT_CHECK_INTERVAL_MS).unref();
 
-const { FAULTS_CLOCK_FILE: clockFile } = process.env;
+const STALL_CHECK_MS = 200;
+const STALL_MIN_MS = 500;
+/** Loading the program takes long, and is no stall. */
+const LOADING_MS = 5_000;
+
+const { FAULTS_CLOCK_FILE: clockFile, FAULTS_NODE_ID: nodeId } = process.env;
+const { FAULTS_STALL_FILE: stallFile } = process.env;
+if (stallFile !== undefined) {
+  setTimeout(() => {
+    let lastMs = performance.now();
+    setInterval(() => {
+      const nowMs = performance.now();
+      const elapsedMs = Math.round(nowMs - lastMs);
+      lastMs = nowMs;
+      if (elapsedMs < STALL_MIN_MS) return;
+      const at = Number(process.hrtime.bigint() / 100_000n) / 10;
+      const line = { type: "stalled", at, process: nodeId, elapsedMs };
+      appendFileSync(stallFile, `${JSON.stringify(line)}\n`);
+    }, STALL_CHECK_MS).unref();
+  }, LOADING_MS).unref();
+}
+
 if (clockFile !== undefined) {
   const realNow = Date.now;
   const RealDate = Date;

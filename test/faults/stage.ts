@@ -178,6 +178,7 @@ export class Stage {
   onFault: (text: string) => void = () => {};
 
   readLogs(): void {
+    this.#cluster?.readLogs();
     for (const group of this.clients) group.readLog((line) => this.checker.take(line));
   }
 

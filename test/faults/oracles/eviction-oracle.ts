@@ -70,6 +70,12 @@ export class EvictionOracle {
       `${service}/${id} (${stamp.join(", ")}) of ${owner} was removed (${reason}) in ${viewCount} views`;
     if (WISHED.has(reason)) {
       this.#verdict.check("S2", didAsk || !wasLiving, firstAt, () => `${what()}: nobody asked`);
+    } else if (
+      !didAsk &&
+      wasLiving &&
+      this.#timeline.wasStarved(firstAt - UNDISTURBED_MS, firstAt)
+    ) {
+      this.#verdict.excuse("S4");
     } else {
       this.#verdict.check("S4", didAsk || !wasLiving, firstAt, () => `${what()}, which lives`);
     }

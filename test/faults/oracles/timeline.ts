@@ -19,6 +19,8 @@ const MEMORY_MS = 600_000;
 export class Timeline {
   readonly #killedAt = new Map<string, number>();
   readonly #standstills = new Map<string, Interval[]>();
+  /** When some process stood still that nobody had stopped. */
+  #starved: Interval[] = [];
   readonly #sessions = new Map<ProgramName, SessionLine[]>();
   readonly #asks = new Map<string, AskedLine[]>();
   readonly #supersededAt = new Map<string, number>();
@@ -39,9 +41,14 @@ export class Timeline {
         if (last !== undefined) last.until = line.at;
         return;
       }
-      case "stalled":
-        push(this.#standstills, line.process, { from: line.at - line.elapsedMs, until: line.at });
+      case "stalled": {
+        const interval = { from: line.at - line.elapsedMs, until: line.at };
+        // A server that was stopped on purpose is no machine with too much work.
+        const isOnPurpose = this.#wasStopped(line.process, interval.from, interval.until);
+        if (!isOnPurpose) this.#starved.push(interval);
+        push(this.#standstills, line.process, interval);
         return;
+      }
       case "online":
       case "offline":
         push(this.#sessions, line.program, line);
@@ -78,6 +85,11 @@ export class Timeline {
     }
     const standstills = this.#standstills.get(process) ?? [];
     return !standstills.some((each) => each.from <= until && each.until >= from);
+  }
+
+  /** Whether the machine left some process without time between two moments. */
+  wasStarved(from: number, until: number): boolean {
+    return this.#starved.some((each) => each.from <= until && each.until >= from);
   }
 
   /** The node that a program was connected to all the time between two moments, if it was to one. */
@@ -136,6 +148,7 @@ export class Timeline {
 
   forget(nowMs: number): void {
     const oldest = nowMs - MEMORY_MS;
+    this.#starved = this.#starved.filter((each) => each.until >= oldest);
     for (const [program, lines] of this.#sessions) {
       // The last one before says where the program was.
       const index = lines.findLastIndex((line) => line.at < oldest);
@@ -146,6 +159,12 @@ export class Timeline {
       if (recent.length === 0) this.#asks.delete(key);
       else this.#asks.set(key, recent);
     }
+  }
+
+  #wasStopped(process: string, from: number, until: number): boolean {
+    const standstills = this.#standstills.get(process) ?? [];
+    // The end of a stop is told just before the process goes on.
+    return standstills.some((each) => each.from <= until && each.until + 1_000 >= from);
   }
 
   #takeFault({ at, detail, kind, phase }: FaultLine): void {

@@ -16,6 +16,7 @@ export class Verdict {
   readonly violations: Violation[] = [];
   readonly checkCounts = new Map<OracleName, number>();
   readonly violationCounts = new Map<OracleName, number>();
+  readonly excuseCounts = new Map<OracleName, number>();
 
   /** Counts a check; false writes the violation down. */
   check(oracle: OracleName, isGood: boolean, at: number, text: () => string): void {
@@ -24,6 +25,11 @@ export class Verdict {
     this.violationCounts.set(oracle, (this.violationCounts.get(oracle) ?? 0) + 1);
     if (this.violations.length >= VIOLATION_COUNT_MAX) return;
     this.violations.push({ oracle, at, text: text() });
+  }
+
+  /** Counts what could not be judged, because the machine had too much work at that time. */
+  excuse(oracle: OracleName): void {
+    this.excuseCounts.set(oracle, (this.excuseCounts.get(oracle) ?? 0) + 1);
   }
 
   get isGood(): boolean {

@@ -43,17 +43,27 @@ export function soakReport(options: SoakOptions, result: SoakResult, checker: Ch
       "CPU of servers, clients and harness that ran at the end",
       `${result.cpuSeconds.toFixed(0)} s`,
     ],
-    ["times a client process stood still for a second unasked", countText(stallCount)],
+    [
+      "times a process stood still for half a second or more, stops included",
+      countText(stallCount),
+    ],
+    [`load average of the machine (${cpus().length} cores), mean and largest`, loadText(result)],
   ];
   return [
     table(["what", "value"], rows),
     `\n**Faults injected**: ${faultText(checker)}.`,
-    `\n**Promises checked.**\n\n${oracleTable(checker)}`,
+    `\n**Promises checked.** Not judged: removals within 20 s of a moment at which the machine left some process without time for half a second.\n\n${oracleTable(checker)}`,
     `\n**Detection**: from SIGKILL of a program to the view of each watcher.\n\n${detectionTable(checker)}`,
     `\n**Agreement** of all nodes and views after healing: ${convergedText(result)}.`,
     `\n**Memory of the servers.**\n\n${memoryTable(result.memory)}`,
     `\n**Found.**\n\n${findings(result, checker)}`,
   ].join("\n");
+}
+
+function loadText({ loadAverages }: SoakResult): string {
+  const sum = loadAverages.reduce((total, each) => total + each, 0);
+  const mean = sum / Math.max(1, loadAverages.length);
+  return `${mean.toFixed(1)}, ${Math.max(0, ...loadAverages).toFixed(1)}`;
 }
 
 function drainText(checker: Checker): string {
@@ -74,9 +84,11 @@ function oracleTable({ verdict }: Checker): string {
       const name = oracle as OracleName;
       const checkCount = verdict.checkCounts.get(name) ?? 0;
       const violationCount = verdict.violationCounts.get(name) ?? 0;
-      return [`${oracle} ${text}`, countText(checkCount), countText(violationCount)];
+      const excuseCount = verdict.excuseCounts.get(name) ?? 0;
+      const counts = [checkCount, excuseCount, violationCount].map(countText);
+      return [`${oracle} ${text}`, ...counts];
     });
-  return table(["oracle", "checks", "violations"], rows);
+  return table(["oracle", "checks", "not judged", "violations"], rows);
 }
 
 function detectionTable({ detections }: Checker): string {

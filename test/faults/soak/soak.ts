@@ -2,6 +2,7 @@
  * Random faults from a seed on nine servers under steady load: rounds of overlapping faults, each
  * followed by healing, a check that all agree, and one kill in the calm that is timed.
  */
+import { loadavg } from "node:os";
 import { join } from "node:path";
 import { randomBelow, SeededRandom } from "@fpzk/core";
 import type { ClientGroup } from "../client-group.js";
@@ -31,6 +32,8 @@ export interface SoakResult {
   readonly memory: readonly MemorySample[];
   readonly sessionCount: number;
   readonly cpuSeconds: number;
+  /** Of one minute, sampled each ten seconds. */
+  readonly loadAverages: readonly number[];
   /** What the harness itself could not do. */
   readonly troubles: readonly string[];
 }
@@ -58,6 +61,7 @@ export class Soak implements SoakField {
   readonly #convergedMs: number[] = [];
   readonly #memory: MemorySample[] = [];
   readonly #troubles: string[] = [];
+  readonly #loadAverages: number[] = [];
   #sessionCount = 0;
   #roundCount = 0;
   #groupNumber = 0;
@@ -105,6 +109,7 @@ export class Soak implements SoakField {
       memory: this.#memory,
       sessionCount: this.#sessionCount,
       cpuSeconds: pids.reduce((sum, pid) => sum + cpuSecondsOf(pid), 0),
+      loadAverages: this.#loadAverages,
       troubles: this.#troubles,
     };
   }
@@ -251,6 +256,7 @@ export class Soak implements SoakField {
   }
 
   #tellProgress(): void {
+    this.#loadAverages.push(loadavg()[0] ?? 0);
     const { checker } = this.stage;
     const { totals, timeline, verdict } = checker;
     const sum = (counts: ReadonlyMap<string, number>) =>
