@@ -4,6 +4,7 @@ import {
   createPicker,
   ErrorCode,
   type InstanceChange,
+  type LeaveReason,
   type PickContext,
   type Picker,
   PolicyName,
@@ -249,8 +250,8 @@ class Choice implements Picked {
   }
 }
 
-/** Why an instance left a view, as people read it: the words of `RemovalReason`. */
-const REASON_TEXTS: Readonly<Record<RemovalReason, string>> = {
+/** Why an instance left a view, as people read it: the words of `LeaveReason`. */
+const REASON_TEXTS: Readonly<Record<LeaveReason, string>> = {
   [RemovalReason.none]: "none",
   [RemovalReason.deregistered]: "deregistered",
   [RemovalReason.drained]: "drained",
@@ -261,6 +262,7 @@ const REASON_TEXTS: Readonly<Record<RemovalReason, string>> = {
   [RemovalReason.operator]: "operator",
   [RemovalReason.left]: "left",
   [RemovalReason.collected]: "collected",
+  elsewhere: "elsewhere",
 };
 
 function checkOptions(service: string, { policy, panicRatio }: SubscribeOptions): void {

@@ -83,6 +83,8 @@ assert(SESSION_QUEUE_MAX_BYTES > DELTA_MAX_BYTES, "a session's queue must hold o
 export const VIEW_TOMBSTONE_COUNT_MAX = 4_096;
 /** Records of one service that a client takes in; more are refused and noted. */
 export const VIEW_RECORD_COUNT_MAX = 1_000_000;
+/** Regions whose own records a view remembers; of more, the one left first is forgotten. */
+export const VIEW_REGION_COUNT_MAX = 8;
 /** Queries of one client that are not yet answered. */
 export const CLIENT_QUERY_COUNT_MAX = 1_000;
 /** Changes that one reader of a view may lag behind before it gets an error. */

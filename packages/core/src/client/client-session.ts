@@ -505,6 +505,7 @@ export class ClientMachine {
     this.#session = new LiveSession(welcome, now);
     this.#servers.succeeded(address);
     this.#parting?.welcomed(now);
+    this.#watches.welcomed(welcome.region);
     const { nodeId, isReady } = welcome;
     this.#emit({ type: "online", nodeId, address });
     this.#note("info", "client.online", { nodeId, address, isReady });

@@ -69,6 +69,8 @@ export class ClientWatches {
   readonly #unsaved = new Set<string>();
   #saveAt: Instant = NEVER;
   #members: MemberTable | undefined;
+  /** Of the node of this session; empty without one. */
+  #region = "";
 
   constructor(options: ClientWatchesOptions, outbox: ClientOutbox) {
     this.#options = options;
@@ -112,6 +114,7 @@ export class ClientWatches {
       reported: undefined,
     };
     this.#watches.set(service, watch);
+    watch.view.enterRegion(this.#region);
     if (saved !== undefined) {
       const { changes } = watch.view.restore(saved);
       this.#outbox.emit({ type: "view-changed", service, changes });
@@ -162,8 +165,15 @@ export class ClientWatches {
     }
   }
 
+  /** A node of a region has welcomed this client: what comes now may be that region's own. */
+  welcomed(region: string): void {
+    this.#region = region;
+    for (const { view } of this.#watches.values()) view.enterRegion(region);
+  }
+
   /** The session is gone: views stay and are no longer current. */
   disconnect(now: Instant): void {
+    this.#region = "";
     for (const [service, watch] of this.#watches) {
       if (watch.isCurrent) watch.lastCurrentAt = now;
       watch.isCurrent = false;

@@ -8,17 +8,15 @@
  * that saw the record lost its state, and its program never came back. Such a record goes when its
  * owner is gone and complete answers have lacked it for {@link UNPROVEN_TTL_MS}.
  *
- * Two positions are kept per origin. `seen` is what to tell a node on the next watch: it rises with
- * every delivery. `proven` rises only with a final snapshot part: every record up to it was
- * received or is gone, so a record at or below it that the view does not know was removed before,
- * and does not return although its tombstone has been forgotten (P5).
+ * What was seen and proven of each origin: `view-origins.ts`. Each region's own records are kept
+ * apart, and those of the region that the client is connected in are shown: `region-places.ts`.
  *
  * Not done here: filters, picking, the decision when to ask again (see `client-watches.ts`).
  */
 import { assert } from "../assert.js";
-import type { ContentDigest } from "../hash.js";
+import { type ContentDigest, EMPTY_DIGEST } from "../hash.js";
 import { type InstanceDescription, Liveness, type OverrideDescription } from "../instance.js";
-import { ORIGIN_COUNT_MAX, VIEW_RECORD_COUNT_MAX, VIEW_TOMBSTONE_COUNT_MAX } from "../limits.js";
+import { VIEW_RECORD_COUNT_MAX, VIEW_TOMBSTONE_COUNT_MAX } from "../limits.js";
 import type { ChangeMessage, OriginVersion, RecordGroup, SnapshotMessage } from "../messages.js";
 import type { ViewInstance } from "../pick/picker.js";
 import {
@@ -35,7 +33,9 @@ import {
 } from "../record.js";
 import type { Instant } from "../time.js";
 import { livenessOf, type MemberTable } from "./member-liveness.js";
+import { GLOBAL_PLACE, RegionPlaces } from "./region-places.js";
 import { replaceSorted } from "./sorted-instances.js";
+import { type OriginProgress, ViewOrigins } from "./view-origins.js";
 import {
   type Entry,
   entryIndex,
@@ -43,6 +43,8 @@ import {
   isSameBytes,
   isSameShown,
   NO_BYTES,
+  placeOf,
+  readEntryKey,
   removalReasonOf,
   tombstoneOf,
   type ViewSlot,
@@ -55,9 +57,15 @@ export interface BodyDecoder {
   override(body: Uint8Array): OverrideDescription | undefined;
 }
 
+/**
+ * Why an instance is shown no more: what its tombstone says, or `elsewhere`: it is a region's own,
+ * and the client is connected in another region now.
+ */
+export type LeaveReason = RemovalReason | "elsewhere";
+
 export type InstanceChange =
   | { readonly type: "added" | "updated"; readonly instance: ViewInstance }
-  | { readonly type: "removed"; readonly instance: ViewInstance; readonly reason: RemovalReason };
+  | { readonly type: "removed"; readonly instance: ViewInstance; readonly reason: LeaveReason };
 
 /** A record that drains and has to be confirmed once nothing picks its instance any more (P7). */
 export interface DrainingRecord {
@@ -69,12 +77,6 @@ export interface ViewUpdate {
   readonly changes: readonly InstanceChange[];
   /** Winners among what was delivered that say `draining`. */
   readonly draining: readonly DrainingRecord[];
-}
-
-interface OriginProgress {
-  readonly origin: Origin;
-  seenVersion: number;
-  provenVersion: number;
 }
 
 /** A full answer that is still coming in. */
@@ -95,23 +97,23 @@ export class ServiceView {
   readonly service: string;
   readonly #decoder: BodyDecoder;
   readonly #slots = new Map<string, ViewSlot>();
-  readonly #origins = new Map<string, OriginProgress>();
+  readonly #origins = new ViewOrigins();
   /** Entry keys of tombstones, the oldest first. */
   readonly #tombstones = new Set<string>();
   /** Since when complete answers have lacked a live record, by entry key. */
   readonly #lackedSince = new Map<string, Instant>();
+  readonly #places = new RegionPlaces();
   /**
-   * Live records of a region whose streams the answering node does not have, because it is of
-   * another region: kept, since nothing proves them gone, until a node of their region answers,
-   * and left out of what is compared with the node.
+   * Live records of the region's own of which the answering node has not even the streams: it has
+   * restarted. Kept, since nothing proves them gone, and left out of what is compared with it.
    */
   readonly #foreign = new Map<string, ContentDigest>();
   #instances: readonly ViewInstance[] = [];
   #members: MemberTable | undefined;
   #buffer: SnapshotBuffer | undefined;
   #isFilling = true;
-  #digestHigh = 0;
-  #digestLow = 0;
+  /** Sums of the digests of live records, by place. */
+  readonly #sums: ContentDigest[] = [];
   #isComplete = false;
   #isRestored = false;
   #undecodableCount = 0;
@@ -130,11 +132,12 @@ export class ServiceView {
   }
 
   /**
-   * Sum of the digests of all live records held. What a watch is asked with: "unchanged" must not
+   * Sum of the digests of all live records that are shown. What a watch is asked with: "unchanged" must not
    * hide a removal of what {@link #foreign} leaves out of the comparison.
    */
   get heldDigest(): ContentDigest {
-    return { high: this.#digestHigh, low: this.#digestLow };
+    const everyones = this.#sums[GLOBAL_PLACE] ?? EMPTY_DIGEST;
+    return sumOf(everyones, this.#sums[this.#places.shown] ?? EMPTY_DIGEST, 1);
   }
 
   /**
@@ -142,18 +145,21 @@ export class ServiceView {
    * what the node cannot know, see {@link #foreign}.
    */
   get digest(): ContentDigest {
-    let { high, low } = { high: this.#digestHigh, low: this.#digestLow };
-    for (const digest of this.#foreign.values()) {
-      high = (high - digest.high) >>> 0;
-      low = (low - digest.low) >>> 0;
-    }
-    return { high, low };
+    let digest = this.heldDigest;
+    for (const foreign of this.#foreign.values()) digest = sumOf(digest, foreign, -1);
+    return digest;
   }
 
-  /** All that is held of one id, tombstones included: what {@link instances} shows, and why. */
+  /** All that counts of one id, tombstones included: what {@link instances} shows, and why. */
   recordsOf(id: string): readonly RegistryRecord[] {
-    const entries = this.#slots.get(id)?.entries ?? [];
-    return entries.flatMap((entry) => (entry === undefined ? [] : [entry.record]));
+    const slot = this.#slots.get(id);
+    if (slot === undefined) return [];
+    return this.#entriesIn(slot, this.#places.shown).map(({ entry }) => entry.record);
+  }
+
+  /** The region whose own records are shown; empty while no node has told its region. */
+  get region(): string {
+    return this.#places.shownRegion;
   }
 
   /** True once a complete answer (or a saved one) was taken in. */
@@ -182,12 +188,13 @@ export class ServiceView {
 
   /** What was seen of each origin, for the next watch. Sorted, so that equal views say the same. */
   get position(): readonly OriginVersion[] {
-    const keys = [...this.#origins.keys()].sort();
-    return keys.flatMap((key) => {
-      const progress = this.#origins.get(key);
-      if (progress === undefined || progress.seenVersion === 0) return [];
-      return [{ origin: progress.origin, version: progress.seenVersion }];
-    });
+    return this.#origins.position(() => true);
+  }
+
+  /** A session in a region begins: from here on its own records are taken in. */
+  enterRegion(region: string): void {
+    const forgotten = this.#places.enter(region);
+    if (forgotten !== undefined) this.#forgetPlace(forgotten);
   }
 
   /** A watch was sent on a new session: changes before its final answer prove no completeness. */
@@ -198,10 +205,10 @@ export class ServiceView {
 
   /** Forgets what was proven, so that a full answer may bring back what was lost by a fault. */
   forgetPosition(): void {
-    this.#origins.clear();
+    for (const place of [GLOBAL_PLACE, this.#places.entered]) this.#origins.forget(place);
     for (const [, slot] of this.#slots) {
-      for (const entry of slot.entries) {
-        if (entry !== undefined) this.#progressOf(entry.record.origin);
+      for (const { entry } of this.#entriesIn(slot, this.#places.entered)) {
+        this.#progressOf(entry.record.origin);
       }
     }
   }
@@ -214,13 +221,11 @@ export class ServiceView {
   applySnapshot(message: SnapshotMessage, now?: Instant): ViewUpdate {
     this.#isFilling = true;
     if (message.kind === "unchanged") {
-      this.#complete(message.position);
-      return NO_UPDATE;
+      return { changes: this.#complete(message.position), draining: [] };
     }
     if (message.kind === "delta") {
       const update = this.#applyGroups(message.groups);
-      if (message.isFinal) this.#complete(message.position);
-      return update;
+      return message.isFinal ? this.#completed(update, message.position) : update;
     }
     this.#buffer ??= { groups: [], recordCount: 0, touched: new Set() };
     for (const group of message.groups) {
@@ -257,8 +262,7 @@ export class ServiceView {
   save(): SnapshotMessage {
     const groups = new Map<string, { origin: Origin; records: RegistryRecord[] }>();
     for (const slot of this.#slots.values()) {
-      for (const entry of slot.entries) {
-        if (entry === undefined) continue;
+      for (const { entry } of this.#entriesIn(slot, this.#places.shown)) {
         const key = originText(entry.record.origin);
         const group = groups.get(key) ?? { origin: entry.record.origin, records: [] };
         group.records.push(entry.record);
@@ -273,7 +277,7 @@ export class ServiceView {
       kind: "full",
       isFinal: true,
       groups: [...groups.values()],
-      position: this.position,
+      position: this.#origins.position((place) => place === this.#places.shown),
       digest: this.digest,
     };
   }
@@ -292,10 +296,9 @@ export class ServiceView {
   drainingRecords(): readonly DrainingRecord[] {
     const found: DrainingRecord[] = [];
     for (const [id, slot] of this.#slots) {
-      for (const entry of slot.entries) {
-        if (entry?.record.state === InstanceState.draining) {
-          found.push({ id, stamp: entry.record.stamp });
-        }
+      for (const { entry } of this.#entriesIn(slot, this.#places.entered)) {
+        if (entry.record.state !== InstanceState.draining) continue;
+        found.push({ id, stamp: entry.record.stamp });
       }
     }
     return found;
@@ -309,64 +312,119 @@ export class ServiceView {
     this.#buffer = undefined;
     const answered = new Set(buffer.touched);
     for (const group of buffer.groups) {
-      for (const record of group.records) answered.add(entryKey(record));
+      for (const record of group.records) answered.add(this.#keyOf(record));
     }
     const covered = new Map(position.map((entry) => [originText(entry.origin), entry.version]));
     const touched = new Set<string>();
     for (const [id, slot] of this.#slots) {
-      for (const entry of slot.entries) {
-        if (entry === undefined || entry.digest === undefined) continue;
+      for (const { entry, index } of this.#entriesIn(slot, this.#places.entered)) {
+        if (entry.digest === undefined) continue;
         const { record } = entry;
-        const key = entryKey(record);
+        const key = entryKey(index, id);
         if (answered.has(key)) {
           this.#lackedSince.delete(key);
           continue;
         }
         const isProven = record.version <= (covered.get(originText(record.origin)) ?? 0);
-        if (!isProven && !this.#isOutlived(record, now)) continue;
+        if (!isProven && !this.#isOutlived(key, record, now)) continue;
         const reason = isProven ? RemovalReason.collected : RemovalReason.orphaned;
         this.#put(slot, tombstoneOf(record, reason));
         touched.add(id);
       }
     }
     const update = this.#applyGroups(buffer.groups, touched);
-    if (buffer.recordCount <= VIEW_RECORD_COUNT_MAX) this.#complete(position);
-    return update;
+    const isWhole = buffer.recordCount <= VIEW_RECORD_COUNT_MAX;
+    return isWhole ? this.#completed(update, position) : update;
   }
 
   /** True when no node has known the record for long, and its owner is not there to say so. */
-  #isOutlived(record: RegistryRecord, now: Instant | undefined): boolean {
+  #isOutlived(key: string, record: RegistryRecord, now: Instant | undefined): boolean {
     const isOwnerGone =
       livenessOf({ ...record, isSuspect: false }, this.#members) === Liveness.orphaned;
     if (now === undefined || !isOwnerGone) return false;
-    const key = entryKey(record);
     const since = this.#lackedSince.get(key) ?? now;
     this.#lackedSince.set(key, since);
     return now - since >= UNPROVEN_TTL_MS;
   }
 
-  #complete(position: readonly OriginVersion[]): void {
-    for (const { origin, version } of position) {
-      const progress = this.#progressOf(origin);
-      progress.seenVersion = Math.max(progress.seenVersion, version);
-      progress.provenVersion = Math.max(progress.provenVersion, version);
-    }
+  #completed(update: ViewUpdate, position: readonly OriginVersion[]): ViewUpdate {
+    const changes = this.#complete(position);
+    return changes.length === 0 ? update : { ...update, changes: [...update.changes, ...changes] };
+  }
+
+  /** The answer is complete: its region's own records are shown from now on. */
+  #complete(position: readonly OriginVersion[]): readonly InstanceChange[] {
+    this.#origins.prove(position, (origin) => this.#placeOf(origin));
+    const former = this.#places.shown;
+    const changes = this.#places.arrive() ? this.#showRegion(former) : [];
     this.#findForeign(position);
-    this.#forgetOrigins(position);
+    if (this.#isRestored) changes.push(...this.#dropStrays());
     this.#buffer = undefined;
     this.#isFilling = false;
     this.#isComplete = true;
     this.#isRestored = false;
+    return changes;
+  }
+
+  /** Shows the region's own records instead of the former one's. */
+  #showRegion(former: number): InstanceChange[] {
+    const touched = new Set<string>();
+    for (const [id, slot] of this.#slots) {
+      const isTouched = [former, this.#places.shown].some((place) => {
+        return this.#entriesIn(slot, place).some(({ index }) => placeOf(index) === place);
+      });
+      if (isTouched) touched.add(id);
+    }
+    return this.#show(touched, "elsewhere");
+  }
+
+  /** A saved view names no region: what nodes of other regions wrote is not of this one. */
+  #dropStrays(): InstanceChange[] {
+    const dropped = new Set<string>();
+    for (const key of this.#foreign.keys()) {
+      const { index, id } = readEntryKey(key);
+      const slot = this.#slots.get(id);
+      const owner = slot?.entries[index]?.record.origin.nodeId ?? "";
+      const region = this.#members?.get(owner)?.region ?? this.region;
+      if (slot === undefined || region === this.region) continue;
+      this.#foreign.delete(key);
+      this.#clear(slot, index);
+      dropped.add(id);
+    }
+    const changes = this.#show(dropped, "elsewhere");
+    for (const id of dropped) this.#forgetEmpty(id);
+    return changes;
+  }
+
+  /** What a slot holds for everyone, and of one region's own. */
+  #entriesIn({ entries }: ViewSlot, region: number): { entry: Entry; index: number }[] {
+    const found: { entry: Entry; index: number }[] = [];
+    for (const place of [GLOBAL_PLACE, region]) {
+      for (const kind of [RecordKind.instance, RecordKind.override]) {
+        const index = entryIndex(kind, place);
+        const entry = entries[index];
+        if (entry !== undefined) found.push({ entry, index });
+      }
+    }
+    return found;
+  }
+
+  #placeOf(record: Pick<RegistryRecord, "scope">): number {
+    return record.scope === Scope.global ? GLOBAL_PLACE : this.#places.entered;
+  }
+
+  #keyOf(record: RegistryRecord): string {
+    return entryKey(entryIndex(record.kind, this.#placeOf(record)), record.id);
   }
 
   #findForeign(position: readonly OriginVersion[]): void {
     this.#foreign.clear();
     const named = new Set(position.map((entry) => originText(entry.origin)));
-    for (const slot of this.#slots.values()) {
-      for (const entry of slot.entries) {
-        if (entry?.digest === undefined || entry.record.scope !== Scope.region) continue;
+    for (const [id, slot] of this.#slots) {
+      for (const { entry, index } of this.#entriesIn(slot, this.#places.shown)) {
+        if (entry.digest === undefined || entry.record.scope !== Scope.region) continue;
         if (named.has(originText(entry.record.origin))) continue;
-        this.#foreign.set(entryKey(entry.record), entry.digest);
+        this.#foreign.set(entryKey(index, id), entry.digest);
       }
     }
   }
@@ -376,7 +434,7 @@ export class ServiceView {
     for (const group of groups) {
       for (const record of group.records) {
         if (record.kind !== RecordKind.instance && record.kind !== RecordKind.override) continue;
-        this.#buffer?.touched.add(entryKey(record));
+        this.#buffer?.touched.add(this.#keyOf(record));
         if (this.#applyRecord(record)) touched.add(record.id);
         const isDraining = record.state === InstanceState.draining;
         if (isDraining && this.#isWinner(record)) {
@@ -390,9 +448,9 @@ export class ServiceView {
   /** Keeps the record if it wins its key. */
   #applyRecord(record: RegistryRecord): boolean {
     const slot = this.#slots.get(record.id);
-    const held = slot?.entries[entryIndex(record)];
+    const held = slot?.entries[entryIndex(record.kind, this.#placeOf(record))];
     const order = held === undefined ? 1 : compareRecords(record, held.record);
-    if (order === 0) this.#foreign.delete(entryKey(record));
+    if (order === 0) this.#foreign.delete(this.#keyOf(record));
     if (order <= 0) return false;
     const progress = this.#progressOf(record.origin);
     if (held === undefined && record.version <= progress.provenVersion) return false;
@@ -407,18 +465,20 @@ export class ServiceView {
   }
 
   #isWinner(record: RegistryRecord): boolean {
-    const held = this.#slots.get(record.id)?.entries[entryIndex(record)];
+    const held = this.#slots.get(record.id)?.entries[
+      entryIndex(record.kind, this.#placeOf(record))
+    ];
     return held !== undefined && compareRecords(record, held.record) === 0;
   }
 
   #put(slot: ViewSlot, record: RegistryRecord): void {
-    const index = entryIndex(record);
+    const index = entryIndex(record.kind, this.#placeOf(record));
     const held = slot.entries[index];
-    if (held !== undefined) this.#count(held, -1);
+    if (held !== undefined) this.#count(held, index, -1);
     const entry = this.#entryOf(record, held);
     slot.entries[index] = entry;
-    this.#count(entry, 1);
-    const key = entryKey(record);
+    this.#count(entry, index, 1);
+    const key = entryKey(index, record.id);
     this.#foreign.delete(key);
     this.#tombstones.delete(key);
     this.#lackedSince.delete(key);
@@ -444,17 +504,17 @@ export class ServiceView {
   }
 
   /** Adds an entry to the sums, or takes it out. */
-  #count(entry: Entry, sign: 1 | -1): void {
+  #count(entry: Entry, index: number, sign: 1 | -1): void {
     if (entry.digest === undefined) return;
-    this.#digestHigh = (this.#digestHigh + sign * entry.digest.high) >>> 0;
-    this.#digestLow = (this.#digestLow + sign * entry.digest.low) >>> 0;
+    const place = placeOf(index);
+    this.#sums[place] = sumOf(this.#sums[place] ?? EMPTY_DIGEST, entry.digest, sign);
     this.#liveCount += sign;
     const isInstance = entry.record.kind === RecordKind.instance;
     if (isInstance && entry.description === undefined) this.#undecodableCount += sign;
   }
 
   /** Recomputes what is shown of some ids. */
-  #show(ids: ReadonlySet<string>): readonly InstanceChange[] {
+  #show(ids: ReadonlySet<string>, reason?: LeaveReason): InstanceChange[] {
     const changes: InstanceChange[] = [];
     for (const id of [...ids].sort()) {
       const slot = this.#slots.get(id);
@@ -466,7 +526,8 @@ export class ServiceView {
       if (now !== undefined) {
         changes.push({ type: before === undefined ? "added" : "updated", instance: now });
       } else if (before !== undefined) {
-        changes.push({ type: "removed", instance: before, reason: removalReasonOf(slot) });
+        const why = reason ?? removalReasonOf(slot, this.#places.shown);
+        changes.push({ type: "removed", instance: before, reason: why });
       }
     }
     if (changes.length > 0) this.#instances = replaceSorted(this.#instances, changes);
@@ -474,10 +535,10 @@ export class ServiceView {
   }
 
   #shownOf(slot: ViewSlot, before: ViewInstance | undefined): ViewInstance | undefined {
-    const entry = winnerOf(slot, RecordKind.instance);
+    const entry = winnerOf(slot, RecordKind.instance, this.#places.shown);
     if (entry?.description === undefined) return undefined;
     const { record, description } = entry;
-    const override = winnerOf(slot, RecordKind.override);
+    const override = winnerOf(slot, RecordKind.override, this.#places.shown);
     const isOverridden = override !== undefined && override.record.state !== InstanceState.up;
     const next: ViewInstance = {
       namespace: this.namespace,
@@ -496,41 +557,53 @@ export class ServiceView {
   }
 
   #newSlot(id: string): ViewSlot {
-    const slot: ViewSlot = {
-      entries: [undefined, undefined, undefined, undefined],
-      shown: undefined,
-    };
+    const slot: ViewSlot = { entries: [], shown: undefined };
     this.#slots.set(id, slot);
     return slot;
   }
 
   #progressOf(origin: Origin): OriginProgress {
-    const key = originText(origin);
-    const held = this.#origins.get(key);
-    if (held !== undefined) return held;
-    const progress = { origin, seenVersion: 0, provenVersion: 0 };
-    this.#origins.set(key, progress);
-    return progress;
-  }
-
-  /** Beyond the bound, origins that the last answer did not name go. */
-  #forgetOrigins(position: readonly OriginVersion[]): void {
-    if (this.#origins.size <= ORIGIN_COUNT_MAX) return;
-    const named = new Set(position.map((entry) => originText(entry.origin)));
-    for (const key of this.#origins.keys()) {
-      if (!named.has(key)) this.#origins.delete(key);
-    }
+    return this.#origins.of(origin, this.#placeOf(origin));
   }
 
   #forgetTombstones(): void {
     for (const key of this.#tombstones) {
       if (this.#tombstones.size <= VIEW_TOMBSTONE_COUNT_MAX) return;
       this.#tombstones.delete(key);
-      const index = Number(key[0]);
-      const slot = this.#slots.get(key.slice(1));
+      const { index, id } = readEntryKey(key);
+      const slot = this.#slots.get(id);
       assert(slot !== undefined, "a tombstone has a slot");
-      slot.entries[index] = undefined;
-      if (slot.entries.every((entry) => entry === undefined)) this.#slots.delete(key.slice(1));
+      this.#clear(slot, index);
+      this.#forgetEmpty(id);
     }
   }
+
+  /** Forgets all that is known of a region's own. */
+  #forgetPlace(place: number): void {
+    for (const [id, slot] of this.#slots) {
+      for (const { index } of this.#entriesIn(slot, place)) {
+        if (placeOf(index) !== place) continue;
+        this.#tombstones.delete(entryKey(index, id));
+        this.#lackedSince.delete(entryKey(index, id));
+        this.#clear(slot, index);
+      }
+      this.#forgetEmpty(id);
+    }
+    this.#origins.forget(place);
+  }
+
+  #clear(slot: ViewSlot, index: number): void {
+    const entry = slot.entries[index];
+    if (entry !== undefined) this.#count(entry, index, -1);
+    slot.entries[index] = undefined;
+  }
+
+  #forgetEmpty(id: string): void {
+    const isEmpty = this.#slots.get(id)?.entries.every((entry) => entry === undefined) ?? false;
+    if (isEmpty) this.#slots.delete(id);
+  }
+}
+
+function sumOf(a: ContentDigest, b: ContentDigest, sign: 1 | -1): ContentDigest {
+  return { high: (a.high + sign * b.high) >>> 0, low: (a.low + sign * b.low) >>> 0 };
 }

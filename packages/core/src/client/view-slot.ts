@@ -9,6 +9,7 @@ import {
   type RegistryRecord,
   RemovalReason,
 } from "../record.js";
+import { GLOBAL_PLACE } from "./region-places.js";
 
 /** One record, and what its body says. */
 export interface Entry {
@@ -19,7 +20,7 @@ export interface Entry {
   readonly override: OverrideDescription | undefined;
 }
 
-/** All records of one id: an instance and an override, each in either scope. */
+/** All records of one id: an instance and an override in each place, see `region-places.ts`. */
 export interface ViewSlot {
   readonly entries: (Entry | undefined)[];
   shown: ViewInstance | undefined;
@@ -28,14 +29,25 @@ export interface ViewSlot {
 /** The body of a tombstone. */
 export const NO_BYTES = new Uint8Array(0);
 
-/** Place of a record among the entries of its slot. */
-export function entryIndex(record: Pick<RegistryRecord, "kind" | "scope">): number {
-  return (record.kind === RecordKind.override ? 2 : 0) + record.scope;
+/** Index of a kind and place among the entries of a slot. */
+export function entryIndex(kind: RecordKind, place: number): number {
+  return 2 * place + (kind === RecordKind.override ? 1 : 0);
+}
+
+/** The place of an entry's index. */
+export function placeOf(index: number): number {
+  return Math.floor(index / 2);
 }
 
 /** Entry index and id in one text. */
-export function entryKey(record: RegistryRecord): string {
-  return `${entryIndex(record)}${record.id}`;
+export function entryKey(index: number, id: string): string {
+  return `${index} ${id}`;
+}
+
+/** What {@link entryKey} was made of. */
+export function readEntryKey(key: string): { index: number; id: string } {
+  const end = key.indexOf(" ");
+  return { index: Number(key.slice(0, end)), id: key.slice(end + 1) };
 }
 
 /** What is kept of a record that is known to be gone: nothing of equal stamp may return. */
@@ -43,10 +55,10 @@ export function tombstoneOf(record: RegistryRecord, reason: RemovalReason): Regi
   return { ...record, state: InstanceState.removed, isSuspect: false, reason, body: NO_BYTES };
 }
 
-/** The live record of a kind that speaks for the id: the newest of the two scopes. */
-export function winnerOf(slot: ViewSlot, kind: RecordKind): Entry | undefined {
-  const base = kind === RecordKind.override ? 2 : 0;
-  const [a, b] = [slot.entries[base], slot.entries[base + 1]];
+/** The live record of a kind that speaks for the id: everyone's or the region's, the newer. */
+export function winnerOf(slot: ViewSlot, kind: RecordKind, region: number): Entry | undefined {
+  const a = slot.entries[entryIndex(kind, GLOBAL_PLACE)];
+  const b = slot.entries[entryIndex(kind, region)];
   const isLiveA = a?.digest !== undefined;
   const isLiveB = b?.digest !== undefined;
   if (isLiveA && isLiveB) return compareRecords(a.record, b.record) > 0 ? a : b;
@@ -54,8 +66,9 @@ export function winnerOf(slot: ViewSlot, kind: RecordKind): Entry | undefined {
 }
 
 /** Why the id is shown no more. */
-export function removalReasonOf(slot: ViewSlot): RemovalReason {
-  const [a, b] = slot.entries;
+export function removalReasonOf(slot: ViewSlot, region: number): RemovalReason {
+  const a = slot.entries[entryIndex(RecordKind.instance, GLOBAL_PLACE)];
+  const b = slot.entries[entryIndex(RecordKind.instance, region)];
   if (a === undefined || b === undefined) return (a ?? b)?.record.reason ?? RemovalReason.none;
   return (compareRecords(a.record, b.record) > 0 ? a : b).record.reason;
 }

@@ -188,6 +188,8 @@ export class WatchFeed {
       const { instance } = change;
       if (change.type === "removed") {
         const { id, stamp } = instance;
+        // A feed is in one region for good.
+        if (change.reason === "elsewhere") continue;
         this.#tell({ type: "removed", id, stamp, reason: change.reason });
       } else this.#tell({ type: "changed", instance });
     }

@@ -1,5 +1,5 @@
 /** Looks at a world and keeps what the page shows of it: messages, contents and a log. */
-import type { ClientEffect, RemovalReason, ViewInstance } from "@fpzk/core";
+import type { ClientEffect, LeaveReason, ViewInstance } from "@fpzk/core";
 import type { Flight, SimClient, SimNode, World, WorldObserver } from "@fpzk/sim";
 import { isNode, keyOf } from "../world/cast.js";
 import { contentOf } from "./content.js";
@@ -150,7 +150,7 @@ export class Witness implements WorldObserver {
     this.say(lookText(name, look), who);
   }
 
-  #removed(who: string, place: string, name: string, reason: RemovalReason): void {
+  #removed(who: string, place: string, name: string, reason: LeaveReason): void {
     this.#looks.delete(place);
     this.say(removalText(name, reason), who);
   }

@@ -1,5 +1,11 @@
 /** What core tells, in words for people. */
-import { InstanceState, Liveness, RemovalReason, type ViewInstance } from "@fpzk/core";
+import {
+  InstanceState,
+  type LeaveReason,
+  Liveness,
+  RemovalReason,
+  type ViewInstance,
+} from "@fpzk/core";
 import type { Tone } from "./log-book.js";
 
 export interface Wording {
@@ -41,7 +47,10 @@ export function lookText(name: string, look: Look): Wording {
   return { tone, text: `${name} ${text}` };
 }
 
-export function removalText(name: string, reason: RemovalReason): Wording {
+export function removalText(name: string, reason: LeaveReason): Wording {
+  if (reason === "elsewhere") {
+    return { tone: "plain", text: `${name} is its region's own, and not seen from here` };
+  }
   return { tone: "bad", text: `${name} is removed: ${REASON_WORDS[reason] ?? "unknown"}` };
 }
 

@@ -8,7 +8,8 @@
  * any origin was seen to write. A failure prints the evidence that is there: reason, stamp,
  * writer, time.
  *
- * Excuses: none. The one case that can have no evidence (all who had seen a record lost their
+ * Excuses: a region's own record is not seen in another region: a view of a client that is told by
+ * nodes of another region than its owner's lets it go, and says so (`elsewhere`). The one case that can have no evidence (all who had seen a record lost their
  * state, and its program never came back) takes 20 min, longer than a history.
  *
  * Cannot see: whether the tombstone itself was just; that is S4's part. A view tells no scope, so
@@ -23,7 +24,7 @@ import {
   type Stamp,
 } from "@fpzk/core";
 import { nameOf, recordText, stampText } from "./record-order.js";
-import type { SeenClient, SeenNode, ViewChanged } from "./seen.js";
+import { type SeenClient, type SeenNode, type ViewChanged, viewOf } from "./seen.js";
 import type { Court } from "./verdict.js";
 import type { Written, WrittenRecords } from "./written-records.js";
 
@@ -42,6 +43,13 @@ export class Evidence {
       const { instance, reason } = change;
       const lost = `${client.id} lost ${nameOf(instance)} ${stampText(instance.stamp)}`;
       if (reason === RemovalReason.none) this.#court.fail("S2", `${lost} without a reason`);
+      if (reason === "elsewhere") {
+        const region = viewOf(client, instance.service)?.region;
+        const home = this.#written.regionOf(instance.ownerNodeId);
+        const isElsewhere = region !== undefined && home !== undefined && region !== home;
+        if (!isElsewhere) this.#court.fail("S2", `${lost} as elsewhere, and it is in ${home}`);
+        continue;
+      }
       const evidence = this.#evidenceFor(instance);
       if (evidence === undefined) {
         this.#court.fail("S2", `${lost} (reason ${reason}), and nobody had removed it`);

@@ -16,7 +16,7 @@ function newCase() {
   const written = new WrittenRecords(() => trial.now());
   const oracle = new Latency(trial, written, { nodes, network: { delayMs } });
   const held: RegistryRecord[] = [];
-  const view = { position: [], recordsOf: () => held };
+  const view = { region: "eu", position: [], recordsOf: () => held };
   const client = {
     ...forgedClient("p1", "eu"),
     machine: { view: () => view, connectedNodeId: "eu-1" },

@@ -14,7 +14,7 @@ import { NoStepBack } from "./no-step-back.js";
 /** A client whose only view holds what it is given. */
 function newHolder() {
   const held: RegistryRecord[] = [];
-  const view = { position: [], recordsOf: () => held };
+  const view = { region: "us", position: [], recordsOf: () => held };
   const client = { ...forgedClient("p1"), machine: { view: () => view } };
   const trial = new Trial();
   const oracle = new NoStepBack(trial);

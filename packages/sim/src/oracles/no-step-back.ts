@@ -22,7 +22,7 @@ import {
   type RegistryRecord,
   type SessionRequest,
 } from "@fpzk/core";
-import { isSameOrigin, keyOf, orderOfStamps, recordText } from "./record-order.js";
+import { isSameOrigin, keyInView, orderOfStamps, recordText } from "./record-order.js";
 import type { SeenClient, SeenViewHolder, ViewChanged } from "./seen.js";
 import type { Court } from "./verdict.js";
 
@@ -47,7 +47,7 @@ export class NoStepBack {
     const { records } = this.#held(client, service);
     for (const { instance } of changes) {
       for (const record of view.recordsOf(instance.id)) {
-        const key = keyOf(record);
+        const key = keyInView(record, view.region);
         const last = records.get(key);
         records.set(key, record);
         if (last === undefined || last === record || !isOlder(record, last)) continue;

@@ -12,18 +12,22 @@
  * Excuses: none for a node. A program that stops watching a service drops its view, and begins the
  * next one knowing nothing.
  *
- * Cannot see: what a process forgets by its own end; the next life is judged anew. A view tells no
- * scope, so of an id that is registered in both scopes at once it would judge the two together.
+ * A region's own instance that a view does not show because it is in another region was not
+ * removed: it may be seen there again.
+ *
+ * Cannot see: what a process forgets by its own end; the next life is judged anew.
  */
 import {
   type ClientEvent,
   InstanceState,
   RecordKind,
   type RegistryRecord,
+  Scope,
   type Stamp,
+  type ViewInstance,
 } from "@fpzk/core";
 import { keyOf, nameOf, orderOfStamps, recordText, stampText } from "./record-order.js";
-import type { SeenClient, SeenNode, ViewChanged } from "./seen.js";
+import { type SeenClient, type SeenNode, type SeenView, type ViewChanged, viewOf } from "./seen.js";
 import type { Court } from "./verdict.js";
 
 export class NothingReturns {
@@ -53,13 +57,17 @@ export class NothingReturns {
   }
 
   viewChanged(client: SeenClient, { service, changes }: ViewChanged): void {
-    for (const { type, instance } of changes) {
+    const view = viewOf(client, service);
+    for (const change of changes) {
+      const { type, instance } = change;
       const gone = this.#gone.get(client)?.get(service);
+      const key = this.#keyOf(instance, view);
       if (type === "removed") {
-        raise(gone ?? this.#begin(client, service), instance.id, instance.stamp);
+        if (change.reason === "elsewhere") continue;
+        raise(gone ?? this.#begin(client, service), key, instance.stamp);
         continue;
       }
-      const last = gone?.get(instance.id);
+      const last = gone?.get(key);
       if (last === undefined || orderOfStamps(instance.stamp, last) > 0) continue;
       const stamps = `${stampText(instance.stamp)} again, after it was removed at ${stampText(last)}`;
       this.#court.fail("S1", `${client.id} sees ${nameOf(instance)} ${stamps}`);
@@ -68,6 +76,16 @@ export class NothingReturns {
 
   asked(client: SeenClient, event: ClientEvent): void {
     if (event.type === "unwatch") this.#gone.get(client)?.delete(event.service);
+  }
+
+  /** A region's own instance is a key of that region. */
+  #keyOf({ id, stamp, ownerNodeId }: ViewInstance, view: SeenView | undefined): string {
+    const behind = view?.recordsOf(id).find((record) => {
+      return record.origin.nodeId === ownerNodeId && orderOfStamps(record.stamp, stamp) === 0;
+    });
+    const over = view?.recordsOf(id).find((record) => orderOfStamps(record.stamp, stamp) >= 0);
+    const scope = (behind ?? over)?.scope ?? Scope.global;
+    return scope === Scope.global ? id : `${id} of ${view?.region}`;
   }
 
   #begin(client: SeenClient, service: string): Map<string, Stamp> {

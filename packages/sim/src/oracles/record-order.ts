@@ -4,7 +4,7 @@
  * They are the definition of a stamp in `glossary.md`, three numbers in order of weight. An oracle
  * that called the core's comparison would go wrong together with it and see nothing.
  */
-import type { RegistryRecord, Stamp } from "@fpzk/core";
+import { type RegistryRecord, Scope, type Stamp } from "@fpzk/core";
 
 /** Negative when `a` is older, 0 when equal, positive when newer. */
 export function orderOfStamps(a: Stamp, b: Stamp): number {
@@ -20,6 +20,14 @@ export function isSameOrigin(a: RegistryRecord["origin"], b: RegistryRecord["ori
 /** A key as a text, for maps. */
 export function keyOf(record: Pick<RegistryRecord, "kind" | "scope" | "service" | "id">): string {
   return `${record.kind} ${record.scope} ${record.service}/${record.id}`;
+}
+
+/** A key in a view: a region's own record is a key of that region. */
+export function keyInView(
+  record: Pick<RegistryRecord, "kind" | "scope" | "service" | "id">,
+  region: string,
+): string {
+  return record.scope === Scope.global ? keyOf(record) : `${keyOf(record)} of ${region}`;
 }
 
 export function nameOf(record: { readonly service: string; readonly id: string }): string {

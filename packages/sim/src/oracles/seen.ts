@@ -22,6 +22,8 @@ export interface SeenClient {
 
 /** What a view holds beside what it shows. */
 export interface SeenView {
+  /** Whose own records it shows. */
+  readonly region: string;
   readonly position: readonly OriginVersion[];
   recordsOf(id: string): readonly RegistryRecord[];
 }
@@ -29,6 +31,12 @@ export interface SeenView {
 /** A client whose views can be looked into. */
 export interface SeenViewHolder extends SeenClient {
   readonly machine: { view(service: string): SeenView | undefined };
+}
+
+/** The view of a client that has any: a forged one may have none. */
+export function viewOf(client: SeenClient, service: string): SeenView | undefined {
+  const { machine } = client as Partial<SeenViewHolder>;
+  return machine?.view(service);
 }
 
 export type ViewChanged = Extract<ClientEffect, { type: "view-changed" }>;

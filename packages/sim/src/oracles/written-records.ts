@@ -15,12 +15,14 @@ export class WrittenRecords {
   readonly #byOrigin = new Map<string, Map<number, Written>>();
   /** Key → tombstones, in order of writing. */
   readonly #tombstones = new Map<string, Written[]>();
+  readonly #regions = new Map<string, string>();
 
   constructor(now: () => number) {
     this.#now = now;
   }
 
   stored(node: SeenNode, record: RegistryRecord): void {
+    this.#regions.set(node.id, node.region);
     if (!isOfLife(node, record)) return;
     const written = { at: this.#now(), record };
     const name = originName(record);
@@ -32,6 +34,11 @@ export class WrittenRecords {
     const tombstones = this.#tombstones.get(key);
     if (tombstones === undefined) this.#tombstones.set(key, [written]);
     else tombstones.push(written);
+  }
+
+  /** The region of a node that ever stored anything. */
+  regionOf(nodeId: string): string | undefined {
+    return this.#regions.get(nodeId);
   }
 
   /** What the origin of a record wrote under its version. */
