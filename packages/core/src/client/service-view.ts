@@ -15,7 +15,7 @@
  */
 import { assert } from "../assert.js";
 import { type ContentDigest, EMPTY_DIGEST } from "../hash.js";
-import { type InstanceDescription, Liveness, type OverrideDescription } from "../instance.js";
+import { Liveness } from "../instance.js";
 import { VIEW_RECORD_COUNT_MAX, VIEW_TOMBSTONE_COUNT_MAX } from "../limits.js";
 import type { ChangeMessage, OriginVersion, RecordGroup, SnapshotMessage } from "../messages.js";
 import type { ViewInstance } from "../pick/picker.js";
@@ -29,7 +29,6 @@ import {
   RemovalReason,
   recordDigest,
   Scope,
-  type Stamp,
 } from "../record.js";
 import type { Instant } from "../time.js";
 import { livenessOf, type MemberTable } from "./member-liveness.js";
@@ -50,34 +49,15 @@ import {
   type ViewSlot,
   winnerOf,
 } from "./view-slot.js";
+import type {
+  BodyDecoder,
+  DrainingRecord,
+  InstanceChange,
+  LeaveReason,
+  ViewUpdate,
+} from "./view-update.js";
 
-/** Turns record bodies into descriptions; undefined for bytes that mean nothing to this version. */
-export interface BodyDecoder {
-  instance(body: Uint8Array): InstanceDescription | undefined;
-  override(body: Uint8Array): OverrideDescription | undefined;
-}
-
-/**
- * Why an instance is shown no more: what its tombstone says, or `elsewhere`: it is a region's own,
- * and the client is connected in another region now.
- */
-export type LeaveReason = RemovalReason | "elsewhere";
-
-export type InstanceChange =
-  | { readonly type: "added" | "updated"; readonly instance: ViewInstance }
-  | { readonly type: "removed"; readonly instance: ViewInstance; readonly reason: LeaveReason };
-
-/** A record that drains and has to be confirmed once nothing picks its instance any more (P7). */
-export interface DrainingRecord {
-  readonly id: string;
-  readonly stamp: Stamp;
-}
-
-export interface ViewUpdate {
-  readonly changes: readonly InstanceChange[];
-  /** Winners among what was delivered that say `draining`. */
-  readonly draining: readonly DrainingRecord[];
-}
+export type * from "./view-update.js";
 
 /** A full answer that is still coming in. */
 interface SnapshotBuffer {
