@@ -1,7 +1,7 @@
 /** A running node: sockets, core and faces, and what they tell each other. */
 import type { Server } from "node:net";
 import type { TLSSocket } from "node:tls";
-import { ErrorCode, LEAVE_MAX_MS, NodeStatus, SESSION_COUNT_MAX } from "@fpzk/core";
+import { ErrorCode, LEAVE_MAX_MS, livingGeneration, SESSION_COUNT_MAX } from "@fpzk/core";
 import { type Authenticator, bearerToken } from "./authenticator.js";
 import { SnapshotWriter } from "./data-directory.js";
 import { Driver, type EffectPerformers } from "./driver.js";
@@ -277,13 +277,7 @@ export class NodeServer implements RunningServer {
       clusterSecret: options.node.clusterSecret,
       tls: () => tlsServer?.material,
       dialVia: options.node.dialVia,
-      // Two living processes with one node id must not both be let in. A node that came back with
-      // a lower generation (its disk is lost and its clock went back) must: core raises it then.
-      knownGeneration: (id) => {
-        const member = node.members().find((entry) => entry.nodeId === id);
-        const isGone = member?.status === NodeStatus.dead || member?.status === NodeStatus.left;
-        return member === undefined || isGone ? 0 : member.generation;
-      },
+      knownGeneration: (id) => livingGeneration(node.members(), id),
       onLaterGeneration: (generation) =>
         options.logger.warn("node.generation-behind", { nodeId, generation }),
       submit: this.#driver.submit.bind(this.#driver),

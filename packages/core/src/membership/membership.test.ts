@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { NodeStatus } from "../instance.js";
 import { instant } from "../time.js";
-import { CANARY_STALE_MS, DEAD_TTL_MS, Membership, SUSPICION_MS } from "./membership.js";
+import {
+  CANARY_STALE_MS,
+  DEAD_TTL_MS,
+  livingGeneration,
+  Membership,
+  SUSPICION_MS,
+} from "./membership.js";
 
 const NO_ONE = { direct: new Set<string>(), vouched: new Set<string>() };
 
@@ -194,4 +200,15 @@ test("a refusal ends a node that is dead, and being heard takes that back", () =
   assert.equal(membership.get("us-2")?.isEnded, true);
   membership.evaluate({ direct: new Set(["us-2"]), vouched: new Set() }, instant(300));
   assert.equal(membership.get("us-2")?.isEnded, false);
+});
+
+// A region that came back whole, without disks and with clocks behind, was turned away for ever.
+test("who comes back with a lower generation is let in unless the higher one is heard", () => {
+  const membership = createMembership();
+  announce(membership, "eu-1", 9, 0);
+  assert.equal(livingGeneration(membership.all, "eu-1"), 9);
+  statusesAfter(membership, [], LONG_MS);
+  assert.equal(membership.get("eu-1")?.status, NodeStatus.unreachable);
+  assert.equal(livingGeneration(membership.all, "eu-1"), 0);
+  assert.equal(livingGeneration(membership.all, "never-heard-of"), 0);
 });

@@ -49,6 +49,21 @@ export interface Hearing {
   readonly vouched: ReadonlySet<string>;
 }
 
+/**
+ * The generation in which a node lives as far as is known, for the handshake; 0 when it is not heard.
+ *
+ * Two living processes with one node id must not both be let in. One that came back with a lower
+ * generation (its disk is lost and its clock went back) must: its peers' digests name the higher
+ * one, and it begins above that.
+ */
+export function livingGeneration(
+  members: readonly { nodeId: string; generation: number; status: NodeStatus }[],
+  nodeId: string,
+): number {
+  const member = members.find((each) => each.nodeId === nodeId);
+  return member?.status === NodeStatus.alive ? member.generation : 0;
+}
+
 export class Membership {
   readonly #selfId: string;
   readonly #selfRegion: string;

@@ -2,8 +2,8 @@
 import type { PhiAccrualDetector } from "../membership/phi-accrual.js";
 import type { DigestEntry, RecordGroup } from "../messages.js";
 import type { LinkKey, PeerIdentity } from "../node/events.js";
-import type { Origin } from "../record.js";
-import type { OriginIndex, Slot } from "../table/record-table.js";
+import type { Origin, RegistryRecord } from "../record.js";
+import { NO_SLOT, type OriginIndex, type Slot } from "../table/record-table.js";
 import type { SlotSet } from "./slot-set.js";
 
 /** One open link and what is known of the peer's copy. */
@@ -54,4 +54,23 @@ export interface IncomingReset {
   readonly torn: RecordGroup[];
   /** A group was left out: what came is not everything. */
   hasRefused: boolean;
+}
+
+/** Bytes that a record costs on the wire beside its id and body; an estimate for cutting parts. */
+export const RECORD_OVERHEAD_BYTES = 64;
+
+/** Whether the peer itself writes the origin now: nobody can tell it anything about it. */
+export function isOwnOf(peer: PeerIdentity, origin: Origin): boolean {
+  return origin.nodeId === peer.nodeId && origin.generation === peer.generation;
+}
+
+/** What a record takes of a message, in estimate. */
+export function sizeOf(record: RegistryRecord): number {
+  return record.body.length + record.id.length + RECORD_OVERHEAD_BYTES;
+}
+
+/** The first origin of a transfer is done with. */
+export function nextCursor(transfer: Transfer): void {
+  transfer.pending.shift();
+  transfer.lastSlot = NO_SLOT;
 }

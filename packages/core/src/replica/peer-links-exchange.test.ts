@@ -376,6 +376,33 @@ describe("reset", () => {
     assert.deepEqual(a.replica.digest(true), b.replica.digest(true));
   });
 
+  it("a transfer that waits until a tombstone is forgotten patches nothing (P5)", () => {
+    const { copies, a, b } = joined();
+    for (const id of ["1", "2"]) write(copies, a, id);
+    copies.push(a);
+    copies.settle();
+    const [link] = a.links.all;
+    assert.ok(link);
+    link.isCongested = true;
+    remove(copies, a, "1");
+    write(copies, a, "3");
+    // B lags for two rounds: a delta is to go, and waits.
+    copies.round();
+    copies.round();
+    assert.ok(link.transfer);
+    forget(copies, a);
+    link.isCongested = false;
+    for (let round = 0; round < 3; round += 1) copies.round();
+    assert.deepEqual(
+      [live(a), live(b)],
+      [
+        ["2", "3"],
+        ["2", "3"],
+      ],
+    );
+    assert.deepEqual([a.counters.divergences, b.counters.divergences], [0, 0]);
+  });
+
   it("a tombstone that is there is patched as it is: no reset", () => {
     const { copies, a, b } = joined();
     write(copies, a, "1");

@@ -26,7 +26,14 @@ import { compareOrigins, type Origin, originText, type RegistryRecord, Scope } f
 import { NO_SLOT, type OriginIndex, type Slot } from "../table/record-table.js";
 import type { Instant } from "../time.js";
 import { holesByOrigin } from "./hole-list.js";
-import type { PeerLink, Transfer } from "./peer-link.js";
+import {
+  isOwnOf,
+  nextCursor,
+  type PeerLink,
+  RECORD_OVERHEAD_BYTES,
+  sizeOf,
+  type Transfer,
+} from "./peer-link.js";
 import type { PeerLinksCounters, PeerLinksOptions } from "./peer-links-options.js";
 import { noteQuarantine, noteRefusedParts } from "./quarantine-notes.js";
 import { closeEndedLives, NO_PROBES, type Probes, planProbes } from "./quarantine-probe.js";
@@ -37,8 +44,6 @@ export type { PeerLinksCounters, PeerLinksOptions } from "./peer-links-options.j
 
 /** Digests are exchanged this often on every link, with jitter. */
 export const DIGEST_INTERVAL_MS = 1_000;
-/** Bytes that a record costs on the wire beside its id and body; an estimate for cutting parts. */
-const RECORD_OVERHEAD_BYTES = 64;
 /** News that spans more versions than this goes out as a transfer, not in one turn. */
 const NEWS_VERSION_COUNT_MAX = 4_096;
 
@@ -425,6 +430,11 @@ export class PeerLinks {
       const cursor = transfer.pending[0];
       if (cursor === undefined) break;
       const start = cursor.from;
+      // While it waited, a tombstone that it was to bring was forgotten: the next digest resets.
+      if (transfer.kind === "delta" && start < this.#replica.watermark(cursor.index)) {
+        nextCursor(transfer);
+        continue;
+      }
       const records: RegistryRecord[] = [];
       let slot = this.#resumeSlot(transfer);
       while (slot !== NO_SLOT && bytes < DELTA_MAX_BYTES) {
@@ -444,13 +454,12 @@ export class PeerLinks {
       groups.push({ origin, from: start, to, records, ...holes });
       if (!isWhole) break;
       if (transfer.kind === "delta") link.sent[cursor.index] = to;
-      transfer.pending.shift();
-      transfer.lastSlot = NO_SLOT;
+      nextCursor(transfer);
     }
     const isFinal = transfer.pending.length === 0;
     if (isFinal) link.transfer = undefined;
     if (transfer.kind === "delta") {
-      this.#sendDelta([link.key], groups);
+      if (groups.length > 0) this.#sendDelta([link.key], groups);
       return;
     }
     for (const group of groups) this.#counters.recordsSent += group.records.length;
@@ -578,15 +587,6 @@ export class PeerLinks {
     noteRefusedParts(link, message.refused, this.#counters, this.#note);
     noteQuarantine(this.#replica.quarantine, this.#counters, this.#note);
   }
-}
-
-/** Whether the peer itself writes the origin now: nobody can tell it anything about it. */
-function isOwnOf(peer: PeerIdentity, origin: Origin): boolean {
-  return origin.nodeId === peer.nodeId && origin.generation === peer.generation;
-}
-
-function sizeOf(record: RegistryRecord): number {
-  return record.body.length + record.id.length + RECORD_OVERHEAD_BYTES;
 }
 
 export interface DigestOptions {

@@ -4,7 +4,7 @@
  * Dials, lets the real handshake run over the connection, and from then on carries messages. Watches
  * the queue of each link and tells the node when it grows beyond its bound and when it is low again.
  */
-import { type LinkKey, NodeStatus, type PeerIdentity, type PeerMessage } from "@fpzk/core";
+import { type LinkKey, livingGeneration, type PeerIdentity, type PeerMessage } from "@fpzk/core";
 import {
   decodePeerMessage,
   encodePeerMessage,
@@ -132,13 +132,7 @@ export class NodeLinks {
         nonce: this.#node.drawBytes(NONCE_BYTES),
         proof: undefined,
         expectedNodeId: dial?.expectedNodeId,
-        // As the server does: two living processes of one id must not both be let in, and one that
-        // came back with less than was seen of it must, because core raises it.
-        knownGeneration: (nodeId) => {
-          const member = node.members().find((each) => each.nodeId === nodeId);
-          const isGone = member?.status === NodeStatus.dead || member?.status === NodeStatus.left;
-          return member === undefined || isGone ? 0 : member.generation;
-        },
+        knownGeneration: (nodeId) => livingGeneration(node.members(), nodeId),
         protocolVersion: this.#node.release.protocolVersion,
       }),
       dial,
