@@ -47,6 +47,8 @@ export class Dialer {
   readonly #seedNodes = new Map<string, string | undefined>();
   /** Seeds at whose address no process listens. */
   readonly #refusedSeeds = new Set<string>();
+  /** Region → its nodes in the order to be relays, for the list that it was made of. */
+  readonly #relayOrders = new Map<string, { ids: readonly string[]; order: readonly string[] }>();
 
   constructor(options: DialerOptions) {
     this.#options = options;
@@ -172,9 +174,13 @@ export class Dialer {
     return this.relayOf(member.description.region) === undefined;
   }
 
-  #relayOrder(region: string): string[] {
+  #relayOrder(region: string): readonly string[] {
     const ids = this.#options.membership.inRegion(region);
-    return rendezvousOrder(this.#options.nodeId, ids);
+    const known = this.#relayOrders.get(region);
+    if (known?.ids === ids) return known.order;
+    const order = rendezvousOrder(this.#options.nodeId, ids);
+    this.#relayOrders.set(region, { ids, order });
+    return order;
   }
 
   #attempt(target: DialTarget, now: Instant): Attempt {

@@ -212,3 +212,24 @@ test("who comes back with a lower generation is let in unless the higher one is 
   assert.equal(livingGeneration(membership.all, "eu-1"), 0);
   assert.equal(livingGeneration(membership.all, "never-heard-of"), 0);
 });
+
+test("lists are the same until who is there changes, and follow it then", () => {
+  const membership = createMembership();
+  assert.equal(membership.inRegion("eu"), membership.inRegion("eu"));
+  assert.equal(membership.all, membership.all);
+  assert.deepEqual(membership.regions, ["eu", "us"]);
+
+  membership.departed("eu-1", 1, instant(10));
+  assert.deepEqual(membership.inRegion("eu"), ["eu-2"]);
+  announce(membership, "eu-1", 2, 20);
+  assert.deepEqual(membership.inRegion("eu"), ["eu-1", "eu-2"]);
+  announce(membership, "ap-1", 1, 30);
+  assert.deepEqual(membership.regions, ["ap", "eu", "us"]);
+  assert.deepEqual(
+    membership.all.map(({ nodeId }) => nodeId),
+    ["ap-1", "eu-1", "eu-2", "us-1", "us-2"],
+  );
+  membership.departed("ap-1", 1, instant(40));
+  membership.forget(instant(1_000), { leftTtlMs: 100 });
+  assert.deepEqual(membership.regions, ["eu", "us"]);
+});

@@ -68,6 +68,10 @@ export class Membership {
   readonly #selfId: string;
   readonly #selfRegion: string;
   readonly #members = new Map<string, Member>();
+  // Sorted lists, asked for far more often than they change; undefined until asked for again.
+  #all: readonly Member[] | undefined;
+  #regions: readonly string[] | undefined;
+  readonly #inRegion = new Map<string, readonly string[]>();
 
   constructor(options: { nodeId: string; region: string }) {
     this.#selfId = options.nodeId;
@@ -79,8 +83,9 @@ export class Membership {
   }
 
   /** All nodes, this one included, by id. */
-  get all(): Member[] {
-    return [...this.#members.values()].sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
+  get all(): readonly Member[] {
+    this.#all ??= [...this.#members.values()].sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
+    return this.#all;
   }
 
   get count(): number {
@@ -92,6 +97,7 @@ export class Membership {
     nodeId: string,
     options: { generation: number; description: NodeDescription; now: Instant },
   ): void {
+    this.#listsChanged();
     const known = this.#members.get(nodeId);
     if (known === undefined) {
       this.#members.set(nodeId, {
@@ -124,6 +130,7 @@ export class Membership {
     if (known === undefined || known.generation > generation || nodeId === this.#selfId) return;
     known.status = NodeStatus.left;
     known.since = now;
+    this.#listsChanged();
   }
 
   /** Something that the node wrote arrived. */
@@ -180,6 +187,7 @@ export class Membership {
       const { status, since } = member;
       if (status === NodeStatus.left && now >= after(since, leftTtlMs)) {
         this.#members.delete(member.nodeId);
+        this.#listsChanged();
       } else if (status === NodeStatus.dead && now >= after(since, DEAD_TTL_MS)) {
         buried.push(member);
       }
@@ -197,15 +205,27 @@ export class Membership {
     return false;
   }
 
-  /** Ids of a region's nodes that have not left, sorted. */
-  inRegion(region: string): string[] {
-    return this.all
+  /** Ids of a region's nodes that have not left, sorted; the same list until it changes. */
+  inRegion(region: string): readonly string[] {
+    const known = this.#inRegion.get(region);
+    if (known !== undefined) return known;
+    const nodeIds = this.all
       .filter((m) => m.description.region === region && m.status !== NodeStatus.left)
       .map((m) => m.nodeId);
+    this.#inRegion.set(region, nodeIds);
+    return nodeIds;
   }
 
-  get regions(): string[] {
-    return [...new Set(this.all.map((m) => m.description.region))].sort();
+  get regions(): readonly string[] {
+    this.#regions ??= [...new Set(this.all.map((m) => m.description.region))].sort();
+    return this.#regions;
+  }
+
+  /** Who is there, where, or has left is no longer what it was. */
+  #listsChanged(): void {
+    this.#all = undefined;
+    this.#regions = undefined;
+    this.#inRegion.clear();
   }
 
   #isAlive(member: Member, hearing: Hearing, now: Instant): boolean {

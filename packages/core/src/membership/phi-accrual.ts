@@ -187,8 +187,17 @@ const ERFC_COEFFICIENTS = [
   1.00002368, -1.26551223,
 ];
 
-/** The inverse of {@link phiOfDeviations}, by bisection. */
+/** The last threshold asked for: all links of a process have the same. */
+let lastDeviations = { phi: Number.NaN, deviations: Number.NaN };
+
+/** The inverse of {@link phiOfDeviations}. */
 function deviationsOfPhi(phi: number): number {
+  if (phi !== lastDeviations.phi) lastDeviations = { phi, deviations: searchDeviations(phi) };
+  return lastDeviations.deviations;
+}
+
+/** By bisection. */
+function searchDeviations(phi: number): number {
   let low = -40;
   let high = 40;
   for (let step = 0; step < 100; step += 1) {

@@ -351,16 +351,19 @@ export class PeerDesk {
 
   #sendDigests(now: Instant): void {
     this.#digestAt = after(now, DIGEST_INTERVAL_MS * (0.9 + 0.2 * this.#options.random.next()));
-    const hears = this.#heard();
+    const news = { hears: this.#heard(), ended: this.#ended() };
     this.#links.planProbes(now);
-    for (const link of this.#links.all) this.#sendDigest(link, "lagging", hears);
+    for (const link of this.#links.all) this.#sendDigest(link, "lagging", news);
   }
 
-  #sendDigest(link: PeerLink, repair: RepairRequest, hears = this.#heard()): void {
+  #sendDigest(
+    link: PeerLink,
+    repair: RepairRequest,
+    news: Pick<DigestOptions, "hears" | "ended"> = { hears: this.#heard(), ended: this.#ended() },
+  ): void {
     const isWarming = this.#options.state() === "warming";
     const options: DigestOptions = {
-      hears,
-      ended: this.#ended(),
+      ...news,
       isReady: !isWarming,
       repair: isWarming && this.#syncLink !== link.key ? "none" : repair,
     };

@@ -9,7 +9,6 @@ import type { ContentDigest } from "../hash.js";
 import {
   InstanceState,
   type Origin,
-  originText,
   type RecordKey,
   type RecordKind,
   type RegistryRecord,
@@ -17,6 +16,7 @@ import {
   recordKeyText,
   type Stamp,
 } from "../record.js";
+import { OriginIndexMap } from "./origin-index-map.js";
 import { assertIdBytes, assertStorable, assertTag } from "./record-checks.js";
 import {
   NO_SLOT,
@@ -59,7 +59,7 @@ export class MapRecordTable implements RecordTable {
   readonly #freeSlots: Slot[] = [];
   readonly #slotByKey = new Map<string, Slot>();
   readonly #origins: OriginState[] = [];
-  readonly #originByText = new Map<string, OriginIndex>();
+  readonly #originIndexes = new OriginIndexMap();
   readonly #services: (ServiceState | undefined)[] = [];
   readonly #serviceByName = new Map<string, ServiceIndex>();
   #liveCount = 0;
@@ -96,8 +96,7 @@ export class MapRecordTable implements RecordTable {
   }
 
   originIndex(origin: Origin): OriginIndex {
-    const text = originText(origin);
-    const known = this.#originByText.get(text);
+    const known = this.#originIndexes.get(origin);
     if (known !== undefined) return known;
     const { nodeId, generation, scope } = origin;
     this.#origins.push({
@@ -107,12 +106,12 @@ export class MapRecordTable implements RecordTable {
       high: 0,
       low: 0,
     });
-    this.#originByText.set(text, this.#origins.length - 1);
+    this.#originIndexes.set(origin, this.#origins.length - 1);
     return this.#origins.length - 1;
   }
 
   findOrigin(origin: Origin): OriginIndex {
-    return this.#originByText.get(originText(origin)) ?? -1;
+    return this.#originIndexes.get(origin) ?? -1;
   }
 
   origin(index: OriginIndex): Origin {

@@ -1,7 +1,8 @@
 /** Origins and services of a column table: their indexes, lists' ends, and running sums. */
 import { AssertionError, assert } from "../assert.js";
 import type { ContentDigest } from "../hash.js";
-import { type Origin, originText } from "../record.js";
+import type { Origin } from "../record.js";
+import { OriginIndexMap } from "./origin-index-map.js";
 import { NAME_INDEX_COUNT_MAX, NIL } from "./record-rows.js";
 import type { OriginIndex, ServiceIndex, Slot } from "./record-table.js";
 
@@ -62,7 +63,7 @@ export class ServiceEntry extends Tally {
 
 export class NameTable {
   readonly #origins: OriginEntry[] = [];
-  readonly #originByText = new Map<string, OriginIndex>();
+  readonly #originIndexes = new OriginIndexMap();
   /** The origin asked for last: writes come in runs of one origin. */
   #recentOrigin = -1;
   readonly #services: (ServiceEntry | undefined)[] = [];
@@ -95,7 +96,7 @@ export class NameTable {
   findOrigin(origin: Origin): OriginIndex {
     const recent = this.#origins[this.#recentOrigin]?.origin;
     if (recent !== undefined && isSameOrigin(recent, origin)) return this.#recentOrigin;
-    const index = this.#originByText.get(originText(origin)) ?? -1;
+    const index = this.#originIndexes.get(origin) ?? -1;
     this.#recentOrigin = index;
     return index;
   }
@@ -107,7 +108,7 @@ export class NameTable {
     assert(index < NAME_INDEX_COUNT_MAX, `origin ${index} must be below ${NAME_INDEX_COUNT_MAX}`);
     const { nodeId, generation, scope } = origin;
     this.#origins.push(new OriginEntry(Object.freeze({ nodeId, generation, scope })));
-    this.#originByText.set(originText(origin), index);
+    this.#originIndexes.set(origin, index);
     this.#textBytes += 2 * nodeId.length;
     return index;
   }

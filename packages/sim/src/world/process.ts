@@ -109,6 +109,10 @@ export abstract class SimProcess implements SocketOwner {
   /** Takes, as soon as it is awake, and in the order of calls, unless it ended. */
   whenAwake(run: () => void): void {
     if (!this.isUp) return;
+    if (this.#inbox.length === 0 && !this.isFrozen) {
+      run();
+      return;
+    }
     this.#inbox.push(run);
     this.wake();
   }
@@ -135,24 +139,31 @@ export abstract class SimProcess implements SocketOwner {
     const at = this.#world.now() + delayMs / this.#rate;
     if (at >= this.#timerAt) return;
     this.#timerAt = at;
-    this.#world.schedule(at, () => {
-      if (this.#timerAt !== at) return;
-      this.#timerAt = Number.POSITIVE_INFINITY;
-      this.whenAwake(() => this.tick());
-    });
+    this.#world.schedule(at, this.#fireTimer);
   }
+
+  /** Made once, not for each timer; one that an earlier one replaced finds nothing due. */
+  readonly #fireTimer = () => {
+    if (this.#world.now() < this.#timerAt) return;
+    this.#timerAt = Number.POSITIVE_INFINITY;
+    this.whenAwake(this.#tick);
+  };
+
+  readonly #tick = () => this.tick();
 
   /** Ends the turn when all that is at hand now is in. */
   protected planTurnEnd(): void {
     if (this.#isTurnPending) return;
     this.#isTurnPending = true;
-    this.#world.schedule(this.#world.now(), () => {
-      this.whenAwake(() => {
-        this.#isTurnPending = false;
-        this.endTurn();
-      });
-    });
+    this.#world.schedule(this.#world.now(), this.#finishTurn);
   }
+
+  readonly #finishTurn = () => this.whenAwake(this.#endTurn);
+
+  readonly #endTurn = () => {
+    this.#isTurnPending = false;
+    this.endTurn();
+  };
 
   /** One alarm is enough for all that waits; who is frozen for longer meanwhile sets another. */
   #planWake(): void {
