@@ -41,6 +41,7 @@ const uint32 = fc.nat({ max: UINT32_MAX });
 const durationMs = fc.nat({ max: DURATION_MAX_MS });
 const body = fc.uint8Array({ maxLength: 60 });
 const state = fc.constantFrom(...Object.values(InstanceState));
+const askedState = fc.constantFrom(InstanceState.up, InstanceState.offline, InstanceState.draining);
 const reason = fc.constantFrom(...Object.values(RemovalReason));
 const scope = fc.constantFrom(...Object.values(Scope));
 const errorCode = fc.constantFrom(...(Object.keys(ERROR_CODES) as ErrorCode[]));
@@ -131,7 +132,7 @@ export const sessionRequest: fc.Arbitrary<SessionRequest> = fc.oneof(
         id,
         incarnation: counter,
         since: counter,
-        state,
+        state: askedState,
         scope,
         body,
       }),
@@ -150,7 +151,7 @@ export const sessionRequest: fc.Arbitrary<SessionRequest> = fc.oneof(
     requestId: counter,
     service: slashless,
     id,
-    state,
+    state: askedState,
     timeoutMs: durationMs,
   }),
   fc.record({
@@ -261,7 +262,12 @@ export const sessionMessage: fc.Arbitrary<SessionMessage> = fc.oneof(
 const command: fc.Arbitrary<RoutedCommand> = fc.oneof(
   fc.record({ kind: fc.constant("renew" as const), ...address }),
   fc.record({ kind: fc.constant("deregister" as const), ...address, reason }),
-  fc.record({ kind: fc.constant("set-state" as const), ...address, state, timeoutMs: durationMs }),
+  fc.record({
+    kind: fc.constant("set-state" as const),
+    ...address,
+    state: askedState,
+    timeoutMs: durationMs,
+  }),
   fc.record({ kind: fc.constant("update" as const), ...address, body }),
 );
 

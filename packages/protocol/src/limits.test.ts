@@ -128,7 +128,8 @@ test("requests: names, numbers and counts", () => {
     ],
     incarnation: [REQUEST, item(2, SAFE), item(2, SAFE + 1), /items\[0\]\.incarnation/],
     since: [REQUEST, item(3, SAFE), item(3, -1), /items\[0\]\.since -1/],
-    state: [REQUEST, item(4, 3), item(4, 4), /items\[0\]\.state 4 must be .* <= 3/],
+    state: [REQUEST, item(4, 2), item(4, 3), /items\[0\]\.state 3 must be .* <= 2/],
+    "state to set": [REQUEST, [4, 1, "s", "i", 2], [4, 1, "s", "i", 3], /state 3 must be/],
     scope: [REQUEST, item(5, 1), item(5, 2), /items\[0\]\.scope 2/],
     body: [
       REQUEST,

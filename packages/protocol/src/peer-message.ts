@@ -35,6 +35,7 @@ import {
 } from "./fields.js";
 import { packFrame } from "./frame.js";
 import {
+  joinHoles,
   newRecordBudget,
   type RecordBudget,
   readEntries,
@@ -136,19 +137,18 @@ function readDeltaGroup(value: unknown, budget: RecordBudget): DeltaGroup {
   const from = readInteger(fields[2], "from");
   const to = readInteger(fields[3], "to", from);
   const group = readPeerGroup(fields, budget, { from, to });
-  return { ...withHoles(group, readHoles(fields[4])), from, to };
+  return { ...withHoles(group, readHoles(fields[4], from, to)), from, to };
 }
 
 function readResetGroup(value: unknown, budget: RecordBudget): RecordGroup {
   const fields = readFields(value, "", 2);
   const group = readPeerGroup(fields, budget, { from: 0, to: Number.MAX_SAFE_INTEGER });
-  return withHoles(group, readHoles(fields[2]));
+  return withHoles(group, readHoles(fields[2], 0, Number.MAX_SAFE_INTEGER));
 }
 
 function withHoles(group: RecordGroup, said: readonly Hole[]): RecordGroup {
   if (said.length === 0) return group;
-  const holes = [...(group.holes ?? []), ...said].sort((a, b) => a.after - b.after);
-  return { ...group, holes };
+  return { ...group, holes: joinHoles([...(group.holes ?? []), ...said]) };
 }
 
 /** The groups of a message. One whose origin or bounds cannot be read is left out and named. */

@@ -66,8 +66,9 @@ export function readScope(value: unknown): Scope {
   return readInteger(value, "scope", 0, Scope.region) as Scope;
 }
 
+/** A state that can be asked for: what is to be removed is deregistered. */
 export function readState(value: unknown): InstanceState {
-  return readInteger(value, "state", 0, STATE_MAX) as InstanceState;
+  return readInteger(value, "state", 0, InstanceState.draining) as InstanceState;
 }
 
 export function readReason(value: unknown): RemovalReason {
@@ -227,12 +228,12 @@ export function writeHoles(holes: readonly Hole[]): unknown[] {
 }
 
 /** What the sender could not read either, from `[after, upTo]` each, ascending and apart. */
-export function readHoles(value: unknown): Hole[] {
-  let last = 0;
+export function readHoles(value: unknown, from: number, to: number): Hole[] {
+  let last = from;
   return readList(value ?? [], "holes", ORIGIN_HOLE_COUNT_MAX, (item) => {
     const fields = readFields(item, "", 2);
     const after = readInteger(fields[0], "after", last);
-    last = readInteger(fields[1], "upTo", after + 1);
+    last = readInteger(fields[1], "upTo", after + 1, to);
     return { after, upTo: last, reason: SENDER_COULD_NOT };
   });
 }
@@ -293,13 +294,20 @@ function precedingText(value: unknown, before: string | undefined): string | und
   return typeof value === "string" ? value : undefined;
 }
 
+/** Holes of two sources in order; those that meet, and those beyond the bound, become one. */
+export function joinHoles(holes: readonly Hole[]): Hole[] {
+  const joined: Hole[] = [];
+  for (const hole of [...holes].sort((a, b) => a.after - b.after)) addHole(joined, hole);
+  return joined;
+}
+
 /** Adds a hole after the others; what touches the last one, or is one too many, joins it. */
 function addHole(holes: Hole[], hole: Hole): void {
   if (hole.after >= hole.upTo) return;
   const last = holes.at(-1);
   const isJoined =
     last !== undefined && (last.upTo >= hole.after || holes.length >= ORIGIN_HOLE_COUNT_MAX);
-  if (isJoined) holes[holes.length - 1] = { ...last, upTo: hole.upTo };
+  if (isJoined) holes[holes.length - 1] = { ...last, upTo: Math.max(last.upTo, hole.upTo) };
   else holes.push(hole);
 }
 

@@ -13,10 +13,12 @@ import type { LeaseTable } from "../lease/lease-table.js";
 import { ROUTE_PENDING_COUNT_MAX } from "../limits.js";
 import type { RoutedCommand, RoutePayload } from "../messages.js";
 import {
+  compareStamps,
   InstanceState,
   type RecordKey,
   RecordKind,
   RemovalReason,
+  raiseStamp,
   Scope,
   type Stamp,
 } from "../record.js";
@@ -226,8 +228,10 @@ export class CommandDesk {
       const slot = this.#options.replica.find(overrideKey(command, scope));
       const isLive = slot !== NO_SLOT && table.state(slot) !== InstanceState.removed;
       if (!isLive || command.state !== undefined) continue;
-      const { stamp } = this.#writeOverride(command, scope, now);
-      return reply({ ...DONE, stamp });
+      const written = this.#writeOverride(command, scope, now);
+      return reply(
+        written === undefined ? refusal(lastWord(command)) : { ...DONE, stamp: written.stamp },
+      );
     }
     reply(refusal(unknownInstance(command)));
   }
@@ -244,18 +248,28 @@ export class CommandDesk {
     if (stale !== NO_SLOT && table.state(stale) !== InstanceState.removed) {
       this.#writeOverride({ ...command, state: undefined }, other, now);
     }
-    const { slot, stamp } = this.#writeOverride(command, scope, now);
+    const written = this.#writeOverride(command, scope, now);
+    if (written === undefined) return reply(refusal(lastWord(command)));
+    const { slot, stamp } = written;
     if (command.state !== InstanceState.draining) return reply({ ...DONE, stamp });
     this.#drain(slot, { stamp, timeoutMs: command.timeoutMs }, reply, now);
   }
 
-  #writeOverride(command: OverrideCommand, scope: Scope, now: Instant) {
+  /** Undefined above the last stamp there is, which only a lie can carry. */
+  #writeOverride(
+    command: OverrideCommand,
+    scope: Scope,
+    now: Instant,
+  ): { slot: Slot; stamp: Stamp } | undefined {
     const { replica, clock } = this.#options;
     const isLift = command.state === undefined;
     const held = replica.find(overrideKey(command, scope));
     // A word from a clock that runs far ahead is not followed by this one, and still gives way.
-    const above = held === NO_SLOT ? 0 : replica.table.stamp(held).incarnation + 1;
-    const stamp = { incarnation: Math.max(clock.next(), above), session: 0, claim: 0 };
+    const below = held === NO_SLOT ? undefined : replica.table.stamp(held);
+    const read = { incarnation: clock.next(), session: 0, claim: 0 };
+    const isAbove = below === undefined || compareStamps(read, below) > 0;
+    const stamp = isAbove ? read : raiseStamp(below);
+    if (stamp === undefined) return undefined;
     const slot = replica.write(
       {
         ...overrideKey(command, scope),
@@ -291,6 +305,12 @@ export class CommandDesk {
     if (slot === NO_SLOT) return undefined;
     return this.#options.replica.table.state(slot) === InstanceState.removed ? undefined : slot;
   }
+}
+
+/** No word can be put over this one: its stamp is the last there is. */
+function lastWord({ service, id }: OverrideCommand): Refusal {
+  const message = `the word on ${service}/${id} has the last stamp there is, and cannot be replaced`;
+  return { code: ErrorCode.outOfRange, message };
 }
 
 function overrideKey(name: Omit<RecordKey, "kind" | "scope">, scope: Scope): RecordKey {

@@ -5,8 +5,17 @@
 import { rendezvous } from "../hash.js";
 import { type NodeDescription, NodeStatus } from "../instance.js";
 import type { Membership } from "../membership/membership.js";
-import { InstanceState, RecordKind, type RegistryRecord, RemovalReason, Scope } from "../record.js";
+import {
+  compareStamps,
+  InstanceState,
+  RecordKind,
+  type RegistryRecord,
+  RemovalReason,
+  raiseStamp,
+  Scope,
+} from "../record.js";
 import type { RecordDraft, Replica } from "../replica/replica.js";
+import { NO_SLOT } from "../table/record-table.js";
 import type { Instant } from "../time.js";
 import type { Outbox } from "./outbox.js";
 import type { PeerDesk } from "./peer-desk.js";
@@ -51,17 +60,25 @@ export class NodeRecords {
   /** Says goodbye for a node: this one, or one that has long been dead. */
   sayGoodbye(nodeId: string, generation: number, now: Instant): void {
     const { replica, membership } = this.#options;
+    membership.departed(nodeId, generation, now);
+    const draft = draftOf(nodeId);
+    // What is held may have any stamp, whoever wrote it: above the last one there is nothing.
+    const slot = replica.find(draft);
+    const held = slot === NO_SLOT ? undefined : replica.table.stamp(slot);
+    const wanted = { incarnation: generation, session: 0, claim: 1 };
+    const isAbove = held === undefined || compareStamps(wanted, held) > 0;
+    const stamp = isAbove ? wanted : raiseStamp(held);
+    if (stamp === undefined) return;
     replica.write(
       {
-        ...draftOf(nodeId),
-        stamp: { incarnation: generation, session: 0, claim: 1 },
+        ...draft,
+        stamp,
         state: InstanceState.removed,
         reason: RemovalReason.left,
         body: new Uint8Array(0),
       },
       now,
     );
-    membership.departed(nodeId, generation, now);
   }
 
   /**

@@ -374,13 +374,15 @@ export class PeerLinks {
   ): { group: DeltaGroup; index: OriginIndex; size: number } {
     const records: RegistryRecord[] = [];
     let size = RECORD_OVERHEAD_BYTES;
+    const origin = this.#replica.table.origin(index);
+    const to = this.#replica.seenVersion(index);
     for (const slot of this.#replica.table.slotsAfter(index, from)) {
       const record = this.#replica.table.read(slot);
+      // A reset that is still coming in has brought it; what lies between may be missing.
+      if (record.version > to) break;
       records.push(record);
       size += sizeOf(record);
     }
-    const origin = this.#replica.table.origin(index);
-    const to = this.#replica.seenVersion(index);
     const group = { origin, from, to, records, ...this.#replica.holesIn(index, from, to) };
     return { group, index, size };
   }
@@ -407,10 +409,8 @@ export class PeerLinks {
     };
     if (kind === "delta") return;
     this.#counters.resetsSent += 1;
-    this.#note("info", "replica.reset-sent", {
-      peer: link.peer.nodeId,
-      originCount: entries.length,
-    });
+    const fields = { peer: link.peer.nodeId, originCount: entries.length };
+    this.#note("info", "replica.reset-sent", fields);
     for (const entry of entries) {
       link.sent[this.#replica.table.originIndex(entry.origin)] = entry.version;
     }
@@ -436,8 +436,10 @@ export class PeerLinks {
         continue;
       }
       const records: RegistryRecord[] = [];
+      const seen = this.#replica.seenVersion(cursor.index);
+      const isEnd = (at: Slot) => at === NO_SLOT || this.#replica.table.version(at) > seen;
       let slot = this.#resumeSlot(transfer);
-      while (slot !== NO_SLOT && bytes < DELTA_MAX_BYTES) {
+      while (!isEnd(slot) && bytes < DELTA_MAX_BYTES) {
         const record = this.#replica.table.read(slot);
         records.push(record);
         bytes += sizeOf(record);
@@ -445,11 +447,10 @@ export class PeerLinks {
         cursor.from = record.version;
         slot = this.#replica.table.nextOf(slot);
       }
-      const isWhole = slot === NO_SLOT;
-      const to = isWhole ? this.#replica.seenVersion(cursor.index) : cursor.from;
+      const isWhole = isEnd(slot);
+      const to = isWhole ? Math.max(seen, start) : cursor.from;
       bytes += RECORD_OVERHEAD_BYTES;
       const origin = this.#replica.table.origin(cursor.index);
-      // A reset claims no more than is proven, so its parts have no holes.
       const holes = transfer.kind === "delta" ? this.#replica.holesIn(cursor.index, start, to) : {};
       groups.push({ origin, from: start, to, records, ...holes });
       if (!isWhole) break;

@@ -105,7 +105,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
       "A delta that was cut at the message limit says that it is complete: above a certain size " +
       "of the service synchronisation silently stops (message size limits that ended a sync).",
     file: LINKS,
-    find: "const isWhole = slot === NO_SLOT;",
+    find: "const isWhole = isEnd(slot);",
     replace: "const isWhole = true;",
   },
   {

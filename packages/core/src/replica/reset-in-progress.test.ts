@@ -1,0 +1,38 @@
+/** What a reset has brought so far is not told on as if all before it were here. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { recordFor } from "../record.fixture.js";
+import { Copies, write } from "./peer-links.fixture.js";
+
+test("news of an origin end at what was seen, while a reset brings what lies above (R3)", () => {
+  const copies = new Copies();
+  const [a, b, c] = [copies.add("a"), copies.add("b", "other"), copies.add("c")];
+  copies.join(a, b);
+  copies.join(a, c);
+  copies.settle();
+  const origin = b.replica.ownOrigin(0);
+  for (const id of ["1", "2"]) write(copies, b, id);
+  const link = a.links.toNode("b");
+  assert.ok(link);
+  const records = [recordFor("9", { origin, version: 9 })];
+  const part = { origins: [], isFinal: false, entries: [], floors: [] };
+  a.links.receiveReset(link, { type: "reset", ...part, groups: [{ origin, records }] }, copies.now);
+  copies.log.length = 0;
+  copies.push(b, [a]);
+  copies.settle();
+  copies.push(a);
+  copies.round("now");
+  const told = copies
+    .deltas()
+    .filter(({ from, to }) => from === "a" && to === "c")
+    .flatMap(({ message }) => message.groups)
+    .filter((group) => group.origin.nodeId === "b");
+  assert.ok(told.length > 0);
+  for (const group of told) {
+    assert.equal(group.to, 2);
+    assert.deepEqual(
+      group.records.map(({ version }) => version),
+      [1, 2],
+    );
+  }
+});
