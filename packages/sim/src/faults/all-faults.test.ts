@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { InstanceState, Scope, SeededRandom } from "@fpzk/core";
 import { Cast } from "../history/cast.js";
@@ -16,7 +17,10 @@ const AFTER_MS = 5_000;
 const DRAW_COUNT = 10;
 
 /** A calm world in which a fault strikes, or none does; what went over its network. */
-function play(fault: Fault | undefined, seed: number): { hash: number; detail: string | undefined } {
+function play(
+  fault: Fault | undefined,
+  seed: number,
+): { hash: number; detail: string | undefined } {
   const draw = new Draw(new SeededRandom(1));
   const swarm = { ...drawSwarm(draw, ALL_FAULTS), providerCount: 5, snapshotIntervalMs: 1_000 };
   const world = new World({ seed: 1, delayMs: swarm.delayMs });
@@ -62,4 +66,15 @@ test("faults have names of their own and weights", () => {
     assert.match(name, /^[a-z]+(-[a-z]+)*$/);
     assert.ok(Number.isInteger(weight) && weight >= 1, `${name}: ${weight}`);
   }
+});
+
+test("docs/simulator.md lists every fault, in this order, and no other", () => {
+  const path = new URL("../../../../docs/simulator.md", import.meta.url);
+  const [, faults = ""] = readFileSync(path, "utf8").split("## Faults\n");
+  const [table = ""] = faults.split("\n## ");
+  const rows = [...table.matchAll(/^\| `([^`]+)` \|/gm)].map(([, name]) => name);
+  assert.deepEqual(
+    rows,
+    ALL_FAULTS.map(({ name }) => name),
+  );
 });
