@@ -13,6 +13,7 @@ import { THIS_RELEASE } from "../world/release.js";
 import { World } from "../world/world.js";
 import { Cast } from "./cast.js";
 import { Draw } from "./draw.js";
+import { Epilogue } from "./epilogue.js";
 import { Stage } from "./stage.js";
 import type { HistoryOptions, Strike } from "./strike.js";
 import { drawSwarm } from "./swarm.js";
@@ -79,8 +80,11 @@ export class History {
       yield LOOK_INTERVAL_MS;
       defect = this.oracles.defect();
     }
-    if (defect === undefined) return;
-    this.oracles.fail(defect.oracle, `not whole ${HEAL_MS} ms after: ${defect.text}`);
+    if (defect !== undefined) {
+      this.oracles.fail(defect.oracle, `not whole ${HEAL_MS} ms after: ${defect.text}`);
+      return;
+    }
+    yield* new Epilogue(this.world, this.oracles, this.#draw("epilogue")).acts();
   }
 
   /** Draws when which faults strike, before the first does: leaving one out moves no other. */

@@ -1,8 +1,8 @@
 /**
  * L1, L2 and P6: a world without faults becomes whole.
  *
- * Claims, once nothing is broken any more and some time has passed: every node is ready, and all
- * hold the same live records (L1), those of a region in its nodes alone; every view shows exactly
+ * Claims, once nothing is broken any more and some time has passed: every node is ready
+ * and takes every other for alive, and all hold the same live records (L1), those of a region in its nodes alone; every view shows exactly
  * what its node holds (L1); whatever a living program wants is registered (P6), but that a process
  * may have lost a name to one that started later, and that no two hold one (S5); what is
  * registered shows alive in every view that should show it (P6); and no live record is left of a
@@ -20,6 +20,7 @@ import {
   InstanceState,
   Liveness,
   type NodeConfig,
+  NodeStatus,
   RecordKind,
   type RegistryNode,
   type RegistryRecord,
@@ -72,6 +73,7 @@ export class Wholeness {
     const wishes = this.#wishes.byName();
     return (
       this.#registrationDefect(wishes) ??
+      this.#membershipDefect() ??
       this.#divergence() ??
       this.#viewDefect() ??
       this.#livenessDefect(wishes) ??
@@ -101,10 +103,22 @@ export class Wholeness {
     return undefined;
   }
 
+  #membershipDefect(): Defect | undefined {
+    for (const { id, node } of this.#world.nodes.values()) {
+      if (!node.isReady) return { oracle: "L1", text: `${id} is not ready` };
+      const members = new Map(node.members().map((member) => [member.nodeId, member]));
+      for (const other of this.#world.nodes.values()) {
+        const status = members.get(other.id)?.status ?? "unknown";
+        if (status === NodeStatus.alive) continue;
+        return { oracle: "L1", text: `${other.id} is ${status} to ${id}` };
+      }
+    }
+    return undefined;
+  }
+
   #divergence(): Defect | undefined {
     const first = new Map<string, { readonly id: string; readonly content: string }>();
     for (const { id, region, node } of this.#world.nodes.values()) {
-      if (!node.isReady) return { oracle: "L1", text: `${id} is not ready` };
       for (const [scope, where] of [
         [Scope.global, ""],
         [Scope.region, region],
@@ -124,8 +138,11 @@ export class Wholeness {
     for (const client of this.#world.clients.values()) {
       const node = this.#world.nodes.get(client.machine.connectedNodeId ?? "");
       if (node === undefined) return { oracle: "L1", text: `${client.id} has no session` };
-      for (const service of client.viewStates.keys()) {
+      for (const [service, { isCurrent }] of client.viewStates) {
         const view = client.machine.view(service);
+        if (view !== undefined && !isCurrent) {
+          return { oracle: "L1", text: `the view of ${service} at ${client.id} is not current` };
+        }
         const differs = view === undefined ? undefined : viewDifference(view, node.node);
         if (differs === undefined) continue;
         const text = `the view of ${service} at ${client.id} differs from ${node.id}: ${differs}`;
