@@ -35,8 +35,8 @@ export interface SeenViewHolder extends SeenClient {
 
 /** The view of a client that has any: a forged one may have none. */
 export function viewOf(client: SeenClient, service: string): SeenView | undefined {
-  const { machine } = client as Partial<SeenViewHolder>;
-  return machine?.view(service);
+  const { machine } = client as { readonly machine?: Partial<SeenViewHolder["machine"]> };
+  return machine?.view?.(service);
 }
 
 export type ViewChanged = Extract<ClientEffect, { type: "view-changed" }>;
