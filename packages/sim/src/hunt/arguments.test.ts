@@ -10,7 +10,9 @@ test("arguments name one task", () => {
   check("--seed 7 --strikes 3,7 --log", { ...replay, strikes: [3, 7] });
   check("--seed 7 --shrink", { ...replay, isShrunk: true });
   check("--seeds 5-90", { kind: "seeds", first: 5, last: 90 });
-  check("--minutes 0.5 --from 9", { kind: "minutes", minutes: 0.5, first: 9 });
+  const minutes = { kind: "minutes", minutes: 0.5, first: 9, writesDocs: false };
+  check("--minutes 0.5 --from 9", minutes);
+  check("--minutes 0.5 --from 9 --markdown", { ...minutes, writesDocs: true });
   check("--scenario a,b", { kind: "scenarios", names: ["a", "b"] });
   const mutants = { kind: "mutants", names: ["x"], seedCountMax: 20, writesDocs: true };
   check("--mutants --only x --seeds-max 20 --markdown", mutants);

@@ -11,7 +11,12 @@ export type SimTask =
     }
   | { readonly kind: "scenarios"; readonly names: readonly string[] }
   | { readonly kind: "seeds"; readonly first: number; readonly last: number }
-  | { readonly kind: "minutes"; readonly minutes: number; readonly first: number | undefined }
+  | {
+      readonly kind: "minutes";
+      readonly minutes: number;
+      readonly first: number | undefined;
+      readonly writesDocs: boolean;
+    }
   | {
       readonly kind: "mutants";
       readonly names: readonly string[];
@@ -32,7 +37,8 @@ export const USAGE = `npm run sim -- what to play:
                           --shrink looks for the fewest strikes that still fail and tells them
   --page                  in a browser: serves the simulator's page, at --seed N if that is given
   --seeds A-B             histories A to B
-  --minutes M             fresh histories for M minutes; --from N starts at that seed
+  --minutes M             fresh histories for M minutes; --from N starts at that seed,
+                          --markdown writes the counts into docs/reliability.md
   --scenario NAME,...     directed scenarios; "all" for every one
   --mutants               puts each deliberate defect into the core and hunts for it;
                           --only NAME,... some of them, --seeds-max N histories for each at most,
@@ -80,7 +86,7 @@ export function parseSimArguments(args: readonly string[]): SimArguments {
     const minutes = Number(values.minutes);
     if (!(minutes > 0)) throw new Error(`--minutes ${values.minutes} must be a number above 0`);
     const first = values.from === undefined ? undefined : wholeNumber("from", values.from);
-    tasks.push({ kind: "minutes", minutes, first });
+    tasks.push({ kind: "minutes", minutes, first, writesDocs: values.markdown });
   }
   if (values.scenario !== undefined) {
     tasks.push({ kind: "scenarios", names: names(values.scenario) });

@@ -1,10 +1,7 @@
-import { readFileSync, writeFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { MUTANTS } from "../mutants/catalogue.js";
 import {
   baselineText,
   markdownOf,
-  replaceTable,
   summaryOf,
   summaryText,
   verdictText,
@@ -12,9 +9,9 @@ import {
 import { huntMutants, type MutantVerdict } from "../mutants/mutation-run.js";
 import { SCENARIOS } from "../scenarios/scenarios.js";
 import type { SimArguments } from "./arguments.js";
+import { writeSection } from "./reliability-page.js";
 import type { Terminal } from "./terminal.js";
 
-const DOCS_PATH = fileURLToPath(new URL("../../../../docs/reliability.md", import.meta.url));
 /** What the project promises of its simulator. */
 const PERCENT_MIN = 95;
 
@@ -48,8 +45,7 @@ export async function playMutants(
   terminal.result({ type: "baseline", ...baseline }, baselineText(baseline));
   if (writesDocs) {
     const { commit } = terminal;
-    const table = markdownOf(verdicts, baseline, { commit, elapsedMs, workerCount });
-    writeFileSync(DOCS_PATH, replaceTable(readFileSync(DOCS_PATH, "utf8"), table));
+    writeSection("mutants", markdownOf(verdicts, baseline, { commit, elapsedMs, workerCount }));
   }
   const text = `in ${(elapsedMs / 1_000).toFixed(0)} s at ${terminal.commit}\n${summaryText(summary)}`;
   terminal.result({ type: "end", ...summary, elapsedMs, commit: terminal.commit }, text);

@@ -19,8 +19,13 @@ export interface HuntOptions {
   readonly terminal: Terminal;
 }
 
-/** @returns the seeds that failed, in the order of failing. */
-export async function hunt(options: HuntOptions): Promise<readonly number[]> {
+export interface HuntResult {
+  /** The seeds that failed, in the order of failing. */
+  readonly failed: readonly number[];
+  readonly tally: TallySnapshot;
+}
+
+export async function hunt(options: HuntOptions): Promise<HuntResult> {
   const { workerCount, first, last, durationMs, terminal } = options;
   const startedAt = performance.now();
   const tally = new Tally(workerCount, startedAt);
@@ -51,11 +56,12 @@ export async function hunt(options: HuntOptions): Promise<readonly number[]> {
     clearInterval(timer);
     terminal.progress("");
   }
-  tellEnd(tally.snapshot(performance.now()), terminal);
+  const end = tally.snapshot(performance.now());
+  tellEnd(end, terminal);
   for (const failedSeed of failed.slice(0, SHRUNK_COUNT_MAX)) {
     await shrinkSeed(failedSeed, undefined, terminal);
   }
-  return failed;
+  return { failed, tally: end };
 }
 
 /** One line to paste, with what failed. */

@@ -1,11 +1,14 @@
 /** `npm run sim`: replays, hunts, and proves that the hunt can see. */
 import { randomInt } from "node:crypto";
+import { cpus } from "node:os";
 import { SCENARIOS } from "../scenarios/scenarios.js";
 import { parseSimArguments, type SimArguments, USAGE } from "./arguments.js";
 import { hunt, tellFailure } from "./hunt.js";
 import { playMutants } from "./hunt-mutants.js";
+import { huntMarkdown } from "./hunt-report.js";
 import { failuresOf, type Job, jobText } from "./job.js";
 import { JOB_TIMEOUT_MS, playAll } from "./play-all.js";
+import { writeSection } from "./reliability-page.js";
 import { shrinkSeed } from "./shrink-seed.js";
 import { openTerminal, type Terminal } from "./terminal.js";
 import { WorkerProcess } from "./worker-process.js";
@@ -33,14 +36,11 @@ export async function main(args: readonly string[]): Promise<number> {
     }
     case "seeds": {
       const { first, last } = task;
-      return exitCode(await hunt({ workerCount, first, last, durationMs: undefined, terminal }));
+      const result = await hunt({ workerCount, first, last, durationMs: undefined, terminal });
+      return exitCode(result.failed);
     }
-    case "minutes": {
-      const first = task.first ?? randomInt(SEED_MAX);
-      terminal.result({ type: "start", first }, `from seed ${first} at ${terminal.commit}`);
-      const durationMs = task.minutes * 60_000;
-      return exitCode(await hunt({ workerCount, first, last: undefined, durationMs, terminal }));
-    }
+    case "minutes":
+      return huntFor(task, workerCount, terminal);
     case "scenarios":
       return playScenarios(task.names, options, terminal);
     case "mutants":
@@ -48,6 +48,24 @@ export async function main(args: readonly string[]): Promise<number> {
     case "record-hashes":
       return USAGE_EXIT_CODE;
   }
+}
+
+async function huntFor(
+  { minutes, first: wanted, writesDocs }: Extract<SimArguments["task"], { kind: "minutes" }>,
+  workerCount: number,
+  terminal: Terminal,
+): Promise<number> {
+  const first = wanted ?? randomInt(SEED_MAX);
+  const { commit } = terminal;
+  terminal.result({ type: "start", first }, `from seed ${first} at ${commit}`);
+  const durationMs = minutes * 60_000;
+  const result = await hunt({ workerCount, first, last: undefined, durationMs, terminal });
+  if (writesDocs) {
+    const machine = `${cpus()[0]?.model.trim()}, ${cpus().length} cores, Node ${process.version}`;
+    const run = { commit, first, minutes, workerCount, machine };
+    writeSection("hunt", huntMarkdown(result, run));
+  }
+  return exitCode(result.failed);
 }
 
 function replayJob(task: Extract<SimArguments["task"], { kind: "replay" }>): Job {

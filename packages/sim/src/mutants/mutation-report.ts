@@ -8,8 +8,6 @@ export interface MutationSummary {
   readonly percent: number;
 }
 
-const MARKERS = ["<!-- mutants:begin -->", "<!-- mutants:end -->"] as const;
-
 export function summaryOf(verdicts: readonly MutantVerdict[]): MutationSummary {
   const count = verdicts.length;
   const caughtCount = verdicts.filter(({ oracle }) => oracle !== undefined).length;
@@ -65,15 +63,4 @@ export function markdownOf(
     "|---|---|---|---|",
     ...rows,
   ].join("\n");
-}
-
-/** A document with the table between its markers replaced. */
-export function replaceTable(document: string, table: string): string {
-  const [begin, end] = MARKERS;
-  const from = document.indexOf(begin);
-  const to = document.indexOf(end);
-  if (from < 0 || to < from) {
-    throw new Error(`the document must hold the lines ${begin} and ${end}, in this order`);
-  }
-  return `${document.slice(0, from + begin.length)}\n${table}\n${document.slice(to)}`;
 }
