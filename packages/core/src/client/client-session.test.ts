@@ -150,6 +150,39 @@ test("a session that the node ended is followed by the slot it had handed out", 
   assert.deepEqual(client.elapse(1), ["connect n2"]);
 });
 
+// A node that ended each session after its welcome was stormed by every client (P10).
+test("a node that ends every session at once is tried ever more rarely, until one lasts", () => {
+  const client = new Harness();
+  client.start("n1");
+  const connectCounts: number[] = [];
+  for (let second = 0; second < 30; second += 1) {
+    let connectCount = 0;
+    const end = client.now + 1_000;
+    while (client.now < end) {
+      if (stateOf(client) === "connecting") {
+        connectCount += 1;
+        client.connected();
+        client.read(WELCOME);
+        client.disconnected();
+      }
+      client.elapse(10);
+    }
+    connectCounts.push(connectCount);
+  }
+  assert.ok((connectCounts[0] ?? 0) <= 6, connectCounts.join());
+  assert.ok(connectCounts.slice(10).reduce((sum, count) => sum + count) <= 10);
+  while (stateOf(client) !== "connecting") client.elapse(10);
+  client.connected();
+  client.read(WELCOME);
+  for (let beat = 0; beat < 4; beat += 1) {
+    client.elapse(1_000);
+    client.read({ type: "pong", sequence: beat, digests: [] });
+  }
+  client.disconnected();
+  client.elapse(100);
+  assert.equal(stateOf(client), "connecting", "one that has lasted is forgiven");
+});
+
 test("servers that cannot be reached are tried in turn, with a backoff of at most 5 s", () => {
   const client = new Harness();
   client.start("n1", "n2");

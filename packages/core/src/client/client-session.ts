@@ -339,9 +339,12 @@ export class ClientMachine {
     this.#homecoming.offline();
     this.#emit({ type: "disconnect", attempt: number });
     // Silence may be the whole machine's; a closed connection is the process's alone.
-    const isSilent = session?.isSilent(now) ?? true;
-    if (session === undefined || isSilent) this.#servers.failed(server.address, now);
-    else if (!hasToMove) this.#servers.lost(server.address, session.welcome.nodeId, now);
+    const hasLasted = session?.hasLasted(now) ?? false;
+    if (hasLasted) this.#servers.succeeded(server.address);
+    if (session?.isSilent(now) ?? true) this.#servers.failed(server.address, now);
+    else if (!hasLasted && !hasToMove) this.#servers.failed(server.address, now);
+    else if (session !== undefined && !hasToMove)
+      this.#servers.lost(server.address, session.welcome.nodeId, now);
     this.#dropSuccessor();
     this.#watches.disconnect(now);
     this.#emit({ type: "offline", cause });
@@ -503,7 +506,6 @@ export class ClientMachine {
     this.#state = "online";
     this.#attempt.deadline = NEVER;
     this.#session = new LiveSession(welcome, now);
-    this.#servers.succeeded(address);
     this.#parting?.welcomed(now);
     this.#watches.welcomed(welcome.region);
     const { nodeId, isReady } = welcome;

@@ -4,6 +4,7 @@ import { after, type Instant, instant, NEVER } from "../time.js";
 
 export class LiveSession {
   readonly welcome: WelcomeMessage;
+  readonly #since: Instant;
   /** The node asked to move: connect elsewhere then. */
   moveAt: Instant = NEVER;
   #heardAt: Instant;
@@ -12,6 +13,7 @@ export class LiveSession {
 
   constructor(welcome: WelcomeMessage, now: Instant) {
     this.welcome = welcome;
+    this.#since = now;
     this.#heardAt = now;
     this.#beatAt = after(now, welcome.heartbeatIntervalMs);
   }
@@ -23,6 +25,11 @@ export class LiveSession {
   /** When it has to be looked at. */
   get deadline(): Instant {
     return instant(Math.min(this.#beatAt, this.moveAt, this.#silentAt));
+  }
+
+  /** A welcome alone proves little: a node that ends every session at once would be stormed. */
+  hasLasted(now: Instant): boolean {
+    return now >= after(this.#since, this.welcome.ttlMs);
   }
 
   heard(now: Instant): void {

@@ -5,8 +5,8 @@
  * zone first, then its region, then other regions; then seeds that no node has told of; then nodes
  * that were suspect, and last those believed gone, because the belief may be old. Among equals
  * those that failed less come first, and the rest is shuffled, so that a herd spreads. A server
- * that failed waits out a backoff with jitter, from {@link BACKOFF_MIN_MS} doubling to
- * {@link BACKOFF_MAX_MS}.
+ * that failed, or ended a session before it had lasted, waits out a backoff with jitter, from
+ * {@link BACKOFF_MIN_MS} doubling to {@link BACKOFF_MAX_MS}.
  */
 import { assertNever } from "../assert.js";
 import type { MemberView } from "../messages.js";
@@ -124,6 +124,7 @@ export class ServerList {
     this.#failures.set(address, { count: 0, retryAt: until });
   }
 
+  /** A session there has lasted: what failed before is over. */
   succeeded(address: string): void {
     this.#failures.delete(address);
   }

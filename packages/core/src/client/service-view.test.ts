@@ -539,3 +539,23 @@ test("a client that moves between nodes keeps P4 and P5 and ends up with the tru
     { numRuns: 1_000 },
   );
 });
+
+// A view whose node had lost a removal asked for everything anew, for ever.
+test("P5 what every node lost the removal of stays removed, and does not count as a difference", () => {
+  const view = newView();
+  const [a, b] = [record("a", 1), record("b", 2)];
+  view.applySnapshot(snapshot("full", [a, b], at(2)));
+  const held = view.digest;
+  change(view, record("a", 3, { state: removed }));
+  assert.ok(!isSameDigest(view.digest, held));
+  view.forgetPosition();
+  view.beginWatch();
+  view.applySnapshot(snapshot("full", [a, b], at(2)));
+  assert.equal(ids(view), "b");
+  assert.ok(isSameDigest(view.digest, held), "as the node counts");
+  change(view, record("a", 4, { state: removed, stamp: later }));
+  assert.ok(isSameDigest(view.digest, recordDigest(b)), "the node knows it too now");
+  view.beginWatch();
+  view.applySnapshot(snapshot("full", [b], at(4)));
+  assert.ok(isSameDigest(view.digest, recordDigest(b)));
+});

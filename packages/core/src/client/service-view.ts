@@ -39,7 +39,7 @@ import {
   type Entry,
   entryIndex,
   entryKey,
-  isSameBytes,
+  entryOf,
   isSameShown,
   NO_BYTES,
   placeOf,
@@ -88,6 +88,8 @@ export class ServiceView {
    * restarted. Kept, since nothing proves them gone, and left out of what is compared with it.
    */
   readonly #foreign = new Map<string, ContentDigest>();
+  /** Live in the node, which lost the removal that this view saw: they stay removed (P5). */
+  readonly #buried = new Map<string, ContentDigest>();
   #instances: readonly ViewInstance[] = [];
   #members: MemberTable | undefined;
   #buffer: SnapshotBuffer | undefined;
@@ -127,6 +129,7 @@ export class ServiceView {
   get digest(): ContentDigest {
     let digest = this.heldDigest;
     for (const foreign of this.#foreign.values()) digest = sumOf(digest, foreign, -1);
+    for (const buried of this.#buried.values()) digest = sumOf(digest, buried, 1);
     return digest;
   }
 
@@ -173,7 +176,9 @@ export class ServiceView {
 
   /** A session in a region begins: from here on its own records are taken in. */
   enterRegion(region: string): void {
+    const former = this.#places.entered;
     const forgotten = this.#places.enter(region);
+    if (this.#places.entered !== former) this.#buried.clear();
     if (forgotten !== undefined) this.#forgetPlace(forgotten);
   }
 
@@ -313,6 +318,7 @@ export class ServiceView {
       }
     }
     const update = this.#applyGroups(buffer.groups, touched);
+    this.#findBuried(buffer);
     const isWhole = buffer.recordCount <= VIEW_RECORD_COUNT_MAX;
     return isWhole ? this.#completed(update, position) : update;
   }
@@ -431,7 +437,11 @@ export class ServiceView {
     const held = slot?.entries[entryIndex(record.kind, this.#placeOf(record))];
     const order = held === undefined ? 1 : compareRecords(record, held.record);
     if (order === 0) this.#foreign.delete(this.#keyOf(record));
-    if (order <= 0) return false;
+    if (order <= 0) {
+      // The node says that it is gone there too.
+      if (record.state === InstanceState.removed) this.#buried.delete(this.#keyOf(record));
+      return false;
+    }
     const progress = this.#progressOf(record.origin);
     if (held === undefined && record.version <= progress.provenVersion) return false;
     if (held === undefined && this.#liveCount >= VIEW_RECORD_COUNT_MAX) {
@@ -442,6 +452,17 @@ export class ServiceView {
     const body = record.state === InstanceState.removed ? NO_BYTES : record.body.slice();
     this.#put(slot ?? this.#newSlot(record.id), { ...record, origin: progress.origin, body });
     return true;
+  }
+
+  /** What a complete answer holds and this view saw removed. */
+  #findBuried({ groups, touched }: SnapshotBuffer): void {
+    this.#buried.clear();
+    for (const record of groups.flatMap((group) => group.records)) {
+      const key = this.#keyOf(record);
+      // What has changed since the answer began is the node's later word.
+      if (record.state === InstanceState.removed || touched.has(key)) continue;
+      if (this.#tombstones.has(key)) this.#buried.set(key, recordDigest(record));
+    }
   }
 
   #isWinner(record: RegistryRecord): boolean {
@@ -455,32 +476,18 @@ export class ServiceView {
     const index = entryIndex(record.kind, this.#placeOf(record));
     const held = slot.entries[index];
     if (held !== undefined) this.#count(held, index, -1);
-    const entry = this.#entryOf(record, held);
+    const entry = entryOf(record, held, this.#decoder);
     slot.entries[index] = entry;
     this.#count(entry, index, 1);
     const key = entryKey(index, record.id);
     this.#foreign.delete(key);
+    this.#buried.delete(key);
     this.#tombstones.delete(key);
     this.#lackedSince.delete(key);
     if (entry.digest === undefined) {
       this.#tombstones.add(key);
       this.#forgetTombstones();
     }
-  }
-
-  #entryOf(record: RegistryRecord, held: Entry | undefined): Entry {
-    if (record.state === InstanceState.removed) {
-      return { record, digest: undefined, description: undefined, override: undefined };
-    }
-    const digest = recordDigest(record);
-    if (record.kind === RecordKind.override) {
-      const override = this.#decoder.override(record.body);
-      return { record, digest, description: undefined, override };
-    }
-    const isSameBody =
-      held?.description !== undefined && isSameBytes(held.record.body, record.body);
-    const description = isSameBody ? held?.description : this.#decoder.instance(record.body);
-    return { record, digest, description, override: undefined };
   }
 
   /** Adds an entry to the sums, or takes it out. */
@@ -574,7 +581,9 @@ export class ServiceView {
 
   #clear(slot: ViewSlot, index: number): void {
     const entry = slot.entries[index];
-    if (entry !== undefined) this.#count(entry, index, -1);
+    if (entry === undefined) return;
+    this.#count(entry, index, -1);
+    this.#buried.delete(entryKey(index, entry.record.id));
     slot.entries[index] = undefined;
   }
 

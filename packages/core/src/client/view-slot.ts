@@ -8,8 +8,10 @@ import {
   RecordKind,
   type RegistryRecord,
   RemovalReason,
+  recordDigest,
 } from "../record.js";
 import { GLOBAL_PLACE } from "./region-places.js";
+import type { BodyDecoder } from "./view-update.js";
 
 /** One record, and what its body says. */
 export interface Entry {
@@ -48,6 +50,25 @@ export function entryKey(index: number, id: string): string {
 export function readEntryKey(key: string): { index: number; id: string } {
   const end = key.indexOf(" ");
   return { index: Number(key.slice(0, end)), id: key.slice(end + 1) };
+}
+
+/** A record and what its body says; `held` is what it replaces. */
+export function entryOf(
+  record: RegistryRecord,
+  held: Entry | undefined,
+  decoder: BodyDecoder,
+): Entry {
+  if (record.state === InstanceState.removed) {
+    return { record, digest: undefined, description: undefined, override: undefined };
+  }
+  const digest = recordDigest(record);
+  if (record.kind === RecordKind.override) {
+    const override = decoder.override(record.body);
+    return { record, digest, description: undefined, override };
+  }
+  const isSameBody = held?.description !== undefined && isSameBytes(held.record.body, record.body);
+  const description = isSameBody ? held?.description : decoder.instance(record.body);
+  return { record, digest, description, override: undefined };
 }
 
 /** What is kept of a record that is known to be gone: nothing of equal stamp may return. */
