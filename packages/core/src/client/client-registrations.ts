@@ -39,7 +39,7 @@ const RETRY_MAX_MS = 5_000;
 /** A process that lost its id to one that may be dead asks again this often, */
 const UNDECIDED_RETRY_MS = 2_000;
 /** for so long, in which a living process comes back or is removed; then it takes the id back. */
-export const UNDECIDED_MS = 60_000;
+export const UNDECIDED_MS = 30_000;
 /** After a drain's own time, how long its answer may take. */
 const DRAIN_ANSWER_GRACE_MS = 2_000;
 

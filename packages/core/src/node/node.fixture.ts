@@ -75,8 +75,9 @@ export class NodeBench {
     }
   }
 
-  register(session: number, id: string, incarnation = 0): Effect[] {
-    const state = { incarnation, since: 0, state: InstanceState.up, scope: Scope.global };
+  /** `since` above 0: it was registered before, here or elsewhere. */
+  register(session: number, id: string, incarnation = 0, since = 0): Effect[] {
+    const state = { incarnation, since, state: InstanceState.up, scope: Scope.global };
     const item = { service: "cart", id, ...state, body: new Uint8Array([1]) };
     return this.say(session, { type: "register", requestId: 1, items: [item] });
   }

@@ -35,6 +35,8 @@ import type { Outbox } from "./outbox.js";
 const EVALUATE_INTERVAL_MS = 200;
 /** A link that delivers deltas that do not attach is asked for repair at most this often. */
 const GAP_REPAIR_INTERVAL_MS = 200;
+/** After this node first held what a peer holds, word of others may still be on its way. */
+const ACQUAINTANCE_MS = 10_000;
 /** Ten years. */
 const GENERATION_AHEAD_MAX_MS = 10 * 365 * 86_400_000;
 /** How far a routed message may go: to a relay, then to its target. */
@@ -77,7 +79,7 @@ export class PeerDesk {
   #evaluateAt: Instant;
   #membersChanged = false;
   /** A ready peer was met, and all that it knew, nodes included, is here. */
-  #isAcquainted = false;
+  #acquaintedAt: Instant | undefined;
 
   constructor(options: PeerDeskOptions) {
     const { replica, region, outbox, counters, now, random } = options;
@@ -104,7 +106,7 @@ export class PeerDesk {
 
   /** Seeds that may be nodes of this cluster, while nobody who knows the cluster was met. */
   get strangers(): readonly string[] {
-    return this.#isAcquainted ? [] : this.#dialer.unmetSeeds;
+    return this.#acquaintedAt !== undefined ? [] : this.#dialer.unmetSeeds;
   }
 
   get linkCount(): number {
@@ -126,6 +128,11 @@ export class PeerDesk {
     if (now >= this.#evaluateAt) this.#evaluate(now);
     this.#dial(now);
     if (now >= this.#digestAt) this.#sendDigests(now);
+  }
+
+  /** Whether somebody may know of instances that this node has not heard of since its start. */
+  isIgnorant(now: Instant): boolean {
+    return this.#acquaintedAt === undefined || now < after(this.#acquaintedAt, ACQUAINTANCE_MS);
   }
 
   /** At the end of a turn: what was written goes to the mesh and the relays. */
@@ -205,12 +212,12 @@ export class PeerDesk {
         this.#checkGeneration(lastOf(message.groups), now);
         if (this.#links.receiveDelta(link, message, now)) this.#partArrived(link, now);
         else this.#askForRepair(link, now);
-        return this.#checkSync(link);
+        return this.#checkSync(link, now);
       case "reset":
         this.#checkGeneration(lastOf(message.groups), now);
         this.#links.receiveReset(link, message, now);
         this.#partArrived(link, now);
-        return this.#checkSync(link);
+        return this.#checkSync(link, now);
       case "route":
         if (message.to !== this.#options.nodeId) {
           this.#forward({ ...message, hops: Math.min(message.hops, ROUTE_HOPS) });
@@ -286,7 +293,7 @@ export class PeerDesk {
     for (const { nodeId, generation } of message.ended) {
       this.#options.membership.ended(nodeId, generation);
     }
-    this.#checkSync(link);
+    this.#checkSync(link, now);
   }
 
   #askForRepair(link: PeerLink, now: Instant): void {
@@ -302,9 +309,9 @@ export class PeerDesk {
   }
 
   /** Ready once everything that a ready peer's last digest named is here. */
-  #checkSync(link: PeerLink): void {
-    if (!this.#isAcquainted && link.hasDigest && link.isPeerReady) {
-      this.#isAcquainted = this.#links.isCaughtUp(link);
+  #checkSync(link: PeerLink, now: Instant): void {
+    if (this.#acquaintedAt === undefined && link.hasDigest && link.isPeerReady) {
+      if (this.#links.isCaughtUp(link)) this.#acquaintedAt = now;
     }
     if (this.#options.state() !== "warming" || !link.hasDigest) return;
     if (!link.isPeerReady) return;

@@ -205,6 +205,7 @@ export class RegistryNode {
       watches: this.#watches,
       drains: this.#drains,
       isReady: () => this.#state !== "warming",
+      isIgnorant: () => this.#peers.isIgnorant(this.#now),
       isLeaving: () => this.#state === "leaving" || this.#state === "left",
       members: () => this.members(),
       isOrphaned: (origin) => !this.#replica.isOwn(origin) && isOrphaned(origin, this.#membership),
@@ -553,7 +554,7 @@ export class RegistryNode {
     }
     // Its program goes on from there: with the incarnation that it knows it would lose.
     if (lease.session !== undefined) {
-      this.#desk.superseded(lease.session, this.table.read(slot), true);
+      this.#desk.superseded(lease.session, this.table.read(slot), { isRefuted: true });
     }
     return true;
   }

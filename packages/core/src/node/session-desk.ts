@@ -61,6 +61,8 @@ export interface SessionDeskOptions {
   readonly watches: WatchTable;
   readonly drains: DrainDesk;
   readonly isReady: () => boolean;
+  /** Whether somebody may know of instances that this node has not heard of. */
+  readonly isIgnorant: () => boolean;
   readonly isLeaving: () => boolean;
   readonly members: () => readonly MemberView[];
   /** Whether the owner of a record is gone, as far as this node knows. */
@@ -180,19 +182,26 @@ export class SessionDesk {
 
   /**
    * Another node's record took an instance of a session. One that was registered while this node
-   * knew nothing did not lose to a later process but to an incarnation that it could not know of.
+   * knew nothing may have lost to a process that is dead, whose incarnation it could not know of.
    */
   taken(key: SessionKey, winner: RegistryRecord, slot: Slot): void {
-    const isUnsure = this.#options.sessions.get(key)?.unsure.delete(slot) ?? false;
-    this.superseded(key, winner, isUnsure);
+    const isUnsure = this.#options.sessions.get(key)?.unsure.has(slot) ?? false;
+    this.superseded(key, winner, { isUnsure });
   }
 
   /** A later record took an instance of a session. */
-  superseded(key: SessionKey, winner: RegistryRecord, isUnsure = false): void {
+  superseded(
+    key: SessionKey,
+    winner: RegistryRecord,
+    { isUnsure = false, isRefuted = false } = {},
+  ): void {
     if (this.#options.sessions.get(key) === undefined) return;
     this.#options.counters.superseded += 1;
-    const isGone = winner.state === InstanceState.removed || isUnsure;
-    const isLost = winner.isSuspect || this.#options.isOrphaned(winner.origin);
+    const isGone = winner.state === InstanceState.removed || isRefuted;
+    const isLost =
+      winner.isSuspect ||
+      this.#options.isOrphaned(winner.origin) ||
+      (isUnsure && this.#options.isIgnorant());
     this.#options.outbox.toSession(key, {
       type: "superseded",
       service: winner.service,
@@ -271,8 +280,13 @@ export class SessionDesk {
     for (const item of message.items) {
       const result = this.#options.writer.register(session, lease, item, now);
       items.push(result);
-      if (item.incarnation === 0 && !this.#options.isReady()) this.#noteUnsure(session, item);
-      if (result.superseding !== undefined) this.superseded(session.key, result.superseding);
+      // A first registration: what this node cannot know of may be higher, and dead.
+      if (item.since === 0 && this.#options.isIgnorant()) this.#noteUnsure(session, item);
+      if (result.superseding !== undefined) {
+        const slot = this.#options.replica.find(result.superseding);
+        const isUnsure = session.unsure.has(slot);
+        this.superseded(session.key, result.superseding, { isUnsure });
+      }
       if (result.displaced !== undefined) this.#displaced(result.displaced, session, item);
     }
     this.#options.outbox.toSession(session.key, {
