@@ -311,7 +311,8 @@ export class PeerDesk {
   /** Ready once everything that a ready peer's last digest named is here. */
   #checkSync(link: PeerLink, now: Instant): void {
     if (this.#acquaintedAt === undefined && link.hasDigest && link.isPeerReady) {
-      if (this.#links.isCaughtUp(link)) this.#acquaintedAt = now;
+      const isCaughtUp = this.#links.isCaughtUp(link);
+      if (isCaughtUp) this.#acquaintedAt = now;
     }
     if (this.#options.state() !== "warming" || !link.hasDigest) return;
     if (!link.isPeerReady) return;
