@@ -24,7 +24,7 @@ import type { QuarantinedOrigin } from "../replica/quarantine.js";
 import { Replica } from "../replica/replica.js";
 import type { RecordTable, Slot } from "../table/record-table.js";
 import { after, type Instant, NEVER, type WallTime } from "../time.js";
-import { type ServiceName, serviceName, WatchTable } from "../watch/watch-table.js";
+import { serviceName, WatchTable } from "../watch/watch-table.js";
 import { Adoption, isOrphaned } from "./adoption.js";
 import { Canary } from "./canary.js";
 import { CommandDesk } from "./command-desk.js";
@@ -525,16 +525,13 @@ export class RegistryNode {
       case RecordKind.canary:
         return isOwn ? undefined : this.#nodes.canaryArrived(table.read(slot), this.#now);
       case RecordKind.instance:
-      case RecordKind.override:
-        this.#watches.changed(this.#serviceNameOf(slot), slot);
+      case RecordKind.override: {
+        const { namespace, service } = table.serviceName(table.serviceOf(slot));
+        this.#watches.changed(serviceName(namespace, service), slot);
         this.#drains.changed(slot, this.#now);
         if (!isOwn) this.#taken(table.read(slot), tag, slot);
+      }
     }
-  }
-
-  #serviceNameOf(slot: Slot): ServiceName {
-    const { namespace, service } = this.table.serviceName(this.table.serviceOf(slot));
-    return serviceName(namespace, service);
   }
 
   #recordCollected(tombstone: RegistryRecord, slot: Slot): void {
