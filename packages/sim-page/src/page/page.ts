@@ -63,6 +63,7 @@ export class Page {
     });
     this.#controls = new WorldControls((deed) => this.#perform(deed));
     new Legend(this.#map.dots);
+    this.#caption.addEventListener("click", () => this.#player.endReading());
   }
 
   begin(): void {
@@ -104,6 +105,7 @@ export class Page {
     if (this.#caption.textContent !== this.#player.caption) {
       this.#caption.textContent = this.#player.caption;
     }
+    this.#caption.classList.toggle("reading", this.#player.isReading);
     this.#transport.draw(this.#player, this.#picture.contentCount);
     this.#shows.draw(show.address);
     this.#controls.draw(play.town, this.#picture.regions);

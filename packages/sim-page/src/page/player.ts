@@ -4,7 +4,7 @@
  * Going back means making the world anew and running it to where it is wanted: equal seeds and
  * deeds give equal runs. Time moves in whole milliseconds, as {@link Play.advance} asks.
  */
-import type { Show } from "../scenes/show.js";
+import type { Caption, Show } from "../scenes/show.js";
 import { Camps } from "../witness/content.js";
 import { Witness } from "../witness/witness.js";
 import type { Deed } from "../world/deed.js";
@@ -19,16 +19,23 @@ const FRAME_MAX_MS = 100;
 /** How far a search for the next event goes. */
 const EVENT_SEARCH_MS = 5_000;
 
+/** How long the world waits at a caption, for each of its characters: about half of reading it. */
+export const READING_MS_PER_CHARACTER = 30;
+
 /** `scene`: as its steps say. Else simulated seconds for each second. */
 export type SpeedChoice = number | "scene";
 
 export class Player {
+  readonly #clock: () => number;
   #show: Show;
   #play: Play;
   #witness: Witness;
   #camps = new Camps();
   /** On the show's clock; the world is at its whole part. */
   #at = 0;
+  /** The caption at which the world waited last, or that was passed over, by its time. */
+  #readAt = -1;
+  #readingLeftMs = 0;
   isPlaying = false;
   speedChoice: SpeedChoice = "scene";
   /** True while simulating cannot keep up with the speed. */
@@ -36,8 +43,10 @@ export class Player {
   /** Called after the world was made anew. */
   onNewWorld: () => void = () => {};
 
-  constructor(show: Show) {
+  /** @param clock - Milliseconds, to keep within the time of a frame. */
+  constructor(show: Show, clock: () => number = () => performance.now()) {
     this.#show = show;
+    this.#clock = clock;
     [this.#play, this.#witness] = this.#create();
   }
 
@@ -76,10 +85,21 @@ export class Player {
   }
 
   get caption(): string {
-    const passed = this.#show.captions.filter(
-      ({ at, text }) => text !== undefined && at <= this.at,
-    );
-    return passed.at(-1)?.text ?? "";
+    return this.#caption?.text ?? "";
+  }
+
+  get #caption(): Caption | undefined {
+    return this.#show.captions.findLast(({ at, text }) => text !== undefined && at <= this.at);
+  }
+
+  /** Whether the world waits until one can have read the caption. */
+  get isReading(): boolean {
+    return this.isPlaying && this.#readingLeftMs > 0;
+  }
+
+  /** Goes on although the caption may not have been read. */
+  endReading(): void {
+    this.#readingLeftMs = 0;
   }
 
   /** Begins a show at a moment. */
@@ -88,6 +108,9 @@ export class Player {
     this.speedChoice = "scene";
     this.isPlaying = false;
     this.#rebuild(at);
+    this.#readAt = -1;
+    this.#readingLeftMs = 0;
+    if (at > 0) this.#passOver();
   }
 
   /** Goes to a moment of the show. */
@@ -95,11 +118,13 @@ export class Player {
     const wanted = Math.max(0, Math.floor(at));
     if (wanted < this.at) this.#rebuild(wanted);
     else this.#fastForward(wanted);
+    this.#passOver();
   }
 
   /** Lets so many simulated milliseconds pass. */
   step(durationMs: number): void {
     this.#goTo(this.at + durationMs);
+    this.#passOver();
   }
 
   /** Goes on until something can be seen to happen: a change is sent, a view changes. */
@@ -109,6 +134,7 @@ export class Player {
     while (this.#witness.eventCount === seenCount && this.at < until && !this.#play.isOver) {
       this.#goTo(this.at + 1);
     }
+    this.#passOver();
   }
 
   /** Does something to the world, now. */
@@ -119,22 +145,42 @@ export class Player {
 
   /** One frame; `elapsedMs` of the person who looks on. */
   frame(elapsedMs: number): void {
-    if (!this.isPlaying) return;
+    if (!this.isPlaying || this.#read(elapsedMs)) return;
     const { durationMs = Number.POSITIVE_INFINITY } = this.#show;
     const wasAtEnd = this.isAtEnd;
     const passed = Math.min(elapsedMs, FRAME_MAX_MS) * this.speed;
-    // A step that changes the speed takes effect from its own time on.
-    const next = this.#show.captions.find(({ at, speed }) => speed !== undefined && at > this.#at);
+    // A step of the scene takes effect from its own time on.
+    const next = this.#show.captions.find(({ at }) => at > this.#at);
     const wanted = Math.min(this.#at + passed, next?.at ?? Number.POSITIVE_INFINITY);
-    const startedMs = performance.now();
+    const startedMs = this.#clock();
     this.isLagging = false;
     while (this.#at < wanted) {
       this.#goTo(Math.min(wanted, this.#at + SLICE_MS));
-      if (performance.now() - startedMs < FRAME_BUDGET_MS) continue;
+      if (this.#clock() - startedMs < FRAME_BUDGET_MS) continue;
       this.isLagging = this.#at < wanted;
       break;
     }
     if (this.#play.isOver || (!wasAtEnd && this.#at >= durationMs)) this.isPlaying = false;
+  }
+
+  /** Waits at a new caption; true while it does. */
+  #read(elapsedMs: number): boolean {
+    const caption = this.#caption;
+    const isTold = this.#show.isTold && this.speedChoice === "scene";
+    if (!isTold || caption === undefined) return false;
+    if (caption.at !== this.#readAt) {
+      this.#readAt = caption.at;
+      this.#readingLeftMs = READING_MS_PER_CHARACTER * (caption.text?.length ?? 0);
+    }
+    if (this.#readingLeftMs <= 0) return false;
+    this.#readingLeftMs -= Math.min(elapsedMs, FRAME_MAX_MS);
+    return true;
+  }
+
+  /** Whoever goes somewhere has no need of captions on the way. */
+  #passOver(): void {
+    this.#readAt = this.#caption?.at ?? -1;
+    this.#readingLeftMs = 0;
   }
 
   #goTo(at: number): void {

@@ -37,6 +37,8 @@ export interface Show {
   readonly captions: readonly Caption[];
   /** Speed at first. */
   readonly speed: number;
+  /** Whether the world waits at each caption until one can have read it. */
+  readonly isTold: boolean;
   /** Makes its world anew, at the beginning. */
   create(): Play;
   /** Adds what a person does, and forgets what this person did later than that. */
@@ -58,6 +60,7 @@ export function showScene(scene: Scene): Show {
     durationMs: scene.durationMs,
     captions,
     speed: captions[0]?.speed ?? 1,
+    isTold: true,
     script,
     unregistered: scene.unregistered ?? [],
   });
@@ -71,6 +74,7 @@ export function showFreeWorld(): Show {
     durationMs: undefined,
     captions: [{ at: 0, text: FREE_CAPTION, speed: undefined }],
     speed: 0.25,
+    isTold: false,
     script: [],
     unregistered: [],
   });
@@ -106,6 +110,7 @@ export function showSeed(seed: number, strikes?: readonly number[]): Show {
       },
     ],
     speed: 1,
+    isTold: false,
     create: () => new SeedPlay(seed, strikes),
     add: () => {},
   };
@@ -124,6 +129,7 @@ class TownShow implements Show {
   readonly durationMs: number | undefined;
   readonly captions: readonly Caption[];
   readonly speed: number;
+  readonly isTold: boolean;
   readonly #script: readonly TimedDeed[];
   readonly #unregistered: readonly string[];
   #own: readonly TimedDeed[] = [];
@@ -143,6 +149,7 @@ class TownShow implements Show {
     this.durationMs = options.durationMs;
     this.captions = options.captions;
     this.speed = options.speed;
+    this.isTold = options.isTold;
     this.#script = options.script;
     this.#unregistered = options.unregistered;
     this.#gather();
