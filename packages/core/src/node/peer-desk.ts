@@ -18,13 +18,9 @@ import type {
   RoutePayload,
 } from "../messages.js";
 import type { Random } from "../random.js";
+import type { DigestOptions } from "../replica/digest-round.js";
 import type { PeerLink } from "../replica/peer-link.js";
-import {
-  DIGEST_INTERVAL_MS,
-  type DigestOptions,
-  PeerLinks,
-  type PeerLinksCounters,
-} from "../replica/peer-links.js";
+import { DIGEST_INTERVAL_MS, PeerLinks, type PeerLinksCounters } from "../replica/peer-links.js";
 import type { Replica } from "../replica/replica.js";
 import type { OriginIndex } from "../table/record-table.js";
 import { after, type Instant, NEVER, type WallTime } from "../time.js";
@@ -361,6 +357,10 @@ export class PeerDesk {
     this.#digestAt = after(now, DIGEST_INTERVAL_MS * (0.9 + 0.2 * this.#options.random.next()));
     const news = { hears: this.#heard(), ended: this.#ended() };
     this.#links.planProbes(now);
+    if (this.#options.state() !== "warming") {
+      this.#links.sendDigests({ ...news, isReady: true, repair: "lagging" });
+      return;
+    }
     for (const link of this.#links.all) this.#sendDigest(link, "lagging", news);
   }
 

@@ -200,3 +200,26 @@ test("a collected origin's records stay until what replaced them is here", () =>
   const origin: Origin = { nodeId: "dead", generation: 1, scope: Scope.global };
   assert.ok(b.replica.isCollected(origin));
 });
+
+test("a round is put together once for the mesh, and once for other regions", () => {
+  const rounds: { links: readonly number[]; message: PeerMessage }[] = [];
+  const copy = new Side("us-1", 1);
+  const { replica, counters } = copy;
+  const send = (links: readonly number[], message: PeerMessage) => rounds.push({ links, message });
+  const links = new PeerLinks({ replica, region: "us", counters, send, note: () => {} });
+  copy.write("i-1", 1);
+  copy.write("i-2", 1, { scope: Scope.region });
+  for (const [key, nodeId] of ["us-2", "eu-1", "us-3", "eu-2"].entries()) {
+    const peer = { nodeId, generation: 1, region: nodeId.slice(0, 2), zone: "" };
+    links.open(key, peer, true, NOW);
+  }
+  links.sendDigests({ hears: ["us-2"], isReady: true, repair: "lagging" });
+  const told = rounds.map(({ links: keys, message }) => [
+    keys,
+    message.type === "digest" ? message.entries.map(({ origin }) => origin.scope) : [],
+  ]);
+  assert.deepEqual(told, [
+    [[0, 2], [Scope.global, Scope.region]],
+    [[1, 3], [Scope.global]],
+  ]);
+});

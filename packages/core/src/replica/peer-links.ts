@@ -25,6 +25,7 @@ import type { LinkKey, PeerIdentity } from "../node/events.js";
 import { compareOrigins, type Origin, originText, type RegistryRecord, Scope } from "../record.js";
 import { NO_SLOT, type OriginIndex, type Slot } from "../table/record-table.js";
 import type { Instant } from "../time.js";
+import { type DigestOptions, digestOf } from "./digest-round.js";
 import { holesByOrigin } from "./hole-list.js";
 import {
   isOwnOf,
@@ -152,15 +153,23 @@ export class PeerLinks {
 
   sendDigest(link: PeerLink, options: DigestOptions): void {
     this.#counters.repairRounds += 1;
-    this.#send([link.key], {
-      type: "digest",
-      entries: this.#replica.announcement(link.isSameRegion, this.#probes.get(link.key)),
-      floors: this.#replica.floors,
-      hears: options.hears,
-      isReady: options.isReady,
-      repair: options.repair,
-      ended: options.ended ?? [],
-    });
+    const entries = this.#replica.announcement(link.isSameRegion, this.#probes.get(link.key));
+    this.#send([link.key], digestOf(this.#replica, entries, options));
+  }
+
+  /** A round of digests: what several links are told alike is put together and encoded once. */
+  sendDigests(options: DigestOptions): void {
+    for (const isSameRegion of [true, false]) {
+      const keys: LinkKey[] = [];
+      for (const link of this.#links.values()) {
+        if (link.isSameRegion !== isSameRegion) continue;
+        if (this.#probes.has(link.key)) this.sendDigest(link, options);
+        else keys.push(link.key);
+      }
+      if (keys.length === 0) continue;
+      this.#counters.repairRounds += keys.length;
+      this.#send(keys, digestOf(this.#replica, this.#replica.announcement(isSameRegion), options));
+    }
   }
 
   /** Takes a peer's digest: sends what it lacks, and tells whether this copy lacks anything. */
@@ -588,11 +597,4 @@ export class PeerLinks {
     noteRefusedParts(link, message.refused, this.#counters, this.#note);
     noteQuarantine(this.#replica.quarantine, this.#counters, this.#note);
   }
-}
-
-export interface DigestOptions {
-  readonly hears: readonly string[];
-  readonly isReady: boolean;
-  readonly repair: RepairRequest;
-  readonly ended?: DigestMessage["ended"];
 }

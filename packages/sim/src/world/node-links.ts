@@ -165,7 +165,7 @@ export class NodeLinks {
       this.#apply(link, link.handshake.receive(bytes));
       return;
     }
-    const decoded = decodePeerMessage(bytes);
+    const decoded = decodeOnce(bytes);
     if (!decoded.ok) {
       this.#world.refused(this.#node, decoded.refusal.message);
       this.close(link.key);
@@ -241,3 +241,14 @@ export class NodeLinks {
 }
 
 type DialCause = "refused" | "timeout" | "rejected" | "self";
+
+/** What was sent to several is decoded once: nobody changes what was decoded. */
+const decodedOf = new WeakMap<Uint8Array, ReturnType<typeof decodePeerMessage>>();
+
+function decodeOnce(bytes: Uint8Array): ReturnType<typeof decodePeerMessage> {
+  const known = decodedOf.get(bytes);
+  if (known !== undefined) return known;
+  const decoded = decodePeerMessage(bytes);
+  decodedOf.set(bytes, decoded);
+  return decoded;
+}
