@@ -108,8 +108,8 @@ describe("the checker of fault runs", () => {
     const suspect = shown(540, [1, 1, 0], { liveness: "suspect" });
     const lines = [shown(1, [1, 1, 0]), KILLED, suspect, removed(2_500, [1, 1, 0])];
     const { detections } = check(lines, []);
-    assert.deepEqual(detections.told, [{ killedAt: 500, toldAt: 540, isQuiet: true }]);
-    assert.deepEqual(detections.removed, [{ killedAt: 500, toldAt: 2_500, isQuiet: true }]);
+    assert.deepEqual(detections.told, [{ killedAt: 500, toldAt: 540, weather: "calm" }]);
+    assert.deepEqual(detections.removed, [{ killedAt: 500, toldAt: 2_500, weather: "calm" }]);
   });
 
   test("an update is measured from its program to each view, in whatever order logs are read", () => {
@@ -124,6 +124,18 @@ describe("the checker of fault runs", () => {
     assert.deepEqual(check([before, update, after, again], []).latencies, expected);
     assert.deepEqual(check([before, after, update, again], []).latencies, expected);
     assert.deepEqual(check([update, after], []).latencies, []);
+  });
+
+  test("L2 weather is told: calm, a starved machine, other faults", () => {
+    const lines = [shown(1, [1, 1, 0]), KILLED, shown(540, [1, 1, 0], { liveness: "suspect" })];
+    const weatherWith = (...more: LogLine[]) =>
+      check([...lines, ...more], []).detections.told.map((each) => each.weather);
+    const starved: LogLine = { type: "stalled", at: 530, process: "q", elapsedMs: 600 };
+    const fault = { type: "fault", at: 300, phase: "begin", detail: "" } as const;
+    assert.deepEqual(weatherWith(), ["calm"]);
+    assert.deepEqual(weatherWith(starved), ["starved"]);
+    assert.deepEqual(weatherWith(starved, { ...fault, kind: "server-kill" }), ["faults"]);
+    assert.deepEqual(weatherWith({ ...fault, kind: "client-kill" }), ["calm"]);
   });
 
   test("L3 a drain ends, and nobody picks what all confirmed", () => {

@@ -60,7 +60,13 @@ export class Checker {
   settle(nowMs: number): void {
     this.#evictions.settle(nowMs);
     this.#drains.settle(nowMs);
+    this.#detections.settle(nowMs);
     if (nowMs !== Number.POSITIVE_INFINITY) this.timeline.forget(nowMs);
+  }
+
+  /** All that views were told of the dead so far, whether or not all logs of that time are read. */
+  settleDetections(): void {
+    this.#detections.settle(Number.POSITIVE_INFINITY);
   }
 
   get standing(): ReadonlyMap<string, ProgramName> {

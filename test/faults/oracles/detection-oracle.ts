@@ -1,14 +1,17 @@
 /** L2: how soon each view was told of programs that were killed. */
 import { type LogLine, type ProgramName, processOf } from "../log-line.js";
+import { SETTLE_MS } from "./eviction-oracle.js";
 import type { Timeline } from "./timeline.js";
 
 /** One view told of the end of one instance. */
 export interface Detection {
   readonly killedAt: number;
   readonly toldAt: number;
-  /** No other fault was there. */
-  readonly isQuiet: boolean;
+  readonly weather: Weather;
 }
+
+/** What else there was: nothing, a machine that left some process without time, or other faults. */
+export type Weather = "calm" | "starved" | "faults";
 
 export class DetectionOracle {
   readonly #timeline: Timeline;
@@ -16,6 +19,9 @@ export class DetectionOracle {
   readonly told: Detection[] = [];
   readonly removed: Detection[] = [];
   readonly #known = new Set<string>();
+  /** What else there was is judged when all logs of that time are read. */
+  #pending: { readonly into: Detection[]; readonly killedAt: number; readonly toldAt: number }[] =
+    [];
 
   constructor(timeline: Timeline) {
     this.#timeline = timeline;
@@ -40,11 +46,23 @@ export class DetectionOracle {
     const key = `${what} ${line.program} ${line.service}/${line.id} ${line.owner}`;
     if (this.#known.has(key)) return;
     this.#known.add(key);
-    // Later lines tell of faults that ended; one that is there now is known now.
-    const isQuiet = this.#timeline.wasQuiet(killedAt - QUIET_MS, line.at);
-    into.push({ killedAt, toldAt: line.at, isQuiet });
+    this.#pending.push({ into, killedAt, toldAt: line.at });
+  }
+
+  settle(nowMs: number): void {
+    const isOld = (each: { toldAt: number }) => each.toldAt <= nowMs - SETTLE_MS;
+    for (const { into, killedAt, toldAt } of this.#pending.filter(isOld)) {
+      into.push({ killedAt, toldAt, weather: this.#weatherOf(killedAt, toldAt) });
+    }
+    this.#pending = this.#pending.filter((each) => !isOld(each));
+  }
+
+  #weatherOf(killedAt: number, toldAt: number): Weather {
+    if (!this.#timeline.wasQuiet(killedAt - QUIET_MS, toldAt)) return "faults";
+    return this.#timeline.wasStarved(killedAt - STARVED_MS, toldAt) ? "starved" : "calm";
   }
 }
 
 /** What a fault leaves behind may take so long. */
 const QUIET_MS = 15_000;
+const STARVED_MS = 1_000;

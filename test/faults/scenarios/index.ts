@@ -1,5 +1,6 @@
 /** Every scenario, in the order of the table. */
 import type { Scenario } from "../scenario.js";
+import { idClaim } from "./claims.js";
 import { clockSteps, corruptSnapshot, fullDisk } from "./disk.js";
 import { clientFreeze, serverFreeze } from "./freezes.js";
 import { clientKill, serverKill } from "./kills.js";
@@ -9,7 +10,7 @@ import { outage, rollingRestart } from "./rolling.js";
 import { reconnectStorm } from "./storm.js";
 
 export const SCENARIOS: readonly Scenario[] = [
-  ...[clientKill, serverKill, clientFreeze, serverFreeze],
+  ...[clientKill, serverKill, clientFreeze, serverFreeze, idClaim],
   ...[regionCut, oneWayCut, partialCut, wireStorm, blackholeSeed],
   ...[rollingRestart, outage, reconnectStorm, slowReaders],
   ...[fullDisk, corruptSnapshot, clockSteps, outOfMemory, fileDescriptors],

@@ -14,6 +14,7 @@ export async function reportDetections(stage: Stage, killedCount: number): Promi
     stage.readLogs();
     return stage.checker.shownDeadCount === 0;
   });
+  stage.checker.settleDetections();
   const { removed, told } = stage.checker.detections;
   const ofTold = told.map((each) => each.toldAt - each.killedAt);
   const ofRemoved = removed.map((each) => each.toldAt - each.killedAt);

@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { cpus } from "node:os";
 import type { Checker } from "../checker.js";
 import { countText, mebibyteText, msText, spreadOf } from "../figures.js";
+import type { Weather } from "../oracles/detection-oracle.js";
 import type { OracleName } from "../oracles/verdict.js";
 import type { MemorySample, SoakOptions, SoakResult } from "./soak.js";
 
@@ -91,14 +92,19 @@ function oracleTable({ verdict }: Checker): string {
   return table(["oracle", "checks", "not judged", "violations"], rows);
 }
 
+const WEATHERS: Readonly<Record<Weather, string>> = {
+  calm: "no other fault",
+  starved: "no other fault, but the machine left some process without time",
+  faults: "among other faults",
+};
+
 function detectionTable({ detections }: Checker): string {
   const rows = (["told", "removed"] as const).flatMap((what) =>
-    [true, false].flatMap((isQuiet) => {
-      const chosen = detections[what].filter((each) => each.isQuiet === isQuiet);
+    Object.entries(WEATHERS).flatMap(([weather, when]) => {
+      const chosen = detections[what].filter((each) => each.weather === weather);
       const spread = spreadOf(chosen.map((each) => each.toldAt - each.killedAt));
       if (spread === undefined) return [];
       const name = what === "told" ? "suspect or removed" : "removed";
-      const when = isQuiet ? "no other fault" : "among other faults";
       const { count, max, p50, p99 } = spread;
       return [[name, when, countText(count), msText(p50), msText(p99), msText(max)]];
     }),
