@@ -219,7 +219,10 @@ test("a round is put together once for the mesh, and once for other regions", ()
     message.type === "digest" ? message.entries.map(({ origin }) => origin.scope) : [],
   ]);
   assert.deepEqual(told, [
-    [[0, 2], [Scope.global, Scope.region]],
+    [
+      [0, 2],
+      [Scope.global, Scope.region],
+    ],
     [[1, 3], [Scope.global]],
   ]);
 });
