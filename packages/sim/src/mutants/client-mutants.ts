@@ -24,16 +24,6 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
     replace: "if (false)",
   },
   {
-    name: "later-process-loses",
-    story:
-      "A program that starts again takes the first incarnation instead of a later one: as long as " +
-      "its past life is remembered it is refused (a provider that is lost for good by a race " +
-      "between an old session's end and a new one).",
-    file: REGISTRATIONS,
-    find: "registration.incarnation ||= this.#incarnations.next;",
-    replace: "registration.incarnation ||= 1;",
-  },
-  {
     name: "session-number-not-raised",
     story:
       "A client reconnects under the number of its last connection: the new node cannot tell it " +
@@ -104,15 +94,5 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
     file: "client/server-list.js",
     find: "const order = [rank, failure?.count ?? 0, this.#options.random.next()];",
     replace: "const order = [rank, failure?.count ?? 0, 0];",
-  },
-  {
-    name: "move-by-leaving-first",
-    story:
-      "A client that is asked to move ends its session before it has another: at each rolling " +
-      "restart its instances are suspect for a moment.",
-    file: SESSION,
-    find: "this.#parting = new Parting(left.number, region, after(now, CONNECT_TIMEOUT_MS));",
-    replace:
-      'this.#emit({ type: "disconnect", attempt: left.number });\n        this.#parting = undefined;',
   },
 ];

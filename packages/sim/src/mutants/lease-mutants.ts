@@ -183,11 +183,11 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
   {
     name: "overrides-by-wall-clock",
     story:
-      "An operator's word is dated by the node's wall clock alone: after the clock was set back, " +
-      "the next word loses to the one before it (a change that is lost when two clocks disagree).",
-    file: "hlc.js",
-    find: "this.#last = Math.max(this.#last + 1, this.#wall() + this.#salt);",
-    replace: "this.#last = this.#wall() + this.#salt;",
+      "An operator's word is dated by the node's own clock alone: after a word from a clock that " +
+      "runs ahead nobody else's counts (a change that is lost when two clocks disagree).",
+    file: "node/command-desk.js",
+    find: "const stamp = isAbove ? read : raiseStamp(below);",
+    replace: "const stamp = read;",
   },
   {
     name: "stops-before-sessions-moved",

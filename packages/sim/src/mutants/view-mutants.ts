@@ -117,11 +117,11 @@ export const VIEW_MUTANTS: readonly Mutant[] = [
   {
     name: "view-digest-not-checked",
     story:
-      "A view is called current without being compared with its node: one that differs by a fault " +
-      "differs for ever (stale endpoints for days).",
+      "A view that differs from what its node says of it is never asked for anew: one that differs " +
+      "by a fault differs for ever (stale endpoints for days).",
     file: WATCHES,
-    find: "watch.isCurrent = isSameDigest(digest, watch.view.digest);",
-    replace: "watch.isCurrent = true;",
+    find: "if (isPatienceOver && now >= watch.resyncAt)",
+    replace: "if (false)",
   },
   {
     name: "view-dropped-when-offline",

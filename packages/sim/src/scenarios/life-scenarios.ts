@@ -31,7 +31,14 @@ export const LIFE_SCENARIOS: readonly Scenario[] = [
       "A program's connection breaks and it comes back to the same node within the grace: nobody " +
       "sees it removed, then or when the old lease would have ended (P6).",
     play: (stage) => {
-      const { provider, viewer } = pair(stage);
+      // One node alone: there is nowhere else to go.
+      stage.addNode("us-1", []);
+      stage.settle();
+      const provider = stage.addClient("provider", "us", ["us-1"]);
+      stage.register(provider, "orders/o");
+      const viewer = stage.addClient("viewer", "us", ["us-1"]);
+      viewer.watch("orders");
+      stage.run(2_000);
       stage.leaveAlone(provider);
       stage.neverLoses(viewer, "orders/o");
       stage.run(1_000);

@@ -21,7 +21,8 @@ export function runScenario(
   } catch (error) {
     stage.fail("crash", `the core threw: ${(error as Error).stack}`);
   }
-  const { failures, world } = stage;
+  const { world } = stage;
+  const failures = stage.failures.filter(({ text }) => scenario.forgives?.test(text) !== true);
   const { traceHash, log } = world;
   return { seed: 0, ok: failures.length === 0, failures, traceHash, log, strikes: [] };
 }
