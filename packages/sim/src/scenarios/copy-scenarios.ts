@@ -264,9 +264,6 @@ export const COPY_SCENARIOS: readonly Scenario[] = [
   },
   {
     name: "busy-link",
-    isOpen:
-      "R11: a delta that waited in a busy link goes on below a watermark that rose meanwhile, and " +
-      "hides the removal that was forgotten",
     story:
       "A link can take no more for longer than removals are remembered, and an instance leaves " +
       "meanwhile. What is sent afterwards does not hide that, and nothing diverges.",
