@@ -137,7 +137,7 @@ export const LIFE_SCENARIOS: readonly Scenario[] = [
       stage.register(second, "orders/o");
       const statusOf = (client: SimClient) => client.statuses.get("orders/o");
       const isTold = () => statusOf(first) === "superseded" && statusOf(second) === "registered";
-      stage.await(isTold, 1_500, "S5", "the later process has the id, and the first knows");
+      stage.await(isTold, 15_000, "S5", "the later process has the id, and the first knows");
       stage.run(1_000);
       const storedCount = stage.countStored(() => true);
       stage.run(5_000);
