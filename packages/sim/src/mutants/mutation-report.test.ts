@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { SCENARIOS } from "../scenarios/scenarios.js";
 import { MUTANTS } from "./catalogue.js";
+import { FIRST_PLAYED } from "./first-played.js";
 import { markdownOf, summaryOf, summaryText } from "./mutation-report.js";
 import type { MutantVerdict } from "./mutation-run.js";
 import { SURVIVORS } from "./survivors.js";
@@ -26,4 +28,14 @@ test("the table has a line for each defect", () => {
 test("only defects of the list are explained as survivors", () => {
   const names = new Set(MUTANTS.map(({ name }) => name));
   for (const name of Object.keys(SURVIVORS)) assert.ok(names.has(name), name);
+});
+
+test("what is played first are defects and scenarios that there are", () => {
+  const [mutants, scenarios] = [MUTANTS, SCENARIOS].map(
+    (list) => new Set(list.map(({ name }) => name)),
+  );
+  for (const [mutant, scenario] of Object.entries(FIRST_PLAYED)) {
+    assert.ok(mutants?.has(mutant), mutant);
+    assert.ok(scenarios?.has(scenario), scenario);
+  }
 });

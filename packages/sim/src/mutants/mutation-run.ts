@@ -8,6 +8,7 @@
 import { failuresOf, type Job, jobText } from "../hunt/job.js";
 import { JOB_TIMEOUT_MS, playAll } from "../hunt/play-all.js";
 import { WorkerProcess } from "../hunt/worker-process.js";
+import { FIRST_PLAYED } from "./first-played.js";
 import type { Mutant } from "./mutant.js";
 
 export interface MutantVerdict {
@@ -99,9 +100,12 @@ async function playBaseline(options: MutationOptions): Promise<Baseline> {
 async function huntMutant(mutant: Mutant, jobs: readonly Job[]): Promise<MutantVerdict> {
   const worker = new WorkerProcess(mutant.name);
   const startedAt = performance.now();
+  const first = FIRST_PLAYED[mutant.name];
+  const isFirst = (job: Job) => job.kind === "scenario" && job.name === first;
+  const ordered = [...jobs.filter(isFirst), ...jobs.filter((job) => !isFirst(job))];
   try {
     let jobCount = 0;
-    for (const job of jobs) {
+    for (const job of ordered) {
       const outcome = await worker.play(job, jobCount === 0 ? JOB_TIMEOUT_MS : MUTANT_TIMEOUT_MS);
       jobCount += 1;
       const [failure] = failuresOf(outcome);
