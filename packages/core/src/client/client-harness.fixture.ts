@@ -26,6 +26,8 @@ export class Harness {
   readonly machine: ClientMachine;
   now = 1_000;
   attempt = 0;
+  /** Attempts whose sockets have not ended. */
+  readonly open = new Set<number>();
   effects: ClientEffect[] = [];
   #commandCount = 0;
 
@@ -41,7 +43,11 @@ export class Harness {
   step(event: ClientEvent): string[] {
     const effects = this.machine.step(event, instant(this.now));
     this.effects.push(...effects);
-    for (const effect of effects) if (effect.type === "connect") this.attempt = effect.attempt;
+    for (const effect of effects) {
+      if (effect.type === "connect") this.attempt = effect.attempt;
+      if (effect.type === "connect") this.open.add(effect.attempt);
+      if (effect.type === "disconnect") this.open.delete(effect.attempt);
+    }
     return effects.flatMap((effect) => describe(effect));
   }
 
@@ -91,6 +97,13 @@ export class Harness {
 
   failed(): string[] {
     return this.step({ type: "connect-failed", attempt: this.attempt, cause: "ECONNREFUSED" });
+  }
+
+  /** Every socket that is being opened fails, also those that are tried because of it. */
+  failAll(): void {
+    for (const attempt of this.open) {
+      this.step({ type: "connect-failed", attempt, cause: "ECONNREFUSED" });
+    }
   }
 
   disconnected(): string[] {

@@ -16,6 +16,7 @@ import {
   WELCOME,
 } from "./client-harness.fixture.js";
 import { CLIENT_TRANSITIONS } from "./client-transitions.js";
+import { RACE_COUNT_MAX, RACE_INTERVAL_MS } from "./connection-race.js";
 import { origin, record } from "./view-records.fixture.js";
 
 test("says everything with its hello, but what it registers before its first welcome", () => {
@@ -194,8 +195,54 @@ test("servers that cannot be reached are tried in turn, with a backoff of at mos
   for (let round = 0; round < 20; round += 1) {
     assert.ok(client.machine.nextDeadline() - client.now <= 5_000);
     client.elapse(5_000);
-    while (stateOf(client) === "connecting") client.failed();
+    client.failAll();
+    assert.equal(stateOf(client), "waiting");
   }
+});
+
+// One host that answered nothing stood before a good one until its instances were removed (P6).
+test("a server that does not answer does not keep others from being tried", () => {
+  const client = new Harness();
+  client.start("n1", "n2", "n3");
+  const [first] = client.open;
+  assert.deepEqual(client.elapse(RACE_INTERVAL_MS - 1), []);
+  assert.equal(client.elapse(1).length, 1);
+  client.elapse(RACE_INTERVAL_MS);
+  assert.deepEqual([...client.open], [1, 2, 3]);
+  assert.deepEqual(client.elapse(RACE_INTERVAL_MS), [], "each server once");
+  const won: ClientEvent = { type: "connected", attempt: 2 };
+  assert.deepEqual(client.step(won), ["disconnect", "disconnect", "send hello 1"]);
+  assert.deepEqual([...client.open], [2]);
+  assert.deepEqual(client.step({ type: "connected", attempt: first ?? 0 }), ["disconnect"]);
+  client.attempt = 2;
+  client.read(WELCOME);
+  assert.equal(stateOf(client), "online");
+});
+
+test("sockets that are opening are few, one that fails makes room, and all end with the client", () => {
+  const client = new Harness();
+  client.start(...Array.from({ length: 20 }, (_, index) => `n${index}`));
+  client.elapse(2_000);
+  assert.equal(client.open.size, RACE_COUNT_MAX);
+  assert.deepEqual(
+    client.step({ type: "connect-failed", attempt: 3, cause: "ECONNREFUSED" }).length,
+    2,
+    "it ends, and another begins",
+  );
+  assert.equal(client.open.size, RACE_COUNT_MAX);
+  client.step({ type: "close" });
+  assert.equal(client.open.size, 0);
+});
+
+test("an attempt of several that takes too long is given up, and the others go on", () => {
+  const client = new Harness();
+  client.start("n1", "n2");
+  client.elapse(2_999);
+  assert.deepEqual([...client.open], [1, 2]);
+  client.elapse(1);
+  assert.ok(!client.open.has(1) && client.open.has(2));
+  client.step({ type: "connected", attempt: 2 });
+  assert.equal(stateOf(client), "greeting");
 });
 
 test("a failed attempt is told once per server, and again after it had answered", () => {

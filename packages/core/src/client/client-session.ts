@@ -23,17 +23,12 @@ import {
   type WelcomeMessage,
 } from "../messages.js";
 import { after, type Instant, instant, NEVER } from "../time.js";
-import type {
-  ClientCommand,
-  ClientEffect,
-  ClientEvent,
-  ClientOutbox,
-  ServerAddress,
-} from "./client-events.js";
+import type { ClientCommand, ClientEffect, ClientEvent, ClientOutbox } from "./client-events.js";
 import type { ClientMachineOptions } from "./client-options.js";
 import { ClientRegistrations } from "./client-registrations.js";
 import { CLIENT_TRANSITIONS, type ClientAction, type ClientState } from "./client-transitions.js";
 import { ClientWatches } from "./client-watches.js";
+import { type Attempt, ConnectionRace } from "./connection-race.js";
 import { Homecoming } from "./homecoming.js";
 import { LiveSession } from "./live-session.js";
 import { Parting } from "./parting.js";
@@ -52,23 +47,15 @@ const PIPELINE_MAX_BYTES = 1024 * 1024;
 /** Names are looked up again at most this often while no server answers. */
 const RESOLVE_INTERVAL_MS = 2_000;
 
-/** One attempt to have a session, from the first packet to the end of the socket. */
-interface Attempt {
-  readonly number: number;
-  readonly server: ServerAddress;
-  /** While connecting and greeting: when it has taken too long. */
-  deadline: Instant;
-  /** Why the node refused it, once it did. */
-  refusal: { readonly code: ErrorCode; readonly message: string } | undefined;
-}
-
 export class ClientMachine {
   readonly #options: ClientMachineOptions;
   readonly #servers: ServerList;
   readonly #registrations: ClientRegistrations;
   readonly #watches: ClientWatches;
   #state: ClientState = "idle";
+  /** In `connecting`: one of the {@link #race}. */
   #attempt: Attempt | undefined;
+  readonly #race = new ConnectionRace();
   #attemptCount = 0;
   #sessionNumber = 0;
   #requestCount = 0;
@@ -137,6 +124,8 @@ export class ClientMachine {
     if (this.#successor !== undefined) deadline = Math.min(deadline, this.#successor.deadline);
     if (this.#session !== undefined) {
       deadline = Math.min(deadline, this.#session.deadline, this.#homecoming.at);
+    } else if (this.#race.isRunning) {
+      deadline = Math.min(deadline, this.#race.deadline());
     } else if (this.#attempt !== undefined) {
       deadline = Math.min(deadline, this.#attempt.deadline);
     }
@@ -154,6 +143,7 @@ export class ClientMachine {
 
   #take(event: ClientEvent, now: Instant): void {
     const isOfSuccessor = "attempt" in event && event.attempt === this.#successor?.number;
+    if ("attempt" in event) this.#attempt = this.#race.get(event.attempt) ?? this.#attempt;
     if ("attempt" in event && !isOfSuccessor && event.attempt !== this.#attempt?.number) {
       if (event.type === "connected") this.#emit({ type: "disconnect", attempt: event.attempt });
       return;
@@ -254,10 +244,11 @@ export class ClientMachine {
     }
   }
 
-  /** Tries the best server, or waits for the first that may be tried. */
+  /** Tries the best server, or another one, or waits for the first that may be tried. */
   #connect(now: Instant): void {
-    const next = this.#servers.next(now);
+    const next = this.#servers.next(now, this.#race.addresses);
     if (next === undefined || "waitUntil" in next) {
+      if (this.#race.isRunning) return this.#race.pause(next?.waitUntil ?? NEVER);
       // Nothing left to try at this moment: the names may mean other addresses by now.
       if (now >= this.#resolveAt) {
         this.#resolveAt = after(now, RESOLVE_INTERVAL_MS);
@@ -267,6 +258,7 @@ export class ClientMachine {
       return;
     }
     this.#attempt = this.#try(next, now);
+    this.#race.add(this.#attempt, now);
     this.#state = "connecting";
   }
 
@@ -286,6 +278,9 @@ export class ClientMachine {
   #greet(now: Instant): void {
     assert(this.#attempt !== undefined, "a greeting belongs to an attempt");
     const { namespace, token, clientId, region, zone, agent } = this.#options;
+    for (const { number } of this.#race.won(this.#attempt.number)) {
+      this.#emit({ type: "disconnect", attempt: number });
+    }
     this.#state = "greeting";
     this.#attempt.deadline = after(now, CONNECT_TIMEOUT_MS);
     this.#sessionNumber += 1;
@@ -325,6 +320,8 @@ export class ClientMachine {
     this.#note(level, "client.connect-failed", { address, code, message });
     this.#servers.failed(address, now);
     this.#watches.disconnect(now);
+    this.#race.remove(number);
+    [this.#attempt] = this.#race.all;
     this.#connect(now);
   }
 
@@ -424,10 +421,20 @@ export class ClientMachine {
       this.#connect(now);
     } else if (this.#session !== undefined) {
       this.#keepAlive(this.#session, now);
+    } else if (this.#race.isRunning) {
+      this.#raceOn(now);
     } else if (this.#attempt !== undefined && this.#attempt.deadline <= now) {
-      const step = this.#state === "connecting" ? "the connection" : "the welcome";
-      this.#retry(`${step} took longer than ${CONNECT_TIMEOUT_MS} ms`, now);
+      this.#retry(`the welcome took longer than ${CONNECT_TIMEOUT_MS} ms`, now);
     }
+  }
+
+  #raceOn(now: Instant): void {
+    for (const attempt of this.#race.all) {
+      if (attempt.deadline > now) continue;
+      this.#attempt = attempt;
+      this.#retry(`the connection took longer than ${CONNECT_TIMEOUT_MS} ms`, now);
+    }
+    if (this.#race.isRunning && this.#race.isNextDue(now)) this.#connect(now);
   }
 
   #keepAlive(session: LiveSession, now: Instant): void {
@@ -564,8 +571,9 @@ export class ClientMachine {
     this.#watches.close();
     this.#part();
     this.#dropSuccessor();
-    if (this.#attempt !== undefined) {
-      this.#emit({ type: "disconnect", attempt: this.#attempt.number });
+    const others = this.#race.won(this.#attempt?.number ?? 0);
+    for (const { number } of this.#attempt === undefined ? others : [this.#attempt, ...others]) {
+      this.#emit({ type: "disconnect", attempt: number });
     }
     this.#state = "closed";
     this.#attempt = undefined;

@@ -5,7 +5,7 @@
  * |---|---|
  * | idle | made, not started |
  * | waiting | no socket; the next attempt has its time |
- * | connecting | a socket is being opened |
+ * | connecting | sockets are being opened, one after the other |
  * | greeting | hello and all that is wanted were sent, welcome is awaited |
  * | online | welcomed |
  * | closed | over |

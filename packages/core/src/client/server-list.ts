@@ -74,9 +74,17 @@ export class ServerList {
     this.#forgetFailures();
   }
 
-  /** The best server that may be tried now, or when the first one may; undefined for no servers. */
-  next(now: Instant): Candidate | { readonly waitUntil: Instant } | undefined {
-    return this.#best(this.#ranked(), now);
+  /**
+   * The best server that may be tried now, or when the first one may; undefined for no servers.
+   *
+   * @param tried - Addresses that are being tried already.
+   */
+  next(
+    now: Instant,
+    tried: ReadonlySet<string> = NONE,
+  ): Candidate | { readonly waitUntil: Instant } | undefined {
+    const others = this.#ranked().filter(({ candidate }) => !tried.has(candidate.server.address));
+    return this.#best(others, now);
   }
 
   /** Whether a server is alive that is nearer than a node: in the caller's zone, or its region. */
@@ -215,6 +223,7 @@ function isBefore(a: readonly number[], b: readonly number[]): boolean {
   return false;
 }
 
+const NONE: ReadonlySet<string> = new Set();
 /** Alive, in another region. */
 const FAR_RANK = 2;
 /** Below every node that is alive, above every node that may be gone. */
