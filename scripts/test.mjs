@@ -19,6 +19,7 @@ const LONGEST_FIRST = [
   "packages/bench/src/benches.test.ts",
   "packages/server/src/rest/watch-stream.test.ts",
   "test/packaging/pack.test.ts",
+  "packages/sim-page/src/node/page.test.ts",
   "test/demo.test.ts",
   "packages/core/src/table/record-table.test.ts",
   "test/readme.test.ts",

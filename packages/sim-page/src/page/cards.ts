@@ -62,7 +62,7 @@ function nodeCard(
           act("freeze 10 s", { type: "freeze", key, durationMs: LONG_FREEZE_MS }),
           act("stop (SIGTERM)", { type: "stop", key }),
           isCutOff
-            ? act("reconnect", { type: "mend", from: key, to: key })
+            ? act("reconnect", { type: "reconnect", key })
             : act("cut off", { type: "isolate", key }, true),
         ]
       : [act("start", { type: "start", key })],
@@ -88,7 +88,7 @@ function clientCard(client: ClientPicture, act: Act): Card {
     act("freeze 2 s", { type: "freeze", key, durationMs: SHORT_FREEZE_MS }),
     act("freeze 10 s", { type: "freeze", key, durationMs: LONG_FREEZE_MS }),
     isCutOff
-      ? act("reconnect", { type: "mend", from: key, to: key })
+      ? act("reconnect", { type: "reconnect", key })
       : act("cut off", { type: "isolate", key }, true),
   ];
   if (role === "program") {

@@ -72,8 +72,9 @@ export class Transport {
     this.#shown = marks;
     this.#shownMs = lineMs;
     this.#marks.replaceChildren(
-      ...marks.map(({ at, label }) => {
+      ...marks.map(({ at, label, isBroken = false }) => {
         const mark = html("i", { title: `${secondsText(at)} ${label}` });
+        if (isBroken) mark.className = "broken";
         mark.style.left = `${(100 * at) / lineMs}%`;
         return mark;
       }),

@@ -272,7 +272,7 @@ const noReturn: Scene = {
     },
     {
       at: 2_500,
-      deed: { type: "mend", from: "eu-3", to: "eu-3" },
+      deed: { type: "reconnect", key: "eu-3" },
       speed: 0.25,
       caption:
         "eu-3 is back, and knows a D that nobody else has. Where it is compared, the tombstone wins, because its stamp is not older: eu-3 learns the removal; nobody learns D.",

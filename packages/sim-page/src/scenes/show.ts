@@ -16,6 +16,8 @@ export interface Mark {
   /** On the show's own clock. */
   readonly at: number;
   readonly label: string;
+  /** An oracle found a promise broken. */
+  readonly isBroken?: boolean;
 }
 
 export interface Caption {
@@ -98,10 +100,17 @@ export function showSeed(seed: number, strikes?: readonly number[]): Show {
     title: `History of seed ${seed}`,
     startsAt: WORLD_BEGINS_AT_MS,
     durationMs: endsAt - WORLD_BEGINS_AT_MS,
-    marks: whole.strikes.map(({ at, name, detail }) => ({
-      at: at - WORLD_BEGINS_AT_MS,
-      label: strikeText(name, detail),
-    })),
+    marks: [
+      ...whole.strikes.map(({ at, name, detail }) => ({
+        at: at - WORLD_BEGINS_AT_MS,
+        label: strikeText(name, detail),
+      })),
+      ...whole.verdict.map(({ at, oracle, text }) => ({
+        at: at - WORLD_BEGINS_AT_MS,
+        label: `${oracle}: ${text}`,
+        isBroken: true,
+      })),
+    ],
     captions: [
       {
         at: 0,

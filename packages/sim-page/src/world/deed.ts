@@ -17,6 +17,7 @@ export type Deed =
   | { readonly type: "mend"; readonly from: string; readonly to: string }
   /** Cuts one actor from all others. */
   | { readonly type: "isolate"; readonly key: string }
+  | { readonly type: "reconnect"; readonly key: string }
   | { readonly type: "cut-region"; readonly region: string }
   | { readonly type: "mend-region"; readonly region: string }
   /** Ends every cut and makes the network as quick as it was. */
@@ -57,6 +58,8 @@ export function deedText(deed: Deed): string {
       return `the ways between ${deed.from} and ${deed.to} are open again`;
     case "isolate":
       return `${deed.key} is cut off from everybody`;
+    case "reconnect":
+      return `${deed.key} is connected again`;
     case "cut-region":
       return `region ${deed.region} is cut off`;
     case "mend-region":

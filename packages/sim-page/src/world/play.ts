@@ -1,5 +1,5 @@
 /** A world that is being played from its beginning, and can be made anew to go back in time. */
-import { History, type Strike, type World } from "@fpzk/sim";
+import { type Failure, History, type Strike, type World } from "@fpzk/sim";
 import { Cast } from "./cast.js";
 import { deedText, type TimedDeed } from "./deed.js";
 import type { Town } from "./town.js";
@@ -110,8 +110,13 @@ export class SeedPlay implements Play {
     return this.#history.strikes;
   }
 
+  /** What oracles found, and when. */
+  get verdict(): readonly Failure[] {
+    return this.#history.oracles.failures;
+  }
+
   get failures(): readonly string[] {
-    return this.#history.oracles.failures.map(({ oracle, text }) => `${oracle}: ${text}`);
+    return this.verdict.map(({ oracle, text }) => `${oracle}: ${text}`);
   }
 
   advance(at: number): void {

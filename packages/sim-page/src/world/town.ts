@@ -40,6 +40,12 @@ export interface TownOptions {
   readonly unregistered: readonly string[];
 }
 
+/** Deeds that change which ways are cut. */
+type WayDeed = Extract<
+  Deed,
+  { type: "cut" | "mend" | "isolate" | "reconnect" | `${string}-${string}` }
+>;
+
 export class Town {
   readonly world: World;
   readonly cast = new Cast();
@@ -169,7 +175,7 @@ export class Town {
     return this.#cuts.has(`${from.key}>${to.key}`);
   }
 
-  #change(deed: Extract<Deed, { type: "cut" | "mend" | "isolate" | `${string}-${string}` }>): void {
+  #change(deed: WayDeed): void {
     switch (deed.type) {
       case "cut":
         this.#cuts.add(`${deed.from}>${deed.to}`);
@@ -177,7 +183,9 @@ export class Town {
       case "mend":
         this.#cuts.delete(`${deed.from}>${deed.to}`);
         this.#cuts.delete(`${deed.to}>${deed.from}`);
-        for (const key of [deed.from, deed.to]) this.#isolated.delete(key);
+        break;
+      case "reconnect":
+        this.#isolated.delete(deed.key);
         break;
       case "isolate":
         this.#isolated.add(deed.key);
