@@ -56,6 +56,10 @@ export const DRAIN_TIMEOUT_DEFAULT_MS = 10_000;
 export const NODE_COUNT_MAX = 1_024;
 /** Origins in one digest: nodes x scopes x generations not yet collected. */
 export const ORIGIN_COUNT_MAX = 8_192;
+/** Origins that one node has ever heard of, collected ones too; their names stay. */
+export const ORIGIN_TOTAL_COUNT_MAX = 1_000_000;
+/** Nodes of which a node remembers up to which generation all is collected. */
+export const FLOOR_COUNT_MAX = 1_024;
 /** Stretches of one origin's versions that could not be read; beyond it the closest are joined. */
 export const ORIGIN_HOLE_COUNT_MAX = 16;
 /** Weight of an instance. */

@@ -424,7 +424,7 @@ export class RegistryNode {
     }
     this.#replica.collectOrigins(now, (nodeId) => {
       if (nodeId === this.nodeId) return this.generation;
-      return this.#membership.get(nodeId)?.generation ?? 0;
+      return this.#membership.get(nodeId)?.generation ?? Number.POSITIVE_INFINITY;
     });
     this.#nodes.buryDead(this.#options.config.tombstoneTtlMs, now);
     this.#peers.closeSurplus();

@@ -11,7 +11,7 @@
  * Does not decide whom to connect to: see membership.ts.
  */
 import { isSameDigest } from "../hash.js";
-import { DELTA_MAX_BYTES, ORIGIN_COUNT_MAX } from "../limits.js";
+import { DELTA_MAX_BYTES } from "../limits.js";
 import { PhiAccrualDetector } from "../membership/phi-accrual.js";
 import type {
   DeltaGroup,
@@ -543,7 +543,7 @@ export class PeerLinks {
   #isAcceptable(link: PeerLink, origin: Origin): boolean {
     if (!link.isSameRegion && origin.scope === Scope.region) return false;
     if (!this.#isPlausible(origin.generation)) return false;
-    return this.#replica.table.originCount < ORIGIN_COUNT_MAX || this.#replica.isKnown(origin);
+    return this.#replica.isKnown(origin) || this.#replica.hasRoomForOrigin;
   }
 
   #heldByPeer(entries: readonly DigestEntry[]): Map<OriginIndex, DigestEntry> {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { FLOOR_COUNT_MAX, ORIGIN_COUNT_MAX } from "../limits.js";
 import type { DeltaGroup } from "../messages.js";
 import {
   InstanceState,
@@ -192,6 +193,39 @@ test("an origin is collected only after it held nothing for a tombstone's time",
   replica.collectOrigins(instant(3_000 + TOMBSTONE_TTL_MS), generations);
   assert.equal(replica.floorOf("a"), 1);
   assert.notEqual(replica.find(record(old, 1, "x", 1)), NO_SLOT);
+});
+
+// Nodes with ever new names filled the table of origins, until no new node was heard.
+test("origins of a node that is none any more are collected, and their names bound nothing", () => {
+  const replica = createReplica("n");
+  const gone = () => Number.POSITIVE_INFINITY;
+  let at = 0;
+  for (let start = 0; start < ORIGIN_COUNT_MAX; start += FLOOR_COUNT_MAX) {
+    for (let number = start; number < start + FLOOR_COUNT_MAX; number += 1) {
+      const origin = originOf(`pod-${number}`);
+      replica.apply(delta(0, [record(origin, 1, "x", number, InstanceState.removed)]), instant(at));
+    }
+    at += TOMBSTONE_TTL_MS;
+    replica.collectTombstones(instant(at), ORIGIN_COUNT_MAX);
+    replica.collectOrigins(instant(at), gone);
+    replica.collectOrigins(instant(at + TOMBSTONE_TTL_MS), gone);
+  }
+  assert.ok(replica.table.originCount >= ORIGIN_COUNT_MAX);
+  assert.equal(replica.hasRoomForOrigin, true);
+  assert.equal([...replica.origins(true)].length, 0);
+  assert.equal(replica.floors.length, FLOOR_COUNT_MAX);
+  // The floor of the first is forgotten: what comes of it is new.
+  assert.equal(replica.apply(delta(0, [record(originOf("pod-0"), 1, "y", 1)]), NOW), "applied");
+  assert.equal(replica.table.liveCount, 1);
+});
+
+test("who hears a floor above its own generation begins a higher one", () => {
+  const buried: number[] = [];
+  const replica = createReplica("n", [], undefined, buried);
+  replica.raiseFloor("n", 0);
+  assert.deepEqual(buried, []);
+  replica.raiseFloor("n", 1);
+  assert.deepEqual(buried, [1]);
 });
 
 test("what this node wrote goes by another's proof only when its program is not heard", () => {

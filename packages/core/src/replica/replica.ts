@@ -15,7 +15,13 @@
  */
 import { assert } from "../assert.js";
 import { type ContentDigest, isSameDigest } from "../hash.js";
-import { ORIGIN_COUNT_MAX, RECORD_COUNT_MAX, SERVICE_TOTAL_COUNT_MAX } from "../limits.js";
+import {
+  FLOOR_COUNT_MAX,
+  ORIGIN_COUNT_MAX,
+  ORIGIN_TOTAL_COUNT_MAX,
+  RECORD_COUNT_MAX,
+  SERVICE_TOTAL_COUNT_MAX,
+} from "../limits.js";
 import type { DeltaGroup, DigestEntry, Hole, OriginVersion, RecordGroup } from "../messages.js";
 import {
   compareOrigins,
@@ -357,6 +363,8 @@ export class Replica {
    * Forgets origins of past generations that hold nothing any more, so that digests do not grow
    * with every restart. What is forgotten leaves a floor, so that it cannot come back. Only after
    * a tombstone's time of emptiness, so that a copy that is still filling forgets nothing.
+   *
+   * @param currentGeneration - In which a node lives; above all others for one that is none any more.
    */
   collectOrigins(now: Instant, currentGeneration: (nodeId: string) => number): void {
     for (let index = 0; index < this.#seen.length; index += 1) {
@@ -390,16 +398,52 @@ export class Replica {
   /** Takes over a peer's floor: drops the origins below it. */
   raiseFloor(nodeId: string, generation: number): void {
     if (generation <= this.floorOf(nodeId)) return;
-    if (nodeId === this.nodeId && generation >= this.#generation) return;
-    if (!this.#floors.has(nodeId) && this.#floors.size >= ORIGIN_COUNT_MAX) return;
+    if (nodeId === this.nodeId && generation >= this.#generation) {
+      this.#listener.buried(generation);
+      return;
+    }
+    const below = this.#indexesOf(nodeId, generation);
+    const isFull = !this.#floors.has(nodeId) && this.#floors.size >= FLOOR_COUNT_MAX;
+    // Peers remember others: what is of no use here does not push out what is.
+    if (isFull && below.length === 0) return;
+    this.#floors.delete(nodeId);
     this.#floors.set(nodeId, generation);
-    for (let index = 0; index < this.#seen.length; index += 1) {
-      const origin = this.table.origin(index);
-      if (origin.nodeId !== nodeId || origin.generation > generation) continue;
+    for (const index of below) {
       this.#collected[index] = true;
       this.quarantine.forget(index);
       for (const slot of [...this.table.slotsAfter(index, 0)]) this.collect(slot);
     }
+    const [oldest] = this.#floors.keys();
+    if (this.#floors.size > FLOOR_COUNT_MAX && oldest !== undefined) this.#dropFloor(oldest);
+  }
+
+  /** What comes of these origins from now on is new. */
+  #dropFloor(nodeId: string): void {
+    for (const index of this.#indexesOf(nodeId, this.floorOf(nodeId))) {
+      this.#collected[index] = false;
+      this.#seen[index] = 0;
+      this.#watermarks[index] = 0;
+      this.#emptySince[index] = NEVER;
+    }
+    this.#floors.delete(nodeId);
+  }
+
+  #indexesOf(nodeId: string, generationMax: number): OriginIndex[] {
+    const found: OriginIndex[] = [];
+    for (let index = 0; index < this.#seen.length; index += 1) {
+      const origin = this.table.origin(index);
+      if (origin.nodeId === nodeId && origin.generation <= generationMax) found.push(index);
+    }
+    return found;
+  }
+
+  /** Whether records of an origin that was never heard of could be taken in. */
+  get hasRoomForOrigin(): boolean {
+    if (this.table.originCount < ORIGIN_COUNT_MAX) return true;
+    if (this.table.originCount >= ORIGIN_TOTAL_COUNT_MAX) return false;
+    let count = 0;
+    for (const _ of this.origins(true)) count += 1;
+    return count < ORIGIN_COUNT_MAX;
   }
 
   /** Starts a new life of this node's streams: a peer knows a generation at least as high. */
