@@ -49,6 +49,10 @@ export function nodeShape(group: SVGGElement): NodeShape {
 const BOX_MIN_PX = 7.5;
 const BOX_MAX_PX = 11;
 const BOX_GAP_PX = 1.5;
+/** Between two rows: room for the bars. */
+const ROW_GAP_PX = 4;
+/** A longer view has two rows. */
+const ROW_LENGTH_MAX = 7;
 
 /** A client: a square for a program, a circle for a caller, a hexagon for a proxy; its view below. */
 export function clientShape(group: SVGGElement): ClientShape {
@@ -84,7 +88,7 @@ export function clientShape(group: SVGGElement): ClientShape {
       drawBoxes(view, boxes, shown, {
         picked: client.picked,
         top: size + 4,
-        boxPx: shown.length > 8 ? Math.min(boxPx, 9.5) : boxPx,
+        boxPx: shown.length > ROW_LENGTH_MAX ? Math.min(boxPx, 9.5) : boxPx,
       });
     },
   };
@@ -115,7 +119,9 @@ function drawBoxes(
   { picked, top, boxPx }: { picked: string | undefined; top: number; boxPx: number },
 ): void {
   const step = boxPx + BOX_GAP_PX;
-  const left = -(shown.length * step - BOX_GAP_PX) / 2;
+  const rowLength =
+    shown.length > ROW_LENGTH_MAX ? Math.ceil(shown.length / 2) : Math.max(1, shown.length);
+  const left = -(rowLength * step - BOX_GAP_PX) / 2;
   setAll(view, { transform: `translate(${left.toFixed(1)} ${top.toFixed(1)})` });
   while (boxes.length < shown.length) {
     const rect = svg("rect", { rx: 2 });
@@ -127,14 +133,16 @@ function drawBoxes(
   for (const [index, { rect, text, bar }] of boxes.entries()) {
     const box = shown[index];
     const look = box === undefined ? "unused" : (box.look ?? "absent");
-    const x = (index * step).toFixed(1);
-    setAll(rect, { x, width: boxPx, height: boxPx, class: `box ${look}` });
+    const column = index % rowLength;
+    const y = Math.floor(index / rowLength) * (boxPx + ROW_GAP_PX);
+    const x = (column * step).toFixed(1);
+    setAll(rect, { x, y, width: boxPx, height: boxPx, class: `box ${look}` });
     const isPicked = box?.look !== undefined && box.name === picked;
     const barClass = isPicked ? "pick" : "box unused";
-    setAll(bar, { x, y: boxPx + 1.5, width: boxPx, height: 2, rx: 1, class: barClass });
+    setAll(bar, { x, y: y + boxPx + 1, width: boxPx, height: 2, rx: 1, class: barClass });
     setAll(text, {
-      x: (index * step + boxPx / 2).toFixed(1),
-      y: (boxPx * 0.79).toFixed(1),
+      x: (column * step + boxPx / 2).toFixed(1),
+      y: (y + boxPx * 0.79).toFixed(1),
       "font-size": (boxPx * 0.78).toFixed(1),
       class: `box-name ${look}`,
     });

@@ -12,6 +12,9 @@ const WORLD_BEGINS_AT_MS = 1_000;
 const FREE_CAPTION =
   "The world is yours. Choose a node, a program, a line between two, or a region, and break it: what you see is the production code, on a simulated clock and network.";
 
+/** Of what an oracle says, in the caption; the log has all of it. */
+const FAILURE_LENGTH_MAX = 120;
+
 export interface Mark {
   /** On the show's own clock. */
   readonly at: number;
@@ -94,7 +97,7 @@ export function showSeed(seed: number, strikes?: readonly number[]): Show {
   const verdict =
     failure === undefined
       ? "Every oracle was content at every step."
-      : `An oracle found a promise broken: ${failure}.`;
+      : `An oracle found a promise broken (the red mark): ${failure.slice(0, FAILURE_LENGTH_MAX)}.`;
   return {
     address: `seed=${seed}${suffix}`,
     title: `History of seed ${seed}`,

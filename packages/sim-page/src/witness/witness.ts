@@ -69,7 +69,7 @@ export class Witness implements WorldObserver {
 
   /** The ids of all instances that any view ever showed, in order. */
   get names(): readonly string[] {
-    return [...this.#names].sort();
+    return [...this.#names].sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
   }
 
   /** What an actor picked last; undefined when it found nothing to pick. */
