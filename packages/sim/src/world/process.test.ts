@@ -58,6 +58,15 @@ test("a clock that runs 5 % fast ticks early, one that runs slow late", () => {
   assert.equal(ticksOf(0.95), 19);
 });
 
+test("an earlier timer replaces a later one, which does not fire besides", () => {
+  const lone = new Lone();
+  const process = new Ticker(lone);
+  process.wish(instant(4_500));
+  process.wish(instant(2_000));
+  const ticks = lone.run(5_200);
+  assert.deepEqual(ticks, ["tick at 2000", "tick at 3000", "tick at 4000", "tick at 5000"]);
+});
+
 test("who stands still does everything when it wakes, in order, once", () => {
   const lone = new Lone();
   const process = new Ticker(lone);
