@@ -22,6 +22,7 @@ const FOUND: Readonly<Record<number, string>> = {
 const OPEN: Readonly<Record<number, string>> = {
   2: "P6: the latest process is superseded and stays so",
   4: "L3: a drain waits for a subscriber whose session has ended",
+  14: "R10: a node that is not ready sends a reset",
   29: "the same as 2",
   39: "the same as 4",
 };

@@ -51,6 +51,7 @@ export class Epilogue {
     const last = clients.at(-1);
     if (last === undefined) return;
     yield SETTLE_MS;
+    this.#oracles.calm();
     yield* this.#drainOne(
       clients.find((client) => client !== last && nameOf(client) !== undefined),
     );
@@ -65,6 +66,7 @@ export class Epilogue {
     }
     yield* this.#awaitGone(last, departures, longestMs(config));
     yield* this.#awaitLevel(last, longestMs(config));
+    this.#oracles.storm();
   }
 
   *#drainOne(client: SimClient | undefined): Generator<number, void> {

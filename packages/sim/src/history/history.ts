@@ -78,6 +78,8 @@ export class History {
     let defect = this.oracles.defect();
     for (let left = HEAL_MS; left > 0 && defect !== undefined; left -= LOOK_INTERVAL_MS) {
       yield LOOK_INTERVAL_MS;
+      // One that stood still and was to leave has left on waking.
+      this.#startNodes();
       defect = this.oracles.defect();
     }
     if (defect !== undefined) {
@@ -132,13 +134,19 @@ export class History {
     for (const node of [...world.nodes.values()]) {
       if (node.release.protocolVersion !== PROTOCOL_VERSION) world.crash(node.id);
     }
-    for (const nodeId of this.#cast.nodeIds) {
-      if (!world.nodes.has(nodeId)) this.#cast.setRelease(nodeId, THIS_RELEASE);
-      this.#cast.startNode(nodeId, draw);
-    }
+    this.#startNodes();
     for (const program of this.#cast.programs) {
       this.#cast.start(program, draw);
       this.#cast.wish(program);
+    }
+  }
+
+  /** Starts the nodes that do not run. */
+  #startNodes(): void {
+    const draw = this.#draw("mend");
+    for (const nodeId of this.#cast.nodeIds) {
+      if (!this.world.nodes.has(nodeId)) this.#cast.setRelease(nodeId, THIS_RELEASE);
+      this.#cast.startNode(nodeId, draw);
     }
   }
 

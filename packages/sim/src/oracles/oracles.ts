@@ -20,6 +20,7 @@ import type { SimClient } from "../world/sim-client.js";
 import type { SimNode } from "../world/sim-node.js";
 import type { World } from "../world/world.js";
 import { Bounds } from "./bounds.js";
+import { CalmVoices } from "./calm-voices.js";
 import { Drains } from "./drains.js";
 import { Evidence } from "./evidence.js";
 import { Fencing } from "./fencing.js";
@@ -30,6 +31,7 @@ import { NothingReturns } from "./nothing-returns.js";
 import { OneWriter } from "./one-writer.js";
 import { Reach } from "./reach.js";
 import { nameOf } from "./record-order.js";
+import { RegionalStreams } from "./regional-streams.js";
 import type { ViewChanged } from "./seen.js";
 import { type Failure, Verdict } from "./verdict.js";
 import { type Defect, Wholeness } from "./wholeness.js";
@@ -59,6 +61,8 @@ export class Oracles implements WorldObserver {
   readonly #drains: Drains;
   readonly #bounds: Bounds;
   readonly #latency: Latency;
+  readonly #calmVoices: CalmVoices;
+  readonly #regionalStreams: RegionalStreams;
   readonly #wholeness: Wholeness;
   #lookAt = 0;
 
@@ -78,6 +82,8 @@ export class Oracles implements WorldObserver {
     this.#drains = new Drains(verdict, this.#reach, world);
     this.#bounds = new Bounds(verdict, world);
     this.#latency = new Latency(verdict, this.#written, world);
+    this.#calmVoices = new CalmVoices(verdict);
+    this.#regionalStreams = new RegionalStreams(verdict);
     this.#wholeness = new Wholeness(world, this.#wishes);
     world.observe(this);
   }
@@ -96,11 +102,13 @@ export class Oracles implements WorldObserver {
   /** Nothing is broken from here on, and nothing was just now. */
   calm(): void {
     this.#latency.calm();
+    this.#calmVoices.calm();
   }
 
   /** Things break from here on. */
   storm(): void {
     this.#latency.storm();
+    this.#calmVoices.storm();
   }
 
   /** All that was broken is mended: from here on the world has to become whole. */
@@ -123,6 +131,7 @@ export class Oracles implements WorldObserver {
   nodeStarted(node: SimNode): void {
     this.#reach.nodeStarted(node);
     this.#fencing.nodeStarted(node);
+    this.#regionalStreams.nodeStarted(node);
   }
 
   nodeEnded(node: SimNode): void {
@@ -150,6 +159,7 @@ export class Oracles implements WorldObserver {
     this.#fencing.stored(node, record);
     this.#noFalseEviction.stored(node, record);
     this.#bounds.stored(node, record);
+    this.#regionalStreams.stored(node, record);
     this.#look();
   }
 
@@ -195,10 +205,12 @@ export class Oracles implements WorldObserver {
 
   noted(process: SimNode | SimClient, note: Parameters<NoStepBack["noted"]>[1]): void {
     this.#noStepBack.noted(process, note);
+    this.#calmVoices.noted(process, note);
   }
 
   peerSent(from: SimNode, to: SimNode, message: PeerMessage, byteCount: number): void {
     this.#bounds.peerSent(from, to, message, byteCount);
+    this.#regionalStreams.peerSent(from, to, message);
   }
 
   sessionSent(node: SimNode, client: SimClient, message: SessionMessage, byteCount: number): void {

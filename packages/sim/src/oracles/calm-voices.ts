@@ -1,0 +1,57 @@
+/**
+ * L1 and P6 in a calm world: where nothing is broken, nobody says that something is.
+ *
+ * Claims: in a phase that the history calls calm no node finds a copy that differs from its own
+ * under equal versions, no client a view that differs from its node's, no node suspects another,
+ * gives up a link for silence, or pauses expiry. Healing that goes on for ever would pass every
+ * look at what is held; here it is heard.
+ *
+ * Judged from: the notes that nodes and clients give for people.
+ *
+ * Excuses: none; the history says when it is calm.
+ *
+ * Cannot see: healing that says nothing.
+ */
+import type { SeenClient } from "./seen.js";
+import type { Court } from "./verdict.js";
+
+/** What nobody says in a calm world, and which oracle that is. */
+const ALARMS: ReadonlyMap<string, string> = new Map([
+  ["replica.diverged", "L1"],
+  ["client.view-diverged", "L1"],
+  ["link.silent", "P6"],
+  ["member.suspect", "P6"],
+  ["member.dead", "P6"],
+  ["member.unreachable", "P6"],
+  ["lease.expiry-paused", "P6"],
+]);
+
+export class CalmVoices {
+  readonly #court: Court;
+  #isCalm = false;
+
+  constructor(court: Court) {
+    this.#court = court;
+  }
+
+  calm(): void {
+    this.#isCalm = true;
+  }
+
+  storm(): void {
+    this.#isCalm = false;
+  }
+
+  noted(process: SeenClient, { event, fields }: Note): void {
+    if (!this.#isCalm) return;
+    const oracle = ALARMS.get(event);
+    if (oracle === undefined) return;
+    const text = `${process.id} says ${event} ${JSON.stringify(fields)} where nothing is broken`;
+    this.#court.fail(oracle, text);
+  }
+}
+
+interface Note {
+  readonly event: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
