@@ -21,7 +21,7 @@ const file = findBrowser();
 const isRequired = (process.env["FPZK_REQUIRE_BROWSER"] ?? "") !== "";
 const skip = file === undefined && !isRequired ? NO_BROWSER_TEXT : false;
 const SEED = 3;
-const TIMEOUT_MS = 20_000;
+const TIMEOUT_MS = 60_000;
 const AXE_OPTIONS = {
   // It would fetch the style sheet again, which the page's policy forbids.
   preload: false,
@@ -36,7 +36,7 @@ interface AxeResult {
   }[];
 }
 
-describe("the simulator's page in a browser", { skip, timeout: 120_000 }, () => {
+describe("the simulator's page in a browser", { skip, timeout: 280_000 }, () => {
   let browser: Browser;
   let context: BrowserContext;
   let page: Page;

@@ -28,6 +28,7 @@ export class Popover {
     this.#frame = frame;
     this.#element = html("div", { id: "popover", hidden: true });
     this.#element.setAttribute("role", "dialog");
+    this.#element.tabIndex = -1;
     this.#element.setAttribute("aria-labelledby", "popover-title");
     frame.append(this.#element);
     this.#element.addEventListener("keydown", (event) => {
@@ -71,7 +72,8 @@ export class Popover {
     this.#element.replaceChildren(html("header", {}, [title, close]), facts, ...remark, group);
     this.#element.hidden = false;
     this.#place(at);
-    (actions[0] ?? close).focus();
+    // Not an action: a key that is held would do it at once.
+    this.#element.focus();
   }
 
   close(hasKeyboard = true): void {
