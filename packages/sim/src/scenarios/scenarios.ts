@@ -2,6 +2,7 @@ import { CALM_SCENARIOS } from "./calm-scenarios.js";
 import { COPY_SCENARIOS } from "./copy-scenarios.js";
 import { LIFE_SCENARIOS } from "./life-scenarios.js";
 import { NODE_SCENARIOS } from "./node-scenarios.js";
+import { PROMISE_SCENARIOS } from "./promise-scenarios.js";
 import type { Scenario } from "./scenario.js";
 import { VIEW_SCENARIOS } from "./view-scenarios.js";
 
@@ -12,4 +13,5 @@ export const SCENARIOS: readonly Scenario[] = [
   ...VIEW_SCENARIOS,
   ...LIFE_SCENARIOS,
   ...NODE_SCENARIOS,
+  ...PROMISE_SCENARIOS,
 ];
