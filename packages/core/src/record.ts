@@ -100,6 +100,7 @@ export interface RegistryRecord extends RecordKey {
   readonly state: InstanceState;
   /** Written by the owner: its session broke or fell silent. */
   readonly isSuspect: boolean;
+  /** Of a tombstone; a live record carries its lease's ttl there, see lease/ttl-remark.ts. */
   readonly reason: RemovalReason;
   /**
    * When the key was first registered in this incarnation, as a packed hybrid logical clock (see

@@ -86,12 +86,13 @@ export function winnerOf(slot: ViewSlot, kind: RecordKind, region: number): Entr
   return isLiveA ? a : isLiveB ? b : undefined;
 }
 
-/** Why the id is shown no more. */
+/** Why the id is shown no more; no reason while a record of it lives that cannot be read. */
 export function removalReasonOf(slot: ViewSlot, region: number): RemovalReason {
   const a = slot.entries[entryIndex(RecordKind.instance, GLOBAL_PLACE)];
   const b = slot.entries[entryIndex(RecordKind.instance, region)];
-  if (a === undefined || b === undefined) return (a ?? b)?.record.reason ?? RemovalReason.none;
-  return (compareRecords(a.record, b.record) > 0 ? a : b).record.reason;
+  const isFirst = b === undefined || (a !== undefined && compareRecords(a.record, b.record) > 0);
+  const record = (isFirst ? a : b)?.record;
+  return record?.state === InstanceState.removed ? record.reason : RemovalReason.none;
 }
 
 /** True when a caller sees no difference. */

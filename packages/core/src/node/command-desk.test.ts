@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { EMPTY_DIGEST } from "../hash.js";
+import { remarkOfTtl } from "../lease/ttl-remark.js";
 import type { RouteMessage } from "../messages.js";
 import { originOf, recordFor, stampOf } from "../record.fixture.js";
 import { InstanceState, RecordKind, type RegistryRecord, Scope } from "../record.js";
@@ -54,6 +55,7 @@ describe("a lease without a session", () => {
   it("is kept by renewals, and lapses without them", () => {
     const bench = new NodeBench();
     assert.equal(bench.run(registration(2_000))?.refusal, undefined);
+    assert.equal(bench.instance("x")?.reason, remarkOfTtl(2_000));
     const renew = () => assert.equal(bench.run({ kind: "renew", ...AT })?.refusal, undefined);
     bench.runUntil(10_000, renew);
     assert.equal(bench.seen("x"), "alive");
@@ -89,6 +91,27 @@ describe("a lease without a session", () => {
     assert.equal(bench.instance("x")?.state, InstanceState.offline);
     assert.equal(bench.seen("x"), "suspect");
     bench.run({ kind: "update", ...AT, body: new Uint8Array([2]) });
+    assert.equal(bench.seen("x"), "suspect");
+  });
+
+  it("taken over from an owner that is gone, it lapses as soon as it did there", () => {
+    const bench = benchWithOther({ reason: remarkOfTtl(3_000) });
+    loseOther(bench);
+    assert.equal(bench.run({ kind: "renew", ...AT })?.refusal, undefined);
+    const takenAt = bench.now;
+    bench.runUntil(takenAt + 4_900);
+    assert.equal(bench.seen("x"), "alive");
+    bench.runUntil(takenAt + 5_200);
+    assert.equal(bench.seen("x"), "suspect", "not 15 min later");
+    bench.runUntil(takenAt + 10_500);
+    assert.equal(bench.seen("x"), "removed 5");
+  });
+
+  it("a change by another node than its owner that is gone gives it no longer life", () => {
+    const bench = benchWithOther({ reason: remarkOfTtl(3_000) });
+    loseOther(bench);
+    assert.equal(bench.run(setState(InstanceState.offline))?.refusal, undefined);
+    bench.runUntil(bench.now + 5_200);
     assert.equal(bench.seen("x"), "suspect");
   });
 

@@ -10,6 +10,7 @@ import type { DrainTable } from "../drain/drain-table.js";
 import { ErrorCode, type Refusal } from "../errors.js";
 import type { HybridClock } from "../hlc.js";
 import type { LeaseTable } from "../lease/lease-table.js";
+import { ttlOfRemark } from "../lease/ttl-remark.js";
 import { ROUTE_PENDING_COUNT_MAX } from "../limits.js";
 import type { RoutedCommand, RoutePayload } from "../messages.js";
 import {
@@ -40,7 +41,7 @@ export interface CommandDeskOptions {
   readonly leases: LeaseTable;
   readonly drains: DrainTable;
   readonly clock: HybridClock;
-  /** Ttl of a lease taken over from an owner that is gone, whose own is not known here. */
+  /** Ttl of what is taken over from an owner that is gone, and was no lease of its own there. */
   readonly takeoverTtlMs: number;
   /** The owner's node id when it lives and is another node; undefined when this node must act. */
   readonly livingOwner: (slot: Slot) => string | undefined;
@@ -191,7 +192,11 @@ export class CommandDesk {
   #keep(slot: Slot, now: Instant): void {
     const { writer, leases, replica, takeoverTtlMs } = this.#options;
     if (leases.get(replica.table.tag(slot)) !== undefined) return;
-    const lease = { ttlMs: takeoverTtlMs, session: undefined, phase: "adopted" } as const;
+    const ttlMs = ttlOfRemark(replica.table.read(slot).reason);
+    const lease =
+      ttlMs === undefined
+        ? ({ ttlMs: takeoverTtlMs, session: undefined, phase: "adopted" } as const)
+        : { ttlMs, session: undefined };
     writer.attach(slot, leases.open(lease, now));
   }
 
@@ -217,7 +222,8 @@ export class CommandDesk {
       { session: table.stamp(slot).session + 1, isSuspect: false },
       now,
     );
-    writer.attach(slot, leases.open({ ttlMs: takeoverTtlMs, session: undefined }, now));
+    const ttlMs = ttlOfRemark(table.read(slot).reason) ?? takeoverTtlMs;
+    writer.attach(slot, leases.open({ ttlMs, session: undefined }, now));
     reply({ ...DONE, stamp });
   }
 

@@ -7,6 +7,7 @@
 import { ErrorCode, type Refusal } from "../errors.js";
 import type { HybridClock } from "../hlc.js";
 import type { Lease, LeaseLapse, LeaseTable } from "../lease/lease-table.js";
+import { remarkOfTtl } from "../lease/ttl-remark.js";
 import {
   LEASE_COUNT_MAX,
   RECORD_COUNT_MAX,
@@ -154,7 +155,7 @@ export class InstanceWriter {
         stamp,
         state: name.state,
         isSuspect: false,
-        reason: RemovalReason.none,
+        reason: remarkOfTtl(ttlMs),
         since: isUpdate ? held.since : this.#clock.next(),
         body: name.body,
       },
