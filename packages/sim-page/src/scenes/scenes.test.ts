@@ -192,6 +192,30 @@ describe("scenes", () => {
     );
   });
 
+  it("outage: views stay, callers pick, and nobody is lost on the way back", () => {
+    const played = new Played("outage");
+    played.to(1_100);
+    assert.ok(played.picture.nodes.every(({ condition }) => condition === "down"));
+    const picks = new Set<string | undefined>();
+    for (let at = 1_500; at < 6_000; at += 100) {
+      for (const { role, picked } of played.to(at).picture.clients) {
+        if (role !== "program") picks.add(picked);
+      }
+    }
+    assert.deepEqual([...picks].sort(), Object.keys(PROGRAMS));
+    for (const name of Object.keys(PROGRAMS)) assert.ok(played.isEverywhere(name, "alive"), name);
+    played.to(6_100);
+    assert.ok(played.picture.nodes.every(({ condition }) => condition === "warming up"));
+    played.to(11_000);
+    assert.ok(played.picture.nodes.every(({ condition }) => condition === "up"));
+    assert.equal(played.contentCount, 1);
+    for (const name of Object.keys(PROGRAMS)) assert.ok(played.isEverywhere(name, "alive"), name);
+    assert.deepEqual(
+      played.lines.filter((line) => line.includes("removed")),
+      [],
+    );
+  });
+
   it("no-return: a node with old news learns, and nobody learns from it", () => {
     const played = new Played("no-return");
     assert.equal(played.to(999).contentCount, 1);

@@ -6,6 +6,8 @@
 import { REGIONS } from "../world/town.js";
 import type { Scene, SceneStep } from "./scene.js";
 
+/** All nodes: the first of each region, then the second, then the third. */
+const NODES = [1, 2, 3].flatMap((number) => REGIONS.map((region) => `${region}-${number}`));
 /** Slow enough to see one message travel between regions. */
 const SLOW_MOTION = 0.03;
 
@@ -251,6 +253,40 @@ const rollingRestart: Scene = {
   ],
 };
 
+const outage: Scene = {
+  id: "outage",
+  title: "Every node is down",
+  durationMs: 16_000,
+  steps: [
+    {
+      at: 0,
+      speed: 0.5,
+      caption:
+        "The worst day of a registry: all nine nodes are about to die at once, in memory and all.",
+    },
+    ...NODES.map((key): SceneStep => ({ at: 1_000, deed: { type: "kill", key } })),
+    {
+      at: 1_000,
+      speed: 1,
+      caption:
+        "Nobody is left to ask, and nobody has to: every view stays as it was, and callers go on picking from it (the bars below the views move on).",
+    },
+    ...NODES.map((key): SceneStep => ({ at: 6_000, deed: { type: "start", key } })),
+    {
+      at: 6_000,
+      speed: 0.5,
+      caption:
+        "The nodes are back, and know nothing; so they are warming up, and answer no watch yet. Instances are orphaned, and still picked, until their clients, who come back spread over time, have registered them again.",
+    },
+    {
+      at: 11_000,
+      speed: 1,
+      caption:
+        "All nodes hold everything again. No view lost an instance on the way: an outage of the registry is no outage of the programs.",
+    },
+  ],
+};
+
 const noReturn: Scene = {
   id: "no-return",
   title: "The removed stay removed",
@@ -295,13 +331,13 @@ export const SCENES: readonly Scene[] = [
   heal,
   drain,
   rollingRestart,
+  outage,
   noReturn,
 ];
 
 /** Every node in turn: asked to stop, started again when it has left. */
 function restarts(): SceneStep[] {
-  const nodes = [1, 2, 3].flatMap((number) => REGIONS.map((region) => `${region}-${number}`));
-  return nodes.flatMap((key, index): SceneStep[] => [
+  return NODES.flatMap((key, index): SceneStep[] => [
     { at: 500 + index * 6_200, deed: { type: "stop", key } },
     { at: 500 + index * 6_200 + 4_500, deed: { type: "start", key } },
   ]);
