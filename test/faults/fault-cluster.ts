@@ -204,6 +204,17 @@ export class FaultCluster {
     this.server(nodeId).process?.kill("SIGUSR2");
   }
 
+  /** Lets one server's heap fill up until V8 ends the process; resolves when it has ended. */
+  async exhaustHeap(nodeId: string): Promise<void> {
+    const child = this.server(nodeId).process;
+    if (child === undefined) return;
+    const exited = once(child, "exit");
+    writeFileSync(this.#clockFileOf(nodeId), "leak");
+    child.kill("SIGUSR2");
+    await exited;
+    writeFileSync(this.#clockFileOf(nodeId), "0");
+  }
+
   /** Waits until a server answers that it is ready. */
   async ready(nodeId: string): Promise<void> {
     await until(`${nodeId} ready`, START_TIMEOUT_MS, async () => {

@@ -5,6 +5,9 @@ import { logFile } from "./recorder.js";
 
 const READ_MAX_BYTES = 1024 * 1024;
 
+/** Shared: reading is synchronous, and what is kept of it is copied. */
+const buffer = Buffer.alloc(READ_MAX_BYTES);
+
 export class LogTail {
   readonly #folder: string;
   readonly #name: string;
@@ -42,7 +45,6 @@ export class LogTail {
   }
 
   #readFile(file: number, take: (line: LogLine) => void): void {
-    const buffer = Buffer.alloc(READ_MAX_BYTES);
     for (;;) {
       const byteCount = readSync(file, buffer);
       if (byteCount === 0) return;

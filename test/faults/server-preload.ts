@@ -3,7 +3,7 @@
  *
  * - Ends the server when the harness is gone.
  * - Its wall clock (and only that) is off by what `FAULTS_CLOCK_FILE` says, in ms; on SIGUSR2 it
- *   jumps to what the file says then.
+ *   jumps to what the file says then; if that is `leak`, memory is taken until V8 gives up.
  * - Writes to `FAULTS_STALL_FILE` when it stood still, so that a machine with too much work is told
  *   from a server that failed.
  */
@@ -15,6 +15,8 @@ setInterval(() => {
   if (process.ppid !== parentPid) process.kill(process.pid, "SIGKILL");
 }, PARENT_CHECK_INTERVAL_MS).unref();
 
+const LEAK = "leak";
+const LEAK_STEP_COUNT = 100_000;
 const STALL_CHECK_MS = 200;
 const STALL_MIN_MS = 500;
 /** Loading the program takes long, and is no stall. */
@@ -53,6 +55,13 @@ if (clockFile !== undefined) {
   }
   globalThis.Date = ShiftedDate as DateConstructor;
   process.on("SIGUSR2", () => {
+    if (readFileSync(clockFile, "utf8") === LEAK) leak();
     shiftMs = readShift();
   });
+}
+
+/** Fills the heap with what nothing can free. */
+function leak(): never {
+  const held: number[][] = [];
+  for (;;) held.push(Array.from({ length: LEAK_STEP_COUNT }, Math.random));
 }

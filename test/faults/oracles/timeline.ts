@@ -148,6 +148,12 @@ export class Timeline {
 
   forget(nowMs: number): void {
     const oldest = nowMs - MEMORY_MS;
+    for (const [process, intervals] of this.#standstills) {
+      this.#standstills.set(
+        process,
+        intervals.filter((each) => each.until >= oldest),
+      );
+    }
     this.#starved = this.#starved.filter((each) => each.until >= oldest);
     for (const [program, lines] of this.#sessions) {
       // The last one before says where the program was.
