@@ -353,6 +353,11 @@ export class PeerDesk {
     return generation <= this.#options.wallNow() + share * GENERATION_AHEAD_MAX_MS;
   }
 
+  /** Whether this node can have lived in such a generation, and can begin the next. */
+  believes(generation: number): boolean {
+    return this.#isPlausible(generation, 1);
+  }
+
   #sendDigests(now: Instant): void {
     this.#digestAt = after(now, DIGEST_INTERVAL_MS * (0.9 + 0.2 * this.#options.random.next()));
     const news = { hears: this.#heard(), ended: this.#ended() };

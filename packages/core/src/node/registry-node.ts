@@ -500,6 +500,8 @@ export class RegistryNode {
    * so: begin one above it.
    */
   #raiseGeneration(generation: number, now: Instant): void {
+    // A lie about a life decades ahead would leave no number to go on with.
+    if (!this.#peers.believes(generation)) return;
     this.#outbox.note("warn", "node.generation-raised", { above: generation });
     this.#replica.raiseGeneration(generation + 1);
     this.#nodes.announce(now);

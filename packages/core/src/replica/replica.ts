@@ -263,7 +263,7 @@ export class Replica {
     const index = this.#track(entry.origin);
     if (entry.version > this.seenVersion(index)) this.#seen[index] = entry.version;
     const watermark = Math.min(entry.watermark, this.seenVersion(index));
-    if (watermark > this.watermark(index)) this.#watermarks[index] = watermark;
+    this.#raiseWatermark(index, watermark);
   }
 
   /**
@@ -283,8 +283,9 @@ export class Replica {
     if (record.state !== InstanceState.removed) this.#listener.recordCollected(tombstone, slot);
   }
 
+  /** A tombstone that a reset brought from above what was seen counts once all below it was seen. */
   watermark(index: OriginIndex): number {
-    return this.#watermarks[index] ?? 0;
+    return Math.min(this.#watermarks[index] ?? 0, this.seenVersion(index));
   }
 
   /**
@@ -349,7 +350,7 @@ export class Replica {
       if (this.table.state(due.slot) !== InstanceState.removed) continue;
       const index = this.table.originOf(due.slot);
       if (index !== due.origin || this.table.version(due.slot) !== due.version) continue;
-      this.#watermarks[index] = Math.max(this.watermark(index), due.version);
+      this.#raiseWatermark(index, due.version);
       this.table.remove(due.slot);
     }
     return count;
@@ -491,6 +492,10 @@ export class Replica {
       return false;
     if (table.findService(namespace, service) >= 0) return true;
     return table.serviceCount < SERVICE_TOTAL_COUNT_MAX + MERGE_SLACK_COUNT;
+  }
+
+  #raiseWatermark(index: OriginIndex, version: number): void {
+    this.#watermarks[index] = Math.max(this.#watermarks[index] ?? 0, version);
   }
 
   #track(origin: Origin): OriginIndex {

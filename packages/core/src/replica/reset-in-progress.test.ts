@@ -1,8 +1,9 @@
 /** What a reset has brought so far is not told on as if all before it were here. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { recordFor } from "../record.fixture.js";
-import { Copies, write } from "./peer-links.fixture.js";
+import { originOf, recordFor, tombstoneFor } from "../record.fixture.js";
+import { after } from "../time.js";
+import { Copies, TOMBSTONE_TTL_MS, write } from "./peer-links.fixture.js";
 
 test("news of an origin end at what was seen, while a reset brings what lies above (R3)", () => {
   const copies = new Copies();
@@ -35,4 +36,30 @@ test("news of an origin end at what was seen, while a reset brings what lies abo
       [1, 2],
     );
   }
+});
+
+test("a watermark never stands above what was seen (R7)", () => {
+  const copies = new Copies();
+  const [a, b] = [copies.add("a"), copies.add("b")];
+  copies.join(a, b);
+  copies.settle();
+  const origin = originOf("far");
+  const link = a.links.toNode("b");
+  assert.ok(link);
+  const part = { origins: [], isFinal: false, entries: [], floors: [] };
+  const records = [tombstoneFor("1", { origin, version: 9 })];
+  a.links.receiveReset(link, { type: "reset", ...part, groups: [{ origin, records }] }, copies.now);
+  a.links.receiveDelta(
+    link,
+    { type: "delta", groups: [{ origin, from: 0, to: 2, records: [] }] },
+    copies.now,
+  );
+  copies.now = after(copies.now, TOMBSTONE_TTL_MS);
+  a.replica.collectTombstones(copies.now, 10);
+  const told = () => a.replica.digest(true).find((entry) => entry.origin.nodeId === "far");
+  assert.deepEqual([told()?.version, told()?.watermark], [2, 2]);
+  // Once all below it was seen, what was forgotten counts.
+  const rest = [{ origin, from: 2, to: 12, records: [] }];
+  a.links.receiveDelta(link, { type: "delta", groups: rest }, copies.now);
+  assert.deepEqual([told()?.version, told()?.watermark], [12, 9]);
 });

@@ -77,7 +77,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
       "A removal is forgotten without a mark that something was forgotten: nobody can tell any " +
       "more who must be reset, and zombies stay where the removal never arrived.",
     file: REPLICA,
-    find: "this.#watermarks[index] = Math.max(this.watermark(index), due.version);",
+    find: "this.#raiseWatermark(index, due.version);",
     replace: "",
   },
   {
