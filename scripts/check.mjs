@@ -13,6 +13,7 @@ await bootstrap();
 const biome = join("node_modules", "@biomejs", "biome", "bin", "biome");
 await step("lint and format", [biome, "check", "--error-on-warnings", "."]);
 checkGeneratedDocs();
+checkTraceHashes();
 await step("tests", [join("scripts", "test.mjs")]);
 
 async function step(title, command) {
@@ -39,6 +40,18 @@ function checkGeneratedDocs() {
   if (outdated.length === 0) return;
   spawnSync("git", ["--no-pager", "diff", "--", ...outdated], { stdio: "inherit" });
   fail(`out of date, now written anew; look at them and commit: ${outdated.join(", ")}`);
+}
+
+/** The simulator's trace of some seeds, which a test compares on every machine. */
+function checkTraceHashes() {
+  const file = join("packages", "sim", "src", "hunt", "trace-hashes.ts");
+  const before = readFileSync(file, "utf8");
+  const { status } = spawnSync(process.execPath, [join("scripts", "sim.mjs"), "--record-hashes"], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  if (status !== 0) fail(`node scripts/sim.mjs --record-hashes failed with exit code ${status}`);
+  if (readFileSync(file, "utf8") === before) return;
+  fail(`histories changed with their sources: ${file} is written anew; look at it and commit it`);
 }
 
 function fail(message) {

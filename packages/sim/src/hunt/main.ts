@@ -8,6 +8,7 @@ import { playMutants } from "./hunt-mutants.js";
 import { huntMarkdown } from "./hunt-report.js";
 import { failuresOf, type Job, jobText } from "./job.js";
 import { JOB_TIMEOUT_MS, playAll } from "./play-all.js";
+import { recordHashes } from "./record-hashes.js";
 import { writeSection } from "./reliability-page.js";
 import { shrinkSeed } from "./shrink-seed.js";
 import { openTerminal, type Terminal } from "./terminal.js";
@@ -45,8 +46,11 @@ export async function main(args: readonly string[]): Promise<number> {
       return playScenarios(task.names, options, terminal);
     case "mutants":
       return playMutants(task, options, terminal);
-    case "record-hashes":
-      return USAGE_EXIT_CODE;
+    case "record-hashes": {
+      const record = recordHashes();
+      terminal.result({ type: "recorded", record }, record);
+      return 0;
+    }
   }
 }
 
