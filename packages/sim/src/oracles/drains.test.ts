@@ -79,6 +79,23 @@ test("P7 excuses a caller without a session, and one that nobody could reach for
   assert.deepEqual(trial.complaints, ["P7"]);
 });
 
+test("P7 sees a request that goes to what was drained, until its program wants it back", () => {
+  const { trial, oracle, ask, drainer, caller, shown } = newCase();
+  const [instance] = shown.map(shownOf);
+  shown.length = 0;
+  ask();
+  oracle.commandDone(drainer, 1, CONFIRMED);
+  oracle.picked(caller, "orders", undefined);
+  assert.deepEqual(trial.complaints, []);
+  oracle.picked(caller, "orders", instance);
+  assert.deepEqual(trial.complaints, ["P7"]);
+  const state = InstanceState.up;
+  const wish = { commandId: 2, timeoutMs: 1_000, service: "orders", id: "o-1", state };
+  oracle.asked(drainer, { type: "set-state", ...wish });
+  oracle.picked(caller, "orders", instance);
+  assert.equal(trial.complaints.length, 1);
+});
+
 test("L3 sees a drain that does not end, or ends late", () => {
   const { trial, oracle, ask, drainer } = newCase();
   ask();

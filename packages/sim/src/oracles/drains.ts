@@ -5,13 +5,16 @@
  * that nobody is unconfirmed, no program with a live session that is current about the service can
  * pick the instance, in whatever region it is connected.
  *
- * Judged from: what programs ask and are answered; and real pickers, made from each program's view
- * at that moment and asked for anybody but the others.
+ * Nor does such a program pick it for a request afterwards, until its own program asks for anything
+ * new of it, or another process registers it.
+ *
+ * Judged from: what programs ask and are answered; real pickers, made from each program's view at
+ * that moment and asked for anybody but the others; and what programs pick for their requests.
  *
  * Excuses: a process that stood still answers when it wakes. A subscriber whose node had no way,
  * not even through others, to the drainer's node during the last {@link PATH_MS} may count as
  * gone: nobody could tell the cut from a death. What a program without a session picks is P8's,
- * not P7's. After the answer nothing is watched: a view that goes back is S3's.
+ * not P7's.
  *
  * Cannot see: drains that an operator asks for; one-way readers, which confirm nothing.
  */
@@ -63,6 +66,8 @@ export class Drains {
   readonly #reach: Reach;
   readonly #world: SubscriberWorld;
   readonly #open = new Map<string, Drain>();
+  /** service/id → the drain that everyone confirmed, and that nothing has lifted since. */
+  readonly #confirmed = new Map<string, Drain>();
 
   constructor(court: Court, reach: Reach, world: SubscriberWorld) {
     this.#court = court;
@@ -71,6 +76,7 @@ export class Drains {
   }
 
   asked(client: Subscriber, event: ClientEvent): void {
+    if ("id" in event) this.#confirmed.delete(nameOf(event));
     if (event.type !== "drain") return;
     const { service, id, timeoutMs } = event;
     const askedAt = this.#court.now();
@@ -80,7 +86,20 @@ export class Drains {
   commandDone(client: Subscriber, commandId: number, outcome: CommandOutcome): void {
     const drain = this.#end(client, commandId);
     if (drain === undefined || outcome.kind !== "drained") return;
-    if (outcome.unconfirmed.length === 0) this.#checkNobodyPicks(drain);
+    if (outcome.unconfirmed.length > 0) return;
+    this.#checkNobodyPicks(drain);
+    this.#confirmed.set(nameOf(drain), drain);
+  }
+
+  /** A program picked an instance for a request. */
+  picked(client: Subscriber, service: string, instance: ViewInstance | undefined): void {
+    if (instance === undefined || this.#confirmed.size === 0) return;
+    const drain = this.#confirmed.get(nameOf({ service, id: instance.id }));
+    const home = this.#world.nodes.get(drain?.client.machine.connectedNodeId ?? "");
+    if (drain === undefined || home === undefined) return;
+    if (!this.#isTold(client, home, service)) return;
+    const text = `${client.id} picked ${nameOf(drain)} of ${drain.client.id}, which was drained with everyone's confirmation`;
+    this.#court.fail("P7", text);
   }
 
   commandFailed(client: Subscriber, commandId: number): void {
@@ -88,7 +107,9 @@ export class Drains {
   }
 
   clientEnded(client: SeenClient): void {
-    for (const [name, drain] of this.#open) if (drain.client === client) this.#open.delete(name);
+    for (const drains of [this.#open, this.#confirmed]) {
+      for (const [name, drain] of drains) if (drain.client === client) drains.delete(name);
+    }
   }
 
   /** Looks for drains that should have ended; to be called once in a second. */

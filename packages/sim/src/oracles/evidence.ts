@@ -9,8 +9,9 @@
  * writer, time.
  *
  * Excuses: a region's own record is not seen in another region: a view of a client that is told by
- * nodes of another region than its owner's lets it go, and says so (`elsewhere`). The one case that can have no evidence (all who had seen a record lost their
- * state, and its program never came back) takes 20 min, longer than a history.
+ * nodes of another region than its owner's lets it go, and says so (`elsewhere`). The one case that
+ * can have no evidence (all who had seen a record lost their state, and its program never came
+ * back) takes 20 min, longer than a history.
  *
  * Cannot see: whether the tombstone itself was just; that is S4's part. A view tells no scope, so
  * evidence of either scope is accepted.

@@ -13,6 +13,7 @@ import type {
   RegistryRecord,
   SessionMessage,
   SessionRequest,
+  ViewInstance,
   ViewState,
 } from "@fpzk/core";
 import type { WorldObserver } from "../world/observer.js";
@@ -201,6 +202,10 @@ export class Oracles implements WorldObserver {
 
   commandFailed(client: SimClient, commandId: number): void {
     this.#drains.commandFailed(client, commandId);
+  }
+
+  picked(client: SimClient, service: string, instance: ViewInstance | undefined): void {
+    this.#drains.picked(client, service, instance);
   }
 
   noted(process: SimNode | SimClient, note: Parameters<NoStepBack["noted"]>[1]): void {

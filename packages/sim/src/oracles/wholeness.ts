@@ -1,12 +1,13 @@
 /**
  * L1, L2 and P6: a world without faults becomes whole.
  *
- * Claims, once nothing is broken any more and some time has passed: every node is ready
- * and takes every other for alive, and all hold the same live records (L1), those of a region in its nodes alone; every view shows exactly
- * what its node holds (L1); whatever a living program wants is registered (P6), but that a process
- * may have lost a name to one that started later, and that no two hold one (S5); what is
- * registered shows alive in every view that should show it (P6); and no live record is left of a
- * process that is gone, once the time that docs/leases.md gives it is over (L2).
+ * Claims, once nothing is broken any more and some time has passed: every node is ready and takes
+ * every other for alive, and all hold the same live records (L1), those of a region in its nodes
+ * alone; every view is current and shows exactly what its node holds (L1); whatever a living
+ * program wants is registered (P6), but that a process may have lost a name to one that started later, and
+ * that no two hold one (S5); what is registered shows alive in every view that should show it (P6);
+ * and no live record is left of a process that is gone, once the time that docs/leases.md gives it
+ * is over (L2).
  *
  * Judged from: tables of nodes, views, what programs wanted and were told, which processes live.
  *
@@ -14,7 +15,7 @@
  * pauses of self-doubt; when its owner is gone too, the times of orphans. A registration by REST
  * has no process and is left out of L2 while nobody says when it was renewed last.
  *
- * Cannot see: origins' versions. Equal records under unequal versions would pass; see L4.
+ * Cannot see: origins' versions. Equal records under unequal versions would pass.
  */
 import {
   InstanceState,
