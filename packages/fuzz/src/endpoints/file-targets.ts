@@ -52,6 +52,8 @@ const configCommand: Target = {
   maxBytes: 4 * 1024,
 };
 
+/** As `packages/server/src/data-directory.ts` names it. */
+const SNAPSHOT_FILE = "table.snapshot";
 let goodSnapshot: Uint8Array = new Uint8Array(0);
 
 /** A server starts with whatever lies in its data directory, and says what it set aside. */
@@ -61,7 +63,7 @@ const dataDirectory: Target = {
   seeds: () => [goodSnapshot, new Uint8Array(0), Buffer.from("FPZKSNAP\u0001\n", "latin1")],
   start: async () => {
     await makeFolder();
-    const server = await ServedProcess.start(["--data-dir", folder]);
+    const server = await ServedProcess.start(["--data-directory", folder]);
     const body = JSON.stringify({ endpoints: [{ host: "a", port: 80 }] });
     await fetch(`http://127.0.0.1:${server.port}/v1/services/cart/instances/1`, {
       method: "PUT",
@@ -69,24 +71,18 @@ const dataDirectory: Target = {
       body,
     });
     await server.leave();
-    goodSnapshot = await readFile(join(folder, await snapshotName()));
+    goodSnapshot = await readFile(join(folder, SNAPSHOT_FILE));
   },
   end: removeFolder,
   run: async (input) => {
-    const name = await snapshotName();
     for (const old of await readdir(folder)) {
       if (old.includes("corrupt")) await rm(join(folder, old), { force: true });
     }
-    await writeFile(join(folder, name), input);
-    const server = await ServedProcess.start(["--data-dir", folder]);
+    await writeFile(join(folder, SNAPSHOT_FILE), input);
+    const server = await ServedProcess.start(["--data-directory", folder]);
     await server.leave();
   },
   maxBytes: 64 * 1024,
 };
-
-async function snapshotName(): Promise<string> {
-  const names = await readdir(folder);
-  return names.find((name) => name.includes("snapshot") && !name.includes("corrupt")) ?? "snapshot";
-}
 
 export const FILE_TARGETS: readonly Target[] = [configCommand, dataDirectory];
