@@ -376,6 +376,7 @@ export class RegistryNode {
   }
 
   #endTurn(now: Instant): void {
+    this.#desk.sendAnswers();
     for (const change of this.#watches.takeChanges()) {
       this.counters.changesPushed += change.sessions.length;
       for (const message of change.messages) this.#outbox.toSessions(change.sessions, message);
@@ -443,7 +444,7 @@ export class RegistryNode {
 
   #nextDeadline(now: Instant): Instant {
     if (this.#state === "left") return NEVER;
-    if (this.#peers.hasTransfers) return now;
+    if (this.#peers.hasTransfers || this.#desk.hasAnswers) return now;
     const deadlines = [
       this.#leases.next(),
       this.#canary.next(),

@@ -34,6 +34,7 @@ import type { Replica } from "../replica/replica.js";
 import { NO_SLOT, type Slot } from "../table/record-table.js";
 import type { Instant } from "../time.js";
 import { serviceName, type WatchTable } from "../watch/watch-table.js";
+import { AnswerDesk } from "./answer-desk.js";
 import type { NodeEvent, SessionKey } from "./events.js";
 import type { InstanceWriter } from "./instance-writer.js";
 import type { NodeConfig } from "./node-config.js";
@@ -75,8 +76,22 @@ type Request = Exclude<SessionRequest, { type: "hello" }>;
 export class SessionDesk {
   readonly #options: SessionDeskOptions;
 
+  readonly #answers: AnswerDesk;
+
   constructor(options: SessionDeskOptions) {
     this.#options = options;
+    const { watches, outbox } = options;
+    this.#answers = new AnswerDesk({ watches, send: (key, part) => outbox.toSession(key, part) });
+  }
+
+  /** Whether answers wait for nothing but another turn. */
+  get hasAnswers(): boolean {
+    return this.#answers.hasMore;
+  }
+
+  /** Sends what a turn has room for of the answers that wait. */
+  sendAnswers(): void {
+    this.#answers.turn();
   }
 
   open(event: Extract<NodeEvent, { type: "session-open" }>, now: Instant): void {
@@ -367,6 +382,7 @@ export class SessionDesk {
     const name = serviceName(session.namespace, service);
     session.waiting.delete(service);
     if (!session.watches.delete(name)) return;
+    this.#answers.cancel(session.key, name);
     this.#options.watches.unwatch(session.key, name);
     const table = this.#options.replica.table;
     const index = table.findService(session.namespace, service);
@@ -376,7 +392,7 @@ export class SessionDesk {
   #query(session: Session, message: Extract<Request, { type: "query" }>): void {
     if (!session.grants.mayRead) return this.#denied(session, message.requestId, "query");
     if (this.#options.isReady()) {
-      return this.#answer(session, { ...message, position: [], digest: EMPTY_DIGEST });
+      return this.#answer(session, { ...message, position: [], digest: EMPTY_DIGEST }, false);
     }
     this.#options.outbox.toSession(session.key, {
       type: "refused",
@@ -386,11 +402,15 @@ export class SessionDesk {
     });
   }
 
-  #answer(session: Session, message: Omit<WatchMessage, "type">): void {
+  #answer(session: Session, message: Omit<WatchMessage, "type">, isWatch = true): void {
     const request = { ...message, namespace: session.namespace };
-    for (const part of this.#options.watches.answer(request)) {
-      this.#options.outbox.toSession(session.key, part);
-    }
+    if (this.#answers.add(session.key, request, isWatch)) return;
+    this.#options.outbox.toSession(session.key, {
+      type: "refused",
+      requestId: message.requestId,
+      code: ErrorCode.resourceExhausted,
+      message: `answer about ${message.service}: too many answers wait for this session: read them first`,
+    });
   }
 
   #confirm(session: Session, message: Extract<Request, { type: "confirm" }>): void {
@@ -419,6 +439,7 @@ export class SessionDesk {
   #drop(session: Session): void {
     this.#options.sessions.remove(session);
     this.#options.watches.dropSession(session.key, session.watches.keys());
+    this.#answers.drop(session.key);
   }
 
   /** The session ended, and its client may not know it for as long as it hears nothing. */

@@ -146,6 +146,9 @@ describe("a slow reader (P10)", () => {
     assert.deepEqual(bench.watches.writable(1), [CART]);
     assert.deepEqual(bench.watches.writable(1), []);
     bench.take(recordFor("2"));
+    assert.deepEqual(bench.watches.takeChanges()[0]?.sessions, [2], "the answer is yet to begin");
+    bench.watches.caughtUp(1, CART);
+    bench.take(recordFor("3"));
     assert.deepEqual(bench.watches.takeChanges()[0]?.sessions, [1, 2]);
   });
 

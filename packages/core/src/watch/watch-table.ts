@@ -6,22 +6,14 @@
  * it can read again it gets one snapshot of each, never a backlog: latest wins (P10).
  */
 
-import { type ContentDigest, EMPTY_DIGEST, isSameDigest } from "../hash.js";
-import { DELTA_MAX_BYTES } from "../limits.js";
-import type {
-  ChangeMessage,
-  OriginVersion,
-  RecordGroup,
-  SnapshotKind,
-  SnapshotMessage,
-} from "../messages.js";
+import { EMPTY_DIGEST, isSameDigest } from "../hash.js";
+import type { ChangeMessage, SnapshotKind, SnapshotMessage } from "../messages.js";
 import type { SessionKey } from "../node/events.js";
 import { InstanceState, originText, type RegistryRecord } from "../record.js";
 import type { Replica } from "../replica/replica.js";
 import type { ServiceIndex, Slot } from "../table/record-table.js";
-
-/** Bytes that a record costs on the wire beside its id and body; an estimate for cutting parts. */
-const RECORD_OVERHEAD_BYTES = 48;
+import { cutToBytes, groupByOrigin } from "./record-parts.js";
+import { SnapshotAnswer, type WatchRequest } from "./snapshot-answer.js";
 
 /** A namespace and a service as one text: watches outlive a service's records, indexes do not. */
 declare const serviceNameBrand: unique symbol;
@@ -49,6 +41,8 @@ export class WatchTable {
   readonly #news = new Map<ServiceName, ServiceNews>();
   /** Sessions that cannot read now, with the services whose changes they missed. */
   readonly #congested = new Map<SessionKey, Set<ServiceName>>();
+  /** Services whose changes a session missed, until the answer that makes up for it begins. */
+  readonly #behind = new Map<SessionKey, Set<ServiceName>>();
   #dropCount = 0;
 
   constructor(replica: Replica) {
@@ -72,6 +66,7 @@ export class WatchTable {
     watchers.delete(session);
     if (watchers.size === 0) this.#watchers.delete(service);
     this.#congested.get(session)?.delete(service);
+    this.caughtUp(session, service);
   }
 
   watchersOf(service: ServiceName): ReadonlySet<SessionKey> {
@@ -104,7 +99,7 @@ export class WatchTable {
       for (const session of this.watchersOf(service)) {
         const missed = this.#congested.get(session);
         if (missed === undefined) {
-          sessions.push(session);
+          if (this.#behind.get(session)?.has(service) !== true) sessions.push(session);
         } else {
           missed.add(service);
           this.#dropCount += 1;
@@ -125,29 +120,45 @@ export class WatchTable {
   writable(session: SessionKey): ServiceName[] {
     const missed = this.#congested.get(session);
     this.#congested.delete(session);
-    return missed === undefined ? [] : [...missed];
+    if (missed === undefined || missed.size === 0) return [];
+    this.#behind.set(session, new Set([...(this.#behind.get(session) ?? []), ...missed]));
+    return [...missed];
+  }
+
+  isCongested(session: SessionKey): boolean {
+    return this.#congested.has(session);
+  }
+
+  /** An answer begins: the changes from here on follow it. */
+  caughtUp(session: SessionKey, service: ServiceName): void {
+    const behind = this.#behind.get(session);
+    if (behind?.delete(service) === true && behind.size === 0) this.#behind.delete(session);
   }
 
   dropSession(session: SessionKey, services: Iterable<ServiceName>): void {
     for (const service of services) this.unwatch(session, service);
     this.#congested.delete(session);
+    this.#behind.delete(session);
+  }
+
+  /** The whole answer to a watch or query; see {@link begin}. */
+  answer(request: WatchRequest): SnapshotMessage[] {
+    const answer = this.begin(request);
+    const parts: SnapshotMessage[] = [];
+    while (!answer.isDone) parts.push(answer.next());
+    return parts;
   }
 
   /**
-   * The answer to a watch or query in parts of bounded size.
+   * The answer to a watch or query, in parts of bounded size that are made when they are asked for.
    *
    * `unchanged` when the holder's digest equals; `delta` when its position is above every
    * watermark; else `full`. With a position the answer names tombstones too.
    */
-  answer(request: {
-    requestId: number;
-    namespace: string;
-    service: string;
-    position: readonly OriginVersion[];
-    digest: ContentDigest;
-  }): SnapshotMessage[] {
-    const index = this.#replica.table.findService(request.namespace, request.service);
-    const digest = index < 0 ? EMPTY_DIGEST : this.#replica.table.digestOf(index);
+  begin(request: WatchRequest): SnapshotAnswer {
+    const table = this.#replica.table;
+    const index = table.findService(request.namespace, request.service);
+    const digest = index < 0 ? EMPTY_DIGEST : table.digestOf(index);
     // Of a collected origin nothing is left: whatever the holder has of it was seen, and is gone.
     const gone = request.position.filter((entry) => this.#replica.isCollected(entry.origin));
     const position = [...this.#replica.position(), ...gone];
@@ -159,14 +170,7 @@ export class WatchTable {
       isCollected: gone.length > 0,
     });
     const slots = index < 0 || kind === "unchanged" ? [] : this.#slotsFor(index, kind, held);
-    return this.#parts(
-      slots,
-      { requestId: request.requestId, service: request.service, kind },
-      {
-        position,
-        digest,
-      },
-    );
+    return new SnapshotAnswer({ table, request, kind, slots, position });
   }
 
   /** What drains in a service, for one that is answered later. */
@@ -211,19 +215,6 @@ export class WatchTable {
     return slots;
   }
 
-  #parts(
-    slots: readonly Slot[],
-    head: { requestId: number; service: string; kind: SnapshotKind },
-    tail: { position: readonly OriginVersion[]; digest: ContentDigest },
-  ): SnapshotMessage[] {
-    const parts = cutToBytes(slots.map((slot) => this.#replica.table.read(slot)));
-    return parts.map((part, index) => {
-      const isFinal = index === parts.length - 1;
-      const groups = groupByOrigin(part);
-      return { type: "snapshot", ...head, isFinal, groups, ...(isFinal ? tail : OPEN) };
-    });
-  }
-
   /** What changed in a service, in messages of bounded size; the last has the final digest. */
   #changeMessages(service: ServiceName, news: ServiceNews): ChangeMessage[] {
     const table = this.#replica.table;
@@ -252,37 +243,3 @@ export class WatchTable {
 }
 
 const NO_SESSIONS: ReadonlySet<SessionKey> = new Set();
-/** What the final part alone carries. */
-const OPEN = { position: [], digest: EMPTY_DIGEST } as const;
-
-/** Cuts records into parts within the byte budget of one message; at least one part. */
-function cutToBytes(records: readonly RegistryRecord[]): RegistryRecord[][] {
-  const parts: RegistryRecord[][] = [[]];
-  let bytes = 0;
-  for (const record of records) {
-    const size = record.body.length + record.id.length + RECORD_OVERHEAD_BYTES;
-    if (bytes > 0 && bytes + size > DELTA_MAX_BYTES) {
-      parts.push([]);
-      bytes = 0;
-    }
-    parts.at(-1)?.push(record);
-    bytes += size;
-  }
-  return parts;
-}
-
-/** Records as groups by origin, each in version order. */
-function groupByOrigin(records: readonly RegistryRecord[]): RecordGroup[] {
-  const groups = new Map<string, RegistryRecord[]>();
-  for (const record of records) {
-    const name = originText(record.origin);
-    const group = groups.get(name);
-    if (group === undefined) groups.set(name, [record]);
-    else group.push(record);
-  }
-  return [...groups.values()].flatMap((group) => {
-    const [first] = group;
-    if (first === undefined) return [];
-    return [{ origin: first.origin, records: group.sort((a, b) => a.version - b.version) }];
-  });
-}

@@ -56,9 +56,9 @@ export const VIEW_MUTANTS: readonly Mutant[] = [
     story:
       "Each part of a long answer says that it is the whole: the instances of the other parts " +
       "vanish from the view (lists that shrink to the first page).",
-    file: WATCH,
-    find: "const isFinal = index === parts.length - 1;",
-    replace: "const isFinal = true;",
+    file: "watch/snapshot-answer.js",
+    find: "isFinal: this.#isDone,",
+    replace: "isFinal: true,",
   },
   {
     name: "queue-without-bound",
@@ -75,7 +75,7 @@ export const VIEW_MUTANTS: readonly Mutant[] = [
       "A reader that was slow gets no fresh state when it reads again: it misses what was dropped " +
       "for it, and nobody tells it.",
     file: WATCH,
-    find: "return missed === undefined ? [] : [...missed];",
+    find: "return [...missed];",
     replace: "return [];",
   },
   {
