@@ -9,7 +9,6 @@
  * The parts: replica (what is known), peer links (who is told), membership and dialer (who is
  * there), leases (who must be heard), watches (who wants to know), drains, commands, adoption.
  */
-
 import { DrainDesk } from "../drain/drain-desk.js";
 import { HybridClock } from "../hlc.js";
 import { type NodeDescription, NodeStatus } from "../instance.js";
