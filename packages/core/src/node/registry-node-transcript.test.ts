@@ -285,12 +285,22 @@ describe("peers", () => {
     const bench = new NodeBench();
     bench.openSession(1);
     bench.register(1, "x");
+    bench.register(1, "gone");
+    const deregister = { type: "deregister", requestId: 2, service: "cart", id: "gone" } as const;
+    bench.say(1, { ...deregister, reason: RemovalReason.deregistered });
+    const offline = { state: InstanceState.offline, description: {}, timeoutMs: 0 };
+    const word = { kind: "override", namespace: "default", service: "cart", id: "x" } as const;
+    bench.run({ ...word, ...offline, body: new Uint8Array([1]) });
     bench.link(1, "b");
     const strange = { origin: originOf("a", 9), version: 3, watermark: 0, content: EMPTY_DIGEST };
     const effects = bench.hear(1, digest({ entries: [strange] }));
     assert.ok(notes(effects).includes("node.generation-raised"));
     assert.equal(bench.node.generation, 10);
     assert.equal(bench.instance("x")?.origin.generation, 10);
+    const { table } = bench.node;
+    const own = [...table.slots()].map((slot) => table.read(slot).origin);
+    // What stayed behind, peers would hold otherwise or not at all (R11).
+    assert.deepEqual(new Set(own.map((origin) => origin.generation)), new Set([10]));
     assert.equal(bench.seen("x"), "alive");
     bench.runUntil(10_000, () => bench.beat(1));
     bench.step({ type: "session-close", session: 1 });

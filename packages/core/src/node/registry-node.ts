@@ -503,9 +503,11 @@ export class RegistryNode {
     // A lie about a life decades ahead would leave no number to go on with.
     if (!this.#peers.believes(generation)) return;
     this.#outbox.note("warn", "node.generation-raised", { above: generation });
+    const former = this.generation;
     this.#replica.raiseGeneration(generation + 1);
     this.#nodes.announce(now);
-    this.#desk.rewriteAll(now);
+    this.#canary.hasten(now);
+    this.#desk.rewriteAll(former, now);
   }
 
   #announceMembers(): void {

@@ -258,15 +258,25 @@ export class SessionDesk {
     }
   }
 
-  /** Writes all that hangs on leases again, in this node's new generation. */
-  rewriteAll(now: Instant): void {
-    const table = this.#options.replica.table;
+  /**
+   * Writes all of this process's former generation again, in its new one: peers hold another
+   * life's writes under the former, and refuse these. What hangs on leases goes above; tombstones
+   * and overrides stay as they are.
+   */
+  rewriteAll(former: number, now: Instant): void {
+    const { replica, leases, writer, nodeId } = this.#options;
+    const { table } = replica;
     for (const slot of [...table.slots()]) {
-      if (table.tag(slot) === 0 || table.state(slot) === InstanceState.removed) continue;
-      const lease = this.#options.leases.get(table.tag(slot));
-      const isSuspect = table.isSuspect(slot);
-      this.#options.writer.rewrite(slot, { isSuspect }, now);
-      if (lease !== undefined) this.#options.writer.attach(slot, lease);
+      const { kind, origin, state, isSuspect } = table.read(slot);
+      if (kind !== RecordKind.instance && kind !== RecordKind.override) continue;
+      if (origin.nodeId !== nodeId || origin.generation !== former) continue;
+      const lease = leases.get(table.tag(slot));
+      if (lease === undefined || state === InstanceState.removed) {
+        replica.write(table.read(slot), now);
+        continue;
+      }
+      writer.rewrite(slot, { isSuspect }, now);
+      writer.attach(slot, lease);
     }
   }
 
