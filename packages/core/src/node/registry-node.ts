@@ -358,8 +358,6 @@ export class RegistryNode {
     }
   }
 
-  // -- time ---------------------------------------------------------------------------------
-
   #tick(now: Instant): void {
     if (this.#state === "left") return;
     if (this.#state === "warming" && now >= this.#warmUntil)
@@ -458,8 +456,6 @@ export class RegistryNode {
     return Math.max(now, Math.min(...deadlines)) as Instant;
   }
 
-  // -- readiness ----------------------------------------------------------------------------
-
   /** This copy is being filled: what it lacks is on its way, so the ttl to wait begins anew. */
   #stayWarming(now: Instant): void {
     if (this.#state !== "warming") return;
@@ -516,8 +512,6 @@ export class RegistryNode {
     this.#outbox.toSessions(sessions, { type: "members", members: this.members() });
   }
 
-  // -- records ------------------------------------------------------------------------------
-
   #recordChanged(slot: Slot, tag: number): void {
     const table = this.table;
     const origin = table.origin(table.originOf(slot));
@@ -570,8 +564,6 @@ export class RegistryNode {
     const lease = this.#writer.dropFrom(this.#leases.get(tag), slot);
     if (lease?.session !== undefined) this.#desk.taken(lease.session, record, slot);
   }
-
-  // -- routes -------------------------------------------------------------------------------
 
   /** The owner of a record when it is another node that lives; undefined when this node acts. */
   #livingOwner(slot: Slot): string | undefined {
