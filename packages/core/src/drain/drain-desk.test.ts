@@ -189,3 +189,17 @@ test("P7 a node that is warming up tells what drains before it answers a watch",
     ["change"],
   );
 });
+
+test("P7 a subscriber that is silent until its session ends is not waited for any longer", () => {
+  const bench = new NodeBench();
+  bench.openSession(1);
+  bench.openSession(2, "subscriber");
+  bench.register(1, "x");
+  watch(bench, 2);
+  drain(bench, 1);
+  bench.effects.length = 0;
+  bench.runUntil(7_900, () => bench.beat(1));
+  assert.equal(drained(bench.effects, 1), undefined);
+  bench.runUntil(8_500, () => bench.beat(1));
+  assert.deepEqual(drained(bench.effects, 1)?.unconfirmed, []);
+});

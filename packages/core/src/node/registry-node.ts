@@ -409,7 +409,7 @@ export class RegistryNode {
     });
     this.#writer.carryOut(lapse, now);
     const session = lapse.lease.session;
-    if (lapse.step.phase === "ended" && session !== undefined) this.#desk.lapsed(session, now);
+    if (lapse.step.phase === "ended" && session !== undefined) this.#desk.lapsed(session);
   }
 
   #housekeep(now: Instant): void {

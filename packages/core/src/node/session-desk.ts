@@ -187,10 +187,12 @@ export class SessionDesk {
   }
 
   /** The session's lease has ended: it was silent for too long. */
-  lapsed(key: SessionKey, now: Instant): void {
+  lapsed(key: SessionKey): void {
     const session = this.#options.sessions.get(key);
     if (session === undefined) return;
-    this.#lose(session, now);
+    // Its client has noticed long ago, or hears this node, and of what drains.
+    this.#drop(session);
+    this.#options.drains.forget(key);
     const message = "nothing was heard for the ttl and the confirmation period: connect again";
     this.#options.outbox.closeSession(key, ErrorCode.deadlineExceeded, message);
   }
