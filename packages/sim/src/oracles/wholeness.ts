@@ -96,7 +96,9 @@ export class Wholeness {
         const where = wish.scope === Scope.region ? this.#sessionRegion(wish.client) : "";
         const holder = holders.get(where);
         const who = `${wish.client.id} is ${wish.status} for ${nameOf(wish)}`;
-        if (holder !== undefined) return { oracle: "S5", text: `${who}, and so is ${holder.id}` };
+        // It was told that it holds the name no more: no duel.
+        if (holder !== undefined && wish.status === "removed") continue;
+        if (holder !== undefined) return { oracle: "S5", text: `${who}, which ${holder.id} holds` };
         if (wish.status !== "registered") return { oracle: "P6", text: `${who}, not registered` };
         holders.set(where, wish.client);
       }
