@@ -78,6 +78,13 @@ export const OPEN_DEFECTS: readonly OpenDefect[] = [
     story: "a drain waits for a subscriber whose session has ended (seed 4)",
   },
   {
+    oracle: "P6",
+    text: /is orphaned in the view of/,
+    story:
+      "a view holds what every node has lost, under a later stamp than the program has that lives " +
+      "(seed 80: clocks set back)",
+  },
+  {
     oracle: "R10",
     text: /./,
     story: "a node that is not ready sends a reset (seed 14)",

@@ -2,15 +2,15 @@
  * L1 and P6 in a calm world: where nothing is broken, nobody says that something is.
  *
  * Claims: in a phase that the history calls calm no node finds a copy that differs from its own
- * under equal versions, no client a view that differs from its node's, no node suspects another,
- * gives up a link for silence, or pauses expiry. Healing that goes on for ever would pass every
- * look at what is held; here it is heard.
+ * under equal versions, suspects another node, gives up a link for silence, or pauses expiry.
+ * Healing that goes on for ever would pass every look at what is held; here it is heard.
  *
  * Judged from: the notes that nodes and clients give for people.
  *
  * Excuses: none; the history says when it is calm.
  *
- * Cannot see: healing that says nothing.
+ * Cannot see: healing that says nothing; views that differ, which are looked at when the world must
+ * be whole.
  */
 import type { SeenClient } from "./seen.js";
 import type { Court } from "./verdict.js";
@@ -18,7 +18,6 @@ import type { Court } from "./verdict.js";
 /** What nobody says in a calm world, and which oracle that is. */
 const ALARMS: ReadonlyMap<string, string> = new Map([
   ["replica.diverged", "L1"],
-  ["client.view-diverged", "L1"],
   ["link.silent", "P6"],
   ["member.suspect", "P6"],
   ["member.dead", "P6"],

@@ -7,8 +7,16 @@ import {
   type ServiceView,
 } from "@fpzk/core";
 
+/** How a view stands to its node. */
+export interface ViewComparison {
+  /** What it shows otherwise; undefined when nothing that matters. */
+  readonly difference: string | undefined;
+  /** Whether it differs in what no node knows of: then its digest differs too, and stays so. */
+  readonly isApart: boolean;
+}
+
 /**
- * What a view shows otherwise than its node, or undefined.
+ * Compares a view with its node.
  *
  * Versions are not compared: a record that was written again as it was is nothing to tell anybody.
  *
@@ -16,7 +24,8 @@ import {
  * what belongs to a region that is not the node's. No answer can prove those gone. And it may hold
  * less: what it saw removed, by a node that told no other.
  */
-export function viewDifference(view: ServiceView, node: RegistryNode): string | undefined {
+export function compareView(view: ServiceView, node: RegistryNode): ViewComparison {
+  let isApart = false;
   const held = new Map<string, RegistryRecord>();
   for (const slot of node.table.slots()) {
     const record = node.table.read(slot);
@@ -31,18 +40,25 @@ export function viewDifference(view: ServiceView, node: RegistryNode): string | 
     const same = held.get(key);
     if (record.state === InstanceState.removed) {
       // What it saw removed it may not show again, also where every node lost the removal.
-      if (record.version > (seen.get(originText(record.origin)) ?? 0)) held.delete(key);
+      if (record.version <= (seen.get(originText(record.origin)) ?? 0)) continue;
+      isApart ||= held.delete(key);
       continue;
     }
     held.delete(key);
     // Written again with the same content, it is the same to whoever was told "unchanged".
     if (same !== undefined && describe(same) === describe(record)) continue;
-    if (record.version > (seen.get(originText(record.origin)) ?? 0)) continue;
+    if (record.version > (seen.get(originText(record.origin)) ?? 0)) {
+      isApart = true;
+      continue;
+    }
     const other = same === undefined ? "none" : `${describe(same)} v${same.version}`;
-    return `view ${describe(record)} v${record.version}, node ${other}`;
+    const difference = `view ${describe(record)} v${record.version}, node ${other}`;
+    return { difference, isApart };
   }
-  for (const record of held.values()) return `node alone has ${describe(record)}`;
-  return undefined;
+  for (const record of held.values()) {
+    return { difference: `node alone has ${describe(record)}`, isApart };
+  }
+  return { difference: undefined, isApart };
 }
 
 function describe(record: RegistryRecord): string {

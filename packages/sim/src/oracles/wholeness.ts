@@ -13,7 +13,9 @@
  *
  * Excuses: a dead program's instance, while its owner node lives, has ttl, confirmation and three
  * pauses of self-doubt; when its owner is gone too, the times of orphans. A registration by REST
- * has no process and is left out of L2 while nobody says when it was renewed last.
+ * has no process and is left out of L2 while nobody says when it was renewed last. A view that
+ * holds what every node has lost, or lacks what it saw removed and every node has not, cannot agree
+ * with its node, and need not be current.
  *
  * Cannot see: origins' versions. Equal records under unequal versions would pass.
  */
@@ -31,7 +33,7 @@ import type { SimClient } from "../world/sim-client.js";
 import type { SimNode } from "../world/sim-node.js";
 import { nameOf, recordText } from "./record-order.js";
 import { isOfLife } from "./seen.js";
-import { viewDifference } from "./view-difference.js";
+import { compareView } from "./view-difference.js";
 import type { Wish, Wishes } from "./wishes.js";
 
 /** What is wrong, and which oracle says so. */
@@ -143,13 +145,13 @@ export class Wholeness {
       if (node === undefined) return { oracle: "L1", text: `${client.id} has no session` };
       for (const [service, { isCurrent }] of client.viewStates) {
         const view = client.machine.view(service);
-        if (view !== undefined && !isCurrent) {
-          return { oracle: "L1", text: `the view of ${service} at ${client.id} is not current` };
+        if (view === undefined) continue;
+        const { difference, isApart } = compareView(view, node.node);
+        const where = `the view of ${service} at ${client.id}`;
+        if (difference !== undefined) {
+          return { oracle: "L1", text: `${where} differs from ${node.id}: ${difference}` };
         }
-        const differs = view === undefined ? undefined : viewDifference(view, node.node);
-        if (differs === undefined) continue;
-        const text = `the view of ${service} at ${client.id} differs from ${node.id}: ${differs}`;
-        return { oracle: "L1", text };
+        if (!isCurrent && !isApart) return { oracle: "L1", text: `${where} is not current` };
       }
     }
     return undefined;
