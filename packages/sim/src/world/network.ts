@@ -49,6 +49,8 @@ export interface NetworkOptions {
 export class Network {
   readonly options: NetworkOptions;
   readonly #regions = new Map<string, string>();
+  /** Hosts that were elsewhere before: cables of the place that they left say nothing of these. */
+  readonly #movedAt = new Map<string, number>();
   /** `from>to` of the cuts of single ways. */
   readonly #pairs = new Set<string>();
   readonly #cuts = new Set<Ways>();
@@ -69,7 +71,9 @@ export class Network {
 
   /** Puts a host into a region; one that was elsewhere moves. */
   place(host: string, region: string): void {
-    if (this.#regions.get(host) === region) return;
+    const known = this.#regions.get(host);
+    if (known === region) return;
+    if (known !== undefined) this.#movedAt.set(host, this.options.now());
     this.#regions.set(host, region);
     this.epoch += 1;
   }
@@ -159,7 +163,7 @@ export class Network {
     for (const { ways, weather } of this.#fronts) {
       if (isHarsh(weather) && isOver(ways)) return Number.POSITIVE_INFINITY;
     }
-    let since = 0;
+    let since = Math.max(this.#movedAt.get(a) ?? 0, this.#movedAt.get(b) ?? 0);
     for (const past of [this.#pastCuts, this.#pastFronts]) {
       for (const { ways, endedAt } of past) if (endedAt > since && isOver(ways)) since = endedAt;
     }
