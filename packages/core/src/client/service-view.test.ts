@@ -559,3 +559,18 @@ test("P5 what every node lost the removal of stays removed, and does not count a
   view.applySnapshot(snapshot("full", [b], at(4)));
   assert.ok(isSameDigest(view.digest, recordDigest(b)));
 });
+
+test("a later record that every node lost stays, and does not count as a difference", () => {
+  const view = newView();
+  const first = record("a", 1);
+  view.applySnapshot(snapshot("full", [first], at(1)));
+  const held = view.digest;
+  change(view, record("a", 3, { stamp: later, origin: origin("n2") }));
+  view.beginWatch();
+  view.applySnapshot(snapshot("full", [first], at(1)));
+  assert.deepEqual(view.instances[0]?.stamp, later, "no view goes back");
+  assert.ok(isSameDigest(view.digest, held), "as the node counts");
+  const again = record("a", 2, { stamp: { ...later, session: 3 } });
+  change(view, again);
+  assert.ok(isSameDigest(view.digest, recordDigest(again)));
+});

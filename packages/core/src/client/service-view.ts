@@ -88,8 +88,8 @@ export class ServiceView {
    * restarted. Kept, since nothing proves them gone, and left out of what is compared with it.
    */
   readonly #foreign = new Map<string, ContentDigest>();
-  /** Live in the node, which lost the removal that this view saw: they stay removed (P5). */
-  readonly #buried = new Map<string, ContentDigest>();
+  /** What this view knows better than the node, which lost it: the difference in the sums. */
+  readonly #ahead = new Map<string, ContentDigest>();
   #instances: readonly ViewInstance[] = [];
   #members: MemberTable | undefined;
   #buffer: SnapshotBuffer | undefined;
@@ -129,7 +129,7 @@ export class ServiceView {
   get digest(): ContentDigest {
     let digest = this.heldDigest;
     for (const foreign of this.#foreign.values()) digest = sumOf(digest, foreign, -1);
-    for (const buried of this.#buried.values()) digest = sumOf(digest, buried, 1);
+    for (const difference of this.#ahead.values()) digest = sumOf(digest, difference, 1);
     return digest;
   }
 
@@ -178,7 +178,7 @@ export class ServiceView {
   enterRegion(region: string): void {
     const former = this.#places.entered;
     const forgotten = this.#places.enter(region);
-    if (this.#places.entered !== former) this.#buried.clear();
+    if (this.#places.entered !== former) this.#ahead.clear();
     if (forgotten !== undefined) this.#forgetPlace(forgotten);
   }
 
@@ -318,9 +318,9 @@ export class ServiceView {
       }
     }
     const update = this.#applyGroups(buffer.groups, touched);
-    this.#findBuried(buffer);
-    const isWhole = buffer.recordCount <= VIEW_RECORD_COUNT_MAX;
-    return isWhole ? this.#completed(update, position) : update;
+    this.#findAhead(buffer);
+    if (buffer.recordCount > VIEW_RECORD_COUNT_MAX) return update;
+    return this.#completed(update, position);
   }
 
   /** True when no node has known the record for long, and its owner is not there to say so. */
@@ -334,8 +334,7 @@ export class ServiceView {
   }
 
   #completed(update: ViewUpdate, position: readonly OriginVersion[]): ViewUpdate {
-    const changes = this.#complete(position);
-    return changes.length === 0 ? update : { ...update, changes: [...update.changes, ...changes] };
+    return { ...update, changes: [...update.changes, ...this.#complete(position)] };
   }
 
   /** The answer is complete: its region's own records are shown from now on. */
@@ -439,7 +438,7 @@ export class ServiceView {
     if (order === 0) this.#foreign.delete(this.#keyOf(record));
     if (order <= 0) {
       // The node says that it is gone there too.
-      if (record.state === InstanceState.removed) this.#buried.delete(this.#keyOf(record));
+      if (record.state === InstanceState.removed) this.#ahead.delete(this.#keyOf(record));
       return false;
     }
     const progress = this.#progressOf(record.origin);
@@ -454,14 +453,16 @@ export class ServiceView {
     return true;
   }
 
-  /** What a complete answer holds and this view saw removed. */
-  #findBuried({ groups, touched }: SnapshotBuffer): void {
-    this.#buried.clear();
+  /** Where a complete answer holds what this view saw replaced or removed, by whoever lost that. */
+  #findAhead({ groups, touched }: SnapshotBuffer): void {
+    this.#ahead.clear();
+    // What has changed since the answer began is the node's later word.
     for (const record of groups.flatMap((group) => group.records)) {
       const key = this.#keyOf(record);
-      // What has changed since the answer began is the node's later word.
       if (record.state === InstanceState.removed || touched.has(key)) continue;
-      if (this.#tombstones.has(key)) this.#buried.set(key, recordDigest(record));
+      const held = this.#slots.get(record.id)?.entries[readEntryKey(key).index];
+      if (held === undefined || compareRecords(held.record, record) <= 0) continue;
+      this.#ahead.set(key, sumOf(recordDigest(record), held.digest ?? EMPTY_DIGEST, -1));
     }
   }
 
@@ -481,7 +482,7 @@ export class ServiceView {
     this.#count(entry, index, 1);
     const key = entryKey(index, record.id);
     this.#foreign.delete(key);
-    this.#buried.delete(key);
+    this.#ahead.delete(key);
     this.#tombstones.delete(key);
     this.#lackedSince.delete(key);
     if (entry.digest === undefined) {
@@ -583,7 +584,7 @@ export class ServiceView {
     const entry = slot.entries[index];
     if (entry === undefined) return;
     this.#count(entry, index, -1);
-    this.#buried.delete(entryKey(index, entry.record.id));
+    this.#ahead.delete(entryKey(index, entry.record.id));
     slot.entries[index] = undefined;
   }
 
