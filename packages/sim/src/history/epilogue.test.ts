@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { SeededRandom } from "@fpzk/core";
+import { Oracles } from "../oracles/oracles.js";
+import { register, smallWorld, watcher } from "../oracles/small-world.fixture.js";
+import type { World } from "../world/world.js";
+import { Draw } from "./draw.js";
+import { Epilogue } from "./epilogue.js";
+
+/** Three programs, of which the last one only looks on. */
+function newCase() {
+  const found: Oracles[] = [];
+  const world = smallWorld({ us: 2 }, { prepare: (each) => found.push(new Oracles(each)) });
+  const [oracles] = found;
+  assert.ok(oracles !== undefined);
+  register(watcher(world, "p1", "us-1"), "o-1");
+  register(watcher(world, "p2", "us-2"), "o-2");
+  watcher(world, "p3", "us-1");
+  world.run(5_000);
+  return { world, oracles };
+}
+
+/** Plays the epilogue; `before` happens when the world has settled. */
+function play(world: World, oracles: Oracles, before: () => void = () => {}): readonly string[] {
+  let isFirst = true;
+  for (const durationMs of new Epilogue(world, oracles, new Draw(new SeededRandom(3))).acts()) {
+    world.run(durationMs);
+    if (isFirst) before();
+    isFirst = false;
+  }
+  return oracles.failures.map(({ oracle }) => oracle);
+}
+
+test("in a whole world all go as they should", () => {
+  const { world, oracles } = newCase();
+  assert.deepEqual(play(world, oracles), []);
+  assert.deepEqual([...world.clients.keys()], ["p3"]);
+});
+
+test("L3 sees a subscriber that does not confirm", () => {
+  const { world, oracles } = newCase();
+  const cut = () => world.network.isolate(["p2"], ["us-1", "us-2"]);
+  assert.deepEqual(play(world, oracles, cut), ["L3"]);
+});
+
+test("L2b sees a death that nobody is told of", () => {
+  const { world, oracles } = newCase();
+  const { network } = world;
+  const cutSoon = () => {
+    world.observe({ commandDone: () => network.isolate(["p1", "p2"], ["us-1", "us-2"]) });
+  };
+  const complaints = play(world, oracles, cutSoon);
+  assert.ok(complaints.includes("L2b"), complaints.join());
+});
+
+test("L2 sees the dead stay, and L4 what a node goes on holding for them", () => {
+  const { world, oracles } = newCase();
+  const [home] = [world.node("us-2")];
+  const complaints = play(world, oracles, () => home.freeze(120_000));
+  assert.ok(complaints.includes("L2"), complaints.join());
+  assert.ok(complaints.includes("L4"), complaints.join());
+});
