@@ -15,6 +15,8 @@ export interface CampaignOptions {
   readonly durationMs: number;
   /** Inputs after which it ends early. */
   readonly executionCountMax?: number;
+  /** Findings after which it ends early: the target is broken enough. Default 20. */
+  readonly findingCountMax?: number;
   /** Beside the target's own seeds. */
   readonly corpus?: readonly Uint8Array[];
   readonly onProgress?: (progress: CampaignProgress) => void;
@@ -49,7 +51,6 @@ export interface CampaignResult extends CampaignProgress {
 const BATCH_MS = 40;
 const BATCH_COUNT_MAX = 512;
 const CORPUS_COUNT_MAX = 5_000;
-/** Findings after which a target is broken enough. */
 const FINDING_COUNT_MAX = 20;
 const PROGRESS_INTERVAL_MS = 1_000;
 /** Growth that a short run's caches and compiled code explain. */
@@ -118,10 +119,11 @@ class Campaign {
 
   get #isOver(): boolean {
     const { durationMs, executionCountMax = Number.POSITIVE_INFINITY } = this.#options;
+    const { findingCountMax = FINDING_COUNT_MAX } = this.#options;
     return (
       this.#elapsedMs >= durationMs ||
       this.#executionCount >= executionCountMax ||
-      this.#findings.size >= FINDING_COUNT_MAX
+      this.#findings.size >= findingCountMax
     );
   }
 
