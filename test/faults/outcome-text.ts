@@ -23,21 +23,40 @@ export function outcomeText(outcome: Outcome): string {
   return lines.join("\n");
 }
 
-/** The table of docs/reliability.md. */
-export function outcomesMarkdown(outcomes: readonly Outcome[]): string {
-  const rows = outcomes.map((outcome) => {
-    const { elapsedMs, name, reason, rows: measured, status, title, violations } = outcome;
-    const parts = measured.map((row) => `${row.what}: ${row.measured}`);
-    if (status === "skipped") parts.push(reason);
-    if (violations.length > 0) parts.push(`violations: ${violations.length}`);
-    const cells = [`\`${name}\``, title, parts.join("; "), checksText(outcome)];
-    return `| ${[...cells, `${status} (${msText(elapsedMs)})`].map(cellText).join(" | ")} |`;
-  });
-  return [
-    "| scenario | what is done | measured | checks | verdict |",
-    "|---|---|---|---|---|",
-    ...rows,
-  ].join("\n");
+const HEAD = [
+  "| scenario | what is done | measured | checks | verdict |",
+  "|---|---|---|---|---|",
+] as const;
+
+/**
+ * The table of docs/reliability.md.
+ *
+ * @param order - Names of all scenarios: rows of those not played now stay as they stand.
+ * @param where - Commit and weather of this run.
+ */
+export function outcomesMarkdown(
+  outcomes: readonly Outcome[],
+  previous: string,
+  order: readonly string[],
+  where: string,
+): string {
+  const rows = new Map<string, string>();
+  for (const line of previous.split("\n")) {
+    const name = /^\| `([^`]+)` \|/.exec(line)?.[1];
+    if (name !== undefined) rows.set(name, line);
+  }
+  for (const outcome of outcomes) rows.set(outcome.name, rowText(outcome, where));
+  return [...HEAD, ...order.flatMap((name) => rows.get(name) ?? [])].join("\n");
+}
+
+function rowText(outcome: Outcome, where: string): string {
+  const { elapsedMs, name, reason, rows, status, title, violations } = outcome;
+  const parts = rows.map((row) => `${row.what}: ${row.measured}`);
+  if (status === "skipped") parts.push(reason);
+  if (violations.length > 0) parts.push(`violations: ${violations.length}`);
+  const verdict = `${status} (${msText(elapsedMs)}; ${where})`;
+  const cells = [`\`${name}\``, title, parts.join("; "), checksText(outcome), verdict];
+  return `| ${cells.map(cellText).join(" | ")} |`;
 }
 
 function checksText({ checkCounts, excuseCounts }: Outcome): string {

@@ -1,9 +1,9 @@
 /** The command `npm run faults`. */
 import { readFileSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
+import { loadavg } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { countText } from "./figures.js";
+import { commitText, machineText } from "./machine.js";
 import { outcomesMarkdown, outcomeText } from "./outcome-text.js";
 import { closeStages, type Outcome, play, type Scenario } from "./scenario.js";
 import { SCENARIOS } from "./scenarios/index.js";
@@ -52,10 +52,10 @@ export async function main(args: readonly string[]): Promise<number> {
   for (const scenario of chosen) {
     const outcome = await play(scenario, Number(values.seed), values.keep);
     outcomes.push(outcome);
+    if (values.report) writeSection("faults", reportText([outcome]));
     if (!values.json) console.log(`${outcomeText(outcome)}\n`);
   }
   if (values.json) console.log(JSON.stringify(outcomes.map(plainOf), undefined, 2));
-  if (values.report) writeSection("faults", reportText(outcomes));
   return outcomes.some((outcome) => outcome.status === "failed") ? 1 : 0;
 }
 
@@ -130,21 +130,32 @@ function plainOf(outcome: Outcome): object {
   };
 }
 
+/** The section's text with the rows of these outcomes in it, each with the load that it met. */
 function reportText(outcomes: readonly Outcome[]): string {
-  const [cpu] = cpus();
-  const machine = `${cpus().length} × ${cpu?.model ?? "unknown"}, Node ${process.versions.node}`;
-  const passed = outcomes.filter((outcome) => outcome.status === "passed");
-  const head = `${countText(passed.length)} of ${outcomes.length} scenarios passed on ${machine}.`;
-  return `${head}\n\n${outcomesMarkdown(outcomes)}`;
+  const order = SCENARIOS.map((scenario) => scenario.name);
+  const load = `load average ${(loadavg()[1] ?? 0).toFixed(1)}`;
+  const where = `${commitText()}, ${load}`;
+  const table = outcomesMarkdown(outcomes, readSection("faults"), order, where);
+  return `On ${machineText()}. In the last column: how long it took, the commit, and the load average of the machine at its end.\n\n${table}`;
 }
 
-/** Replaces what stands between two markers of docs/reliability.md. */
+/** What stands between two markers of docs/reliability.md. */
+function readSection(name: string): string {
+  const { from, page, to } = findSection(name);
+  return page.slice(from, to);
+}
+
 function writeSection(name: string, text: string): void {
+  const { from, page, to } = findSection(name);
+  writeFileSync(REPORT, `${page.slice(0, from)}\n${text}\n${page.slice(to)}`);
+}
+
+function findSection(name: string): { page: string; from: number; to: number } {
   const page = readFileSync(REPORT, "utf8");
   const begin = `<!-- ${name}:begin -->`;
   const end = `<!-- ${name}:end -->`;
-  const from = page.indexOf(begin);
+  const at = page.indexOf(begin);
   const to = page.indexOf(end);
-  if (from < 0 || to < from) throw new Error(`${REPORT} lacks ${begin} … ${end}`);
-  writeFileSync(REPORT, `${page.slice(0, from + begin.length)}\n${text}\n${page.slice(to)}`);
+  if (at < 0 || to < at) throw new Error(`${REPORT} lacks ${begin} … ${end}`);
+  return { page, from: at + begin.length, to };
 }

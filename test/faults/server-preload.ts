@@ -7,7 +7,7 @@
  * - Writes to `FAULTS_STALL_FILE` when it stood still, so that a machine with too much work is told
  *   from a server that failed.
  */
-import { appendFileSync, existsSync, readFileSync } from "node:fs";
+import { existsSync, openSync, readFileSync, writeSync } from "node:fs";
 
 const PARENT_CHECK_INTERVAL_MS = 1_000;
 const parentPid = process.ppid;
@@ -25,6 +25,8 @@ const LOADING_MS = 5_000;
 const { FAULTS_CLOCK_FILE: clockFile, FAULTS_NODE_ID: nodeId } = process.env;
 const { FAULTS_STALL_FILE: stallFile } = process.env;
 if (stallFile !== undefined) {
+  // Opened now: later there may be no file descriptor left.
+  const file = openSync(stallFile, "a");
   setTimeout(() => {
     let lastMs = performance.now();
     setInterval(() => {
@@ -34,7 +36,7 @@ if (stallFile !== undefined) {
       if (elapsedMs < STALL_MIN_MS) return;
       const at = Number(process.hrtime.bigint() / 100_000n) / 10;
       const line = { type: "stalled", at, process: nodeId, elapsedMs };
-      appendFileSync(stallFile, `${JSON.stringify(line)}\n`);
+      writeSync(file, `${JSON.stringify(line)}\n`);
     }, STALL_CHECK_MS).unref();
   }, LOADING_MS).unref();
 }

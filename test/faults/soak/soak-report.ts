@@ -1,8 +1,8 @@
 /** The soak's section of docs/reliability.md: every figure from the run. */
-import { execFileSync } from "node:child_process";
 import { cpus } from "node:os";
 import type { Checker } from "../checker.js";
 import { countText, mebibyteText, msText, spreadOf } from "../figures.js";
+import { commitText, machineText } from "../machine.js";
 import type { Weather } from "../oracles/detection-oracle.js";
 import type { OracleName } from "../oracles/verdict.js";
 import type { MemorySample, SoakOptions, SoakResult } from "./soak.js";
@@ -23,12 +23,11 @@ export function soakReport(options: SoakOptions, result: SoakResult, checker: Ch
   const { elapsedMs } = result;
   const seconds = elapsedMs / 1_000;
   const { changeCount, emptyPickCount, pickCount, shownCount, stallCount } = checker.totals;
-  const [cpu] = cpus();
   const asked = options.minutes * 60;
   const isShort = seconds < asked;
   const rows = [
-    ["machine", `${cpus().length} × ${cpu?.model ?? "unknown"}, shared with other work`],
-    ["Node.js, commit, seed", `${process.versions.node}, ${commit()}, ${options.seed}`],
+    ["machine", `${machineText()}, shared with other work`],
+    ["commit, seed", `${commitText()}, ${options.seed}`],
     [
       "duration",
       `${(seconds / 60).toFixed(1)} minutes${isShort ? ` (ended before ${options.minutes})` : ""}`,
@@ -149,12 +148,4 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   const line = (cells: readonly string[]) =>
     `| ${cells.map((cell) => cell.replaceAll("|", "/").replaceAll("\n", " ")).join(" | ")} |`;
   return [line(head), `|${"---|".repeat(head.length)}`, ...rows.map(line)].join("\n");
-}
-
-function commit(): string {
-  try {
-    return execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();
-  } catch {
-    return "unknown commit";
-  }
 }
