@@ -256,7 +256,7 @@ test("superseded by what is gone: registers above it", async (t) => {
     isAlive: false,
     isUndecided: false,
   });
-  const again = await node.request("register", ({ items }) => items[0]?.incarnation === 8);
+  const again = await node.request("register", ({ items }) => (items[0]?.incarnation ?? 0) > 7);
   assert.notEqual(again.items[0]?.since, 0);
   assert.equal(handle.status, "registered");
 });

@@ -42,7 +42,8 @@ export const PERMANENT_SEEDS: readonly PermanentSeed[] = [
     seed: 14,
     story:
       "after a cut, a pause and a second process of one id the first believed for ever that it " +
-      "was registered (82 strikes became 3: isolate-node, freeze-node, usurp)",
+      "was registered (82 strikes became 3: isolate-node, freeze-node, usurp); later, a region came " +
+      "back whole without disks and with clocks behind, and its lower generations were refused for ever",
     mendedBy: "Let the later process keep an id that was claimed again",
     scenario: "later-process-wins",
   },
@@ -56,6 +57,13 @@ export const PERMANENT_SEEDS: readonly PermanentSeed[] = [
     seed: 33,
     story: "a client asked for ticks without end: its deadline and its test were rounded apart",
     mendedBy: "Compare a session's end as its deadline is computed",
+  },
+  {
+    seed: 29,
+    story:
+      "a program began at a node that knew nothing and whose clock was behind; the record of its " +
+      "dead predecessor, an hour ahead, still looked alive, and it was told to stop for good",
+    mendedBy: "Doubt what takes an id at a node that knew nothing",
   },
 ];
 
