@@ -93,11 +93,6 @@ export const OPEN_DEFECTS: readonly OpenDefect[] = [
       "(seed 80: clocks set back)",
   },
   {
-    oracle: "R10",
-    text: /./,
-    story: "a node that is not ready sends a reset (seed 14)",
-  },
-  {
     oracle: "L1",
     text: /is not current$/,
     story: "a view is not current long after everything was mended (seed 1829157972)",

@@ -29,6 +29,7 @@ import {
   type RegistrationStatus,
   type RegistryRecord,
   RemovalReason,
+  Scope,
   type SessionMessage,
   type Stamp,
 } from "@fpzk/core";
@@ -47,6 +48,8 @@ const UNWISHED: ReadonlySet<RemovalReason> = new Set([
   RemovalReason.orphaned,
 ]);
 
+type LivingNode = SeenNode & SeenProcess;
+
 type Program = SeenClient &
   SeenProcess & { readonly machine: { readonly connectedNodeId: string | undefined } };
 
@@ -61,11 +64,11 @@ interface Registration {
 export class NoFalseEviction {
   readonly #court: Court;
   readonly #reach: Reach;
-  readonly #nodes: ReadonlyMap<string, SeenProcess>;
+  readonly #nodes: ReadonlyMap<string, LivingNode>;
   /** service/id → the registrations of all processes that ever asked for it. */
   readonly #registrations = new Map<string, Map<Program, Registration>>();
 
-  constructor(court: Court, reach: Reach, nodes: ReadonlyMap<string, SeenProcess>) {
+  constructor(court: Court, reach: Reach, nodes: ReadonlyMap<string, LivingNode>) {
     this.#court = court;
     this.#reach = reach;
     this.#nodes = nodes;
@@ -96,23 +99,25 @@ export class NoFalseEviction {
     }
   }
 
-  stored(node: SeenNode & SeenProcess, record: RegistryRecord): void {
+  stored(node: LivingNode, record: RegistryRecord): void {
     if (record.kind !== RecordKind.instance || record.state !== InstanceState.removed) return;
     if (!isOfLife(node, record) || !UNWISHED.has(record.reason)) return;
     const registration = this.#ownerOf(record);
     if (registration?.isRegistered !== true) return;
     const { program, given } = registration;
     const { nodeId: reached, since } = this.#reach.steadiestWay(program, node);
-    if (since > this.#court.now() - REACH_MS || this.#isApart(program, node)) return;
+    if (since > this.#court.now() - REACH_MS || this.#isApart(program, node, record.scope)) return;
     const stamps = given.map(({ stamp, nodeId }) => `${stampText(stamp)} by ${nodeId}`);
     const text = `${node.id} removed ${recordText(record)} while ${program.id} lives, and word of it could come over ${reached} since ${Math.round(since)} ms; it was given ${stamps.slice(-2).join(", ")}`;
     this.#court.fail("S4", text);
   }
 
   /** Whether a program is content with a node from which no word comes to the remover. */
-  #isApart({ machine }: Program, remover: SeenProcess): boolean {
+  #isApart({ machine }: Program, remover: LivingNode, scope: Scope): boolean {
     const home = this.#nodes.get(machine.connectedNodeId ?? "");
     if (home === undefined) return false;
+    // Its region's own instance goes with it to the region of its session.
+    if (scope === Scope.region && home.region !== remover.region) return true;
     return this.#reach.pathSince(home, remover) > this.#court.now() - REACH_MS;
   }
 

@@ -220,6 +220,7 @@ export class Oracles implements WorldObserver {
 
   sessionSent(node: SimNode, client: SimClient, message: SessionMessage, byteCount: number): void {
     this.#bounds.sessionSent(node, client, message, byteCount);
+    if (message.type === "welcome") this.#wishes.welcomed(client);
     this.#noFalseEviction.sessionSent(node, client, message);
     this.#fencing.sessionSent(node, client, message);
   }

@@ -7,7 +7,7 @@ import { RegionalStreams } from "./regional-streams.js";
 function newCase() {
   const trial = new Trial();
   const oracle = new RegionalStreams(trial);
-  const filling = { node: { isReady: false } };
+  const filling = { node: { isReady: false, readyReason: "warming up" } };
   const [us, eu] = [forgedNode("us-1"), forgedNode("eu-1")];
   const us2 = forgedNode("us-2");
   for (const node of [us, us2, eu]) oracle.nodeStarted(node);
@@ -19,7 +19,7 @@ test("R12 sees a region's own record in another region, and on its way there", (
   const record = forgedRecord("us-1", 1, { scope: Scope.region });
   const { origin } = record;
   const message: PeerMessage = { type: "delta", groups: [{ origin, from: 0, to: 1, records: [] }] };
-  const ready = { node: { isReady: true } };
+  const ready = { node: { isReady: true, readyReason: "ready" } };
   oracle.stored(us2, record);
   oracle.peerSent({ ...us, ...ready }, us2, message);
   assert.deepEqual(trial.complaints, []);
@@ -38,7 +38,7 @@ test("R10 sees a reset by a node that is not ready", () => {
     entries: [],
     floors: [],
   };
-  oracle.peerSent({ ...us, node: { isReady: true } }, us2, reset);
+  oracle.peerSent({ ...us, node: { isReady: false, readyReason: "leaving" } }, us2, reset);
   assert.deepEqual(trial.complaints, []);
   oracle.peerSent({ ...us, ...filling }, us2, reset);
   assert.deepEqual(trial.complaints, ["R10"]);

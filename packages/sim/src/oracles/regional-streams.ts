@@ -7,7 +7,7 @@
  *
  * Judged from: what nodes store, send and say.
  *
- * Excuses: none. A node that nobody has seen start has no region, and is not judged.
+ * Excuses: a node that leaves is not ready, and knows all the same. A node that nobody has seen start has no region, and is not judged.
  *
  * Cannot see: what a client shows of another region's own records; that is P7's part.
  */
@@ -16,7 +16,9 @@ import { recordText } from "./record-order.js";
 import type { SeenNode } from "./seen.js";
 import type { Court } from "./verdict.js";
 
-type FillingNode = SeenNode & { readonly node: { readonly isReady: boolean } };
+type FillingNode = SeenNode & {
+  readonly node: { readonly isReady: boolean; readonly readyReason: string };
+};
 
 export class RegionalStreams {
   readonly #court: Court;
@@ -38,7 +40,9 @@ export class RegionalStreams {
   }
 
   peerSent(from: FillingNode, to: SeenNode, message: PeerMessage): void {
-    if (message.type === "reset" && !from.node.isReady) {
+    const { isReady, readyReason } = from.node;
+    const isFilling = !isReady && readyReason.startsWith("warming");
+    if (message.type === "reset" && isFilling) {
       this.#court.fail("R10", `${from.id}, which is not ready, sends ${to.id} a reset`);
     }
     if (from.region === to.region || !("groups" in message)) return;

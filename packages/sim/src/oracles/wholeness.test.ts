@@ -19,6 +19,9 @@ function newCase() {
     clientStarted: (client) => wishes.clientStarted(client),
     clientEnded: (client) => wishes.clientEnded(client),
     asked: (client, event) => wishes.asked(client, event),
+    sessionSent: (_node, client, message) => {
+      if (message.type === "welcome") wishes.welcomed(client);
+    },
     registration: (client, instance, status) => wishes.registration(client, instance, status),
   });
   const p1 = world.addClient({ clientId: "p1", region: "us", seeds: ["us-1"] });

@@ -14,15 +14,29 @@ export interface Wish<Client extends SeenClient> {
 }
 
 export class Wishes<Client extends SeenClient> {
-  /** Per living client, in the order of their starts: name → wish. */
+  /** Per living client, in the order in which nodes welcomed them: name → wish. */
   readonly #wishes = new Map<Client, Map<string, Wish<Client>>>();
   /** name → the latest process that ever asked for it, dead or alive. */
   readonly #latest = new Map<string, number>();
-  readonly #starts = new Map<Client, number>();
+  readonly #welcomed = new Set<Client>();
+  /** Clients that were welcomed, in the order of that. */
+  readonly #begins = new Map<Client, number>();
+  #beginCount = 0;
 
   clientStarted(client: Client): void {
     this.#wishes.set(client, new Map());
-    this.#starts.set(client, this.#starts.size);
+  }
+
+  /** A process begins, for the registry, when a node first welcomes it. */
+  welcomed(client: Client): void {
+    const wishes = this.#wishes.get(client);
+    if (wishes === undefined || this.#welcomed.has(client)) return;
+    this.#welcomed.add(client);
+    this.#wishes.delete(client);
+    this.#wishes.set(client, wishes);
+    this.#beginCount += 1;
+    this.#begins.set(client, this.#beginCount);
+    for (const name of wishes.keys()) this.#latest.set(name, this.#beginCount);
   }
 
   clientEnded(client: Client): void {
@@ -36,7 +50,7 @@ export class Wishes<Client extends SeenClient> {
     if (event.type === "deregister") wishes.delete(nameOf(event));
     if (event.type !== "register") return;
     const { service, id, scope } = event;
-    const start = this.#starts.get(client) ?? 0;
+    const start = this.#begins.get(client) ?? 0;
     this.#latest.set(nameOf(event), Math.max(start, this.#latest.get(nameOf(event)) ?? 0));
     const known = wishes.get(nameOf(event));
     if (known?.status === "registered") return;
@@ -54,7 +68,7 @@ export class Wishes<Client extends SeenClient> {
 
   /** Whether a later process than a wish's ever asked for the name. */
   hasSuccessor(wish: Wish<Client>): boolean {
-    return (this.#latest.get(nameOf(wish)) ?? 0) > (this.#starts.get(wish.client) ?? 0);
+    return (this.#latest.get(nameOf(wish)) ?? 0) > (this.#begins.get(wish.client) ?? 0);
   }
 
   /** By name, the wishes of all living programs, the earliest process first. */
