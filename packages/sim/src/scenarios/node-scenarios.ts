@@ -102,11 +102,11 @@ export const NODE_SCENARIOS: readonly Scenario[] = [
     name: "short-pause-of-a-node",
     story:
       "A node stands still for four and a half seconds: the others suspect it, and nobody takes it " +
-      "for dead (time to refute).",
+      "for dead or out of reach (time to refute).",
     play: (stage) => {
       stage.addNodes({ us: 3 });
       stage.settle();
-      neverJudged(stage, ["dead"]);
+      neverJudged(stage, ["dead", "unreachable"]);
       stage.world.freeze(stage.world.node("us-3"), 4_500);
       stage.run(10_000);
       const status = stage.statusOf("us-3", "us-1");
