@@ -22,6 +22,13 @@ export const PERMANENT_SEEDS: readonly PermanentSeed[] = [
     mendedBy: "Test replica, lease rules, lease table and self-doubt",
   },
   {
+    seed: 4,
+    story:
+      "a drain in a whole world named a subscriber whose host was lost: its session had ended of " +
+      "silence, and was then waited for once more",
+    mendedBy: "Do not wait for those who were silent till the end",
+  },
+  {
     seed: 5,
     story:
       "a view differed from its node for ever: a program whose stamp another life of its node had " +
@@ -54,6 +61,20 @@ export const PERMANENT_SEEDS: readonly PermanentSeed[] = [
     scenario: "two-drains-of-one-instance",
   },
   {
+    seed: 21,
+    story:
+      "a client that came home left its region's own instance behind: a node removed it for a " +
+      "connection that was lost, while its program lived",
+    mendedBy: "Move clients without a gap, and bring them home (P7)",
+  },
+  {
+    seed: 23,
+    story:
+      "an instance was removed while its client waited for a host that answered nothing, with a " +
+      "good server next in its list",
+    mendedBy: "Race connections to servers",
+  },
+  {
     seed: 33,
     story: "a client asked for ticks without end: its deadline and its test were rounded apart",
     mendedBy: "Compare a session's end as its deadline is computed",
@@ -64,6 +85,25 @@ export const PERMANENT_SEEDS: readonly PermanentSeed[] = [
       "a program began at a node that knew nothing and whose clock was behind; the record of its " +
       "dead predecessor, an hour ahead, still looked alive, and it was told to stop for good",
     mendedBy: "Doubt what takes an id at a node that knew nothing",
+  },
+  {
+    seed: 58,
+    story: "a node that ended each session after its welcome was stormed by all of its clients",
+    mendedBy: "Back off from nodes that end sessions at once",
+  },
+  {
+    seed: 77,
+    story:
+      "everyone confirmed the drain of a region's own instance, and a subscriber that had left " +
+      "the region still picked it",
+    mendedBy: "Show a region's own records to those in it alone (P7)",
+  },
+  {
+    seed: 86,
+    story:
+      "one region's tombstone beat the live record of the same name in another; and a view asked " +
+      "for everything for ever, because every node had lost a removal that it saw",
+    mendedBy: "Back off from nodes that end sessions at once",
   },
 ];
 
@@ -79,11 +119,6 @@ export const OPEN_DEFECTS: readonly OpenDefect[] = [
     oracle: "P6",
     text: /is superseded for [^,]+, not registered/,
     story: "the latest process of an id is superseded by an earlier one, and stays so (seed 2)",
-  },
-  {
-    oracle: "L3",
-    text: /drained .* in a whole world/,
-    story: "a drain waits for a subscriber whose session has ended (seed 4)",
   },
   {
     oracle: "P6",

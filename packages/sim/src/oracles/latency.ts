@@ -7,7 +7,8 @@
  *
  * Judged from: when origins write and when views change, in phases that the history calls calm.
  *
- * Excuses: a view that was not current when the record was written gets it with its answer.
+ * Excuses: a view that was not current when the record was written gets it with its answer. In
+ * histories whose queues hold less than an answer to a watch, readers are congested and told later.
  *
  * Cannot see: what real sockets and event loops add; benchmarks measure that.
  */

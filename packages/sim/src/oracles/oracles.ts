@@ -47,6 +47,9 @@ interface Instance {
 /** Between two looks at what has no event of its own: sizes, drains that do not end. */
 const LOOK_INTERVAL_MS = 1_000;
 
+/** Less than this holds no answer to a watch: histories that draw it are about slow readers. */
+const PROMPT_QUEUE_MIN_BYTES = 64 * 1024;
+
 export class Oracles implements WorldObserver {
   readonly #world: World;
   readonly #verdict: Verdict;
@@ -62,6 +65,8 @@ export class Oracles implements WorldObserver {
   readonly #drains: Drains;
   readonly #bounds: Bounds;
   readonly #latency: Latency;
+  /** Queues hold what is said in one turn: nobody is congested, and told later on purpose (P10). */
+  readonly #isPrompt: boolean;
   readonly #calmVoices: CalmVoices;
   readonly #regionalStreams: RegionalStreams;
   readonly #wholeness: Wholeness;
@@ -83,6 +88,7 @@ export class Oracles implements WorldObserver {
     this.#drains = new Drains(verdict, this.#reach, world);
     this.#bounds = new Bounds(verdict, world);
     this.#latency = new Latency(verdict, this.#written, world);
+    this.#isPrompt = world.buffers.sessionQueueMaxBytes >= PROMPT_QUEUE_MIN_BYTES;
     this.#calmVoices = new CalmVoices(verdict);
     this.#regionalStreams = new RegionalStreams(verdict);
     this.#wholeness = new Wholeness(world, this.#wishes);
@@ -172,7 +178,7 @@ export class Oracles implements WorldObserver {
     this.#nothingReturns.viewChanged(client, change);
     this.#evidence.viewChanged(client, change);
     this.#noStepBack.viewChanged(client, change);
-    this.#latency.viewChanged(client, change);
+    if (this.#isPrompt) this.#latency.viewChanged(client, change);
     this.#bounds.viewChanged(client, change);
   }
 
