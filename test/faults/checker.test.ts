@@ -60,6 +60,8 @@ describe("the checker of fault runs", () => {
     };
     check([shown(1, [1, 1, 0]), count(1)], []);
     check([shown(1, [1, 1, 0]), count(0)], ["S2"]);
+    // What a process wrote before it was killed may be read after.
+    check([shown(1, [1, 1, 0]), { ...KILLED, process: "w" }, count(1)], []);
   });
 
   test("S3 a view never goes back to a lower stamp or an older content", () => {

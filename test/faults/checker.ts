@@ -49,7 +49,8 @@ export class Checker {
       this.totals.pickCount += line.pickCount;
       this.totals.emptyPickCount += line.emptyPickCount;
       this.totals.changeCount += line.changeCount;
-      this.#sessionCounts.set(line.process, line.sessionCount);
+      const isKilled = this.timeline.killedAt(line.process) !== undefined;
+      this.#sessionCounts.set(line.process, isKilled ? 0 : line.sessionCount);
     } else if (line.type === "online") this.#takeOnline(line.program, line.nodeId);
     else if (line.type === "stalled") this.totals.stallCount += 1;
     else if (line.type === "shown" || line.type === "removed") this.totals.shownCount += 1;
@@ -58,6 +59,7 @@ export class Checker {
 
   /** Judges what happened before; Infinity at the end: everything. */
   settle(nowMs: number): void {
+    this.#views.settle(nowMs);
     this.#evictions.settle(nowMs);
     this.#drains.settle(nowMs);
     this.#detections.settle(nowMs);

@@ -14,6 +14,7 @@ import {
   type ShownLine,
   type StampTriple,
 } from "../log-line.js";
+import { SETTLE_MS } from "./eviction-oracle.js";
 import type { Timeline } from "./timeline.js";
 import type { Verdict } from "./verdict.js";
 
@@ -49,7 +50,14 @@ export class ViewOracle {
     else if (line.type === "removed") this.#takeRemoved(line);
     else if (line.type === "count") this.#takeCount(line);
     else if (line.type === "view-restarted") this.#views.delete(keyOf(line));
-    else if (line.type === "killed" && !line.isServer) this.#forget(line.process);
+  }
+
+  /** Forgets views of processes that were killed so long ago that all their lines are read. */
+  settle(nowMs: number): void {
+    for (const key of this.#views.keys()) {
+      const killedAt = this.#timeline.killedAt(processOf(key));
+      if (killedAt !== undefined && killedAt <= nowMs - SETTLE_MS) this.#views.delete(key);
+    }
   }
 
   /** What each view of a living program shows now, with the view's `program service`. */
@@ -122,12 +130,6 @@ export class ViewOracle {
     const view: ViewTrace = { shown: new Map(), buried: new Map() };
     this.#views.set(key, view);
     return view;
-  }
-
-  #forget(process: string): void {
-    for (const key of this.#views.keys()) {
-      if (processOf(key) === process) this.#views.delete(key);
-    }
   }
 }
 
