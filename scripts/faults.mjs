@@ -3,4 +3,5 @@ import { bootstrap } from "./bootstrap.mjs";
 
 await bootstrap();
 const { main } = await import("../test/dist/faults/run.js");
-process.exitCode = await main(process.argv.slice(2));
+// Everything is closed by now; a wire that is still busy must not keep the process.
+process.exit(await main(process.argv.slice(2)));
