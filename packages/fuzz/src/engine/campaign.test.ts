@@ -22,7 +22,7 @@ function planted(change: Partial<Target> & Pick<Target, "run">): Target {
 
 const options = { seed: 1, durationMs: DURATION_MS, findingCountMax: 1 };
 
-test("an input that throws is found, minimised, and told from another one", async () => {
+test("an input that throws is found, and told once", async () => {
   const found: string[] = [];
   const result = await runCampaign(
     planted({
@@ -50,7 +50,7 @@ test("an input that throws is found, minimised, and told from another one", asyn
   assert.equal(result.findings.length, 1, `${result.executionCount} inputs`);
   const [finding] = result.findings;
   assert.match(finding?.message ?? "", /planted: a long service/);
-  assert.ok((finding?.input.length ?? 99) < 40, "minimised");
+  assert.ok(decodeSessionRequest(finding?.input ?? new Uint8Array()).ok);
   assert.equal(found.length, 1);
 });
 

@@ -173,7 +173,7 @@ class Campaign {
   /** Of inputs that together reached something new, keeps those that do it alone. */
   async #keepNew(inputs: readonly Uint8Array[]): Promise<void> {
     const coverage = this.#coverage;
-    if (coverage === undefined || inputs.length === 0) return;
+    if (coverage === undefined || inputs.length === 0 || this.#isOver) return;
     const mark = coverage.mark();
     for (const input of inputs) await this.#execute(input);
     if (coverage.take() === 0) return;

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import type { Browser } from "playwright-core";
 
-/** Where Debian and others put it; FPZK_CHROMIUM names another one. */
+/** Where Debian and others put it; CHROMIUM names another one. */
 const KNOWN_FILES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
 /** It must ask nobody anything: no updates, no synchronisation. */
@@ -18,13 +18,13 @@ const FLAGS = [
 
 /** The program file of a Chromium on this machine; undefined when there is none. */
 export function findBrowser(): string | undefined {
-  const named = process.env["FPZK_CHROMIUM"];
+  const named = process.env["CHROMIUM"];
   return (named === undefined ? KNOWN_FILES : [named]).find((file) => existsSync(file));
 }
 
 /** What to do where {@link findBrowser} finds nothing. */
 export const NO_BROWSER_TEXT =
-  "no Chromium: install one (Debian: apt-get install chromium), or name its program file in FPZK_CHROMIUM";
+  "no Chromium: install one (Debian: apt-get install chromium), or name its program file in CHROMIUM";
 
 /** Starts a browser with a profile of its own that is thrown away. */
 export async function startBrowser(executablePath: string): Promise<Browser> {

@@ -1,7 +1,7 @@
 /**
  * The page in a real headless Chromium, from its files and from a server.
  *
- * Without a Chromium these tests are skipped, unless FPZK_REQUIRE_BROWSER is set: CI sets it.
+ * Without a Chromium these tests are skipped, unless REQUIRE_BROWSER is set: CI sets it.
  */
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
@@ -18,7 +18,7 @@ import { buildPage } from "./build-page.js";
 import { type PageServer, servePage } from "./serve-page.js";
 
 const file = findBrowser();
-const isRequired = (process.env["FPZK_REQUIRE_BROWSER"] ?? "") !== "";
+const isRequired = (process.env["REQUIRE_BROWSER"] ?? "") !== "";
 const skip = file === undefined && !isRequired ? NO_BROWSER_TEXT : false;
 const SEED = 3;
 const TIMEOUT_MS = 60_000;

@@ -128,6 +128,29 @@ export const OPEN_DEFECTS: readonly OpenDefect[] = [
       "(seed 80: clocks set back)",
   },
   {
+    oracle: "P6",
+    text: /is suspect in the view of/,
+    story:
+      "a living program is suspect in a view long after everything was mended (seed 1088612017)",
+  },
+  {
+    oracle: "S2",
+    text: /\(reason 9\), and nobody had removed it/,
+    story:
+      "a view lets an instance go as collected, on the word of a node that was still filling " +
+      "(seed 26)",
+  },
+  {
+    oracle: "P7",
+    text: /which was drained with everyone's confirmation/,
+    story: "a program still picks what all are said to have confirmed as drained (seed 5109)",
+  },
+  {
+    oracle: "L2",
+    text: /killed, is suspect for/,
+    story: "a killed program's instance is removed some seconds too late in a view (seed 5188)",
+  },
+  {
     oracle: "L1",
     text: /is not current$/,
     story: "a view is not current long after everything was mended (seed 1829157972)",
