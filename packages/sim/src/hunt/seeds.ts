@@ -147,7 +147,7 @@ export const OPEN_DEFECTS: readonly OpenDefect[] = [
   },
   {
     oracle: "L2",
-    text: /killed, is suspect for/,
+    text: /(killed|lost with its host), is suspect for/,
     story: "a killed program's instance is removed some seconds too late in a view (seed 5188)",
   },
   {
