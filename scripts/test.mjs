@@ -9,12 +9,12 @@ import { withWatchdog } from "./test-watchdog.mjs";
 
 /**
  * These take longest (see the summary at the end of a run): first, or the others wait for them.
- * The first starts the most processes; beside it runs what needs one core.
+ * The first and the third start the most processes; beside the first runs what needs one core.
  */
 const LONGEST_FIRST = [
   "test/e2e/three-regions.test.ts",
-  "test/faults/faults.test.ts",
   "packages/sim/src/run.test.ts",
+  "test/faults/faults.test.ts",
   "packages/cli/src/end-to-end.test.ts",
   "packages/bench/src/benches.test.ts",
   "packages/server/src/rest/watch-stream.test.ts",

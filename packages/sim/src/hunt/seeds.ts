@@ -142,8 +142,9 @@ export const OPEN_DEFECTS: readonly OpenDefect[] = [
   },
   {
     oracle: "P7",
-    text: /which was drained with everyone's confirmation/,
-    story: "a program still picks what all are said to have confirmed as drained (seed 5109)",
+    text: /which was drained with everyone's confirmation|everyone confirmed, and .* still picks it/,
+    story:
+      "a program still picks what all are said to have confirmed as drained (seeds 5109, 76925245)",
   },
   {
     oracle: "L2",
