@@ -89,7 +89,7 @@ test("memory that grows is found", async () => {
       run: () => {
         if (performance.now() < keptAtMs + 1) return;
         keptAtMs = performance.now();
-        kept.push(new Array<number>(4_000).fill(0.5));
+        kept.push(new Array<number>(10_000).fill(0.5));
       },
     }),
     { ...options, durationMs: 4_000 },
