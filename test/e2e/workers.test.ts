@@ -160,9 +160,10 @@ describe("two workers behind one port, and a server of another region", {
     await until("all instances are alive", 10_000, () =>
       watchers.every(({ view }) => view.instances.every(({ liveness }) => liveness === "alive")),
     );
-    for (const provider of moved) {
-      assert.ok([victim, survivor].includes(provider.connectedNodeId ?? ""), "within its region");
-    }
+    // A machine that is too busy for an answer in time sends them abroad; from there they come home.
+    await until("its clients are in their region", 40_000, () =>
+      moved.every(({ connectedNodeId }) => [victim, survivor].includes(connectedNodeId ?? "")),
+    );
     for (const watcher of watchers) {
       assert.deepEqual(watcher.removals, []);
       assert.equal(watcher.minimumCount, PROVIDER_COUNT);
