@@ -179,6 +179,8 @@ export class ClientRegistrations {
     const request = this.#inFlight.get(message.requestId);
     if (request?.kind !== "drain") return;
     this.#inFlight.delete(message.requestId);
+    // What everyone confirmed of an earlier drain says nothing of a later one (P7).
+    if (request.registration.drainRequestId !== message.requestId) return;
     request.registration.drainDeadline = undefined;
     const { confirmedCount, unconfirmed } = message;
     for (const waiter of this.#waiters.take(request.registration, "drain")) {
@@ -202,6 +204,7 @@ export class ClientRegistrations {
     const { registration } = request;
     if (!this.#isHeld(registration)) return true;
     if (request.kind === "remove" && !registration.isRemoving) return true;
+    if (request.kind === "drain" && registration.drainRequestId !== requestId) return true;
     if (request.kind === "remove" && code === ErrorCode.notFound) {
       this.#end(registration, "removed");
     } else if (request.kind === "state") {
@@ -274,6 +277,7 @@ export class ClientRegistrations {
       this.#waiters.take(held, "remove").forEach(({ commandId }) => {
         this.#fail(commandId, ErrorCode.aborted, `${service}/${id} was registered again meanwhile`);
       });
+      this.#cancelDrain(held, `${service}/${id} was registered again meanwhile`);
       Object.assign(held, { scope, state, body, isRemoving: false, needsRemove: false });
       Object.assign(held, { needsRegister: true, isTold: false, revision: held.revision + 1 });
       this.#unsent.add(held);
@@ -311,7 +315,7 @@ export class ClientRegistrations {
         this.#wait(command, registration, "confirm", now);
         return;
       case "set-state":
-        this.#cancelDrain(registration);
+        this.#cancelDrain(registration, "another state was set while draining");
         registration.state = command.state;
         registration.revision += 1;
         registration.needsState = true;
@@ -380,6 +384,7 @@ export class ClientRegistrations {
     const { service, id } = registration;
     const timeoutMs = Math.max(1, Math.ceil(registration.drainDeadline - now));
     const requestId = this.#outbox.nextRequestId();
+    registration.drainRequestId = requestId;
     this.#inFlight.set(requestId, { kind: "drain", registration });
     const state = InstanceState.draining;
     this.#outbox.emit({
@@ -492,11 +497,13 @@ export class ClientRegistrations {
     this.#unsent.add(registration);
   }
 
-  #cancelDrain(registration: Registration): void {
+  /** Nobody drains it any more; what is still said of that drain is old news. */
+  #cancelDrain(registration: Registration, message: string): void {
     registration.drainDeadline = undefined;
+    registration.drainRequestId = 0;
     registration.needsDrain = false;
     for (const waiter of this.#waiters.take(registration, "drain")) {
-      this.#fail(waiter.commandId, ErrorCode.aborted, "another state was set while draining");
+      this.#fail(waiter.commandId, ErrorCode.aborted, message);
     }
   }
 

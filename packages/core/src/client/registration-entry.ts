@@ -27,6 +27,8 @@ export interface Registration {
   /** The drain's end; undefined when none runs. */
   drainDeadline: Instant | undefined;
   needsDrain: boolean;
+  /** Of the message that drains it; 0 while none is sent. An answer to another one is old news. */
+  drainRequestId: number;
   isRemoving: boolean;
   needsRemove: boolean;
   /** Of the register message that carried it last: what an earlier one met is old news. */
@@ -71,6 +73,7 @@ export function newRegistration(
     needsState: false,
     drainDeadline: undefined,
     needsDrain: false,
+    drainRequestId: 0,
     isRemoving: false,
     needsRemove: false,
     registerRequestId: 0,

@@ -99,6 +99,13 @@ export const PERMANENT_SEEDS: readonly PermanentSeed[] = [
     mendedBy: "Show a region's own records to those in it alone (P7)",
   },
   {
+    seed: 5109,
+    story:
+      "a program drained an instance while it had no session, and changed its mind: at its next " +
+      "connection the old drain was carried out on what it had registered anew",
+    mendedBy: "Let a new registration end the drain before it (P7)",
+  },
+  {
     seed: 86,
     story:
       "one region's tombstone beat the live record of the same name in another; and a view asked " +
