@@ -111,6 +111,22 @@ test("a lost worker's siblings are tried after their equals and before those far
   assert.equal(order(alone), "far");
 });
 
+// Twelve hosts that answer nothing, and six tries at a time, kept a client from the one that did.
+test("a node that failed twice is tried after every other, however near it is believed", () => {
+  const list = newList();
+  const near = ["a", "b", "c"].map((address) => member(address));
+  list.setMembers([...near, member("gone", { status: "unreachable" })]);
+  const tried: string[] = [];
+  for (let now = 0; tried.length < 7; now += BACKOFF_MAX_MS) {
+    const next = list.next(instant(now));
+    assert.ok(next !== undefined && "server" in next, "each is out of its backoff");
+    tried.push(next.server.address);
+    list.failed(next.server.address, instant(now));
+  }
+  assert.equal(tried[6], "gone");
+  assert.deepEqual([...new Set(tried.slice(0, 3))].sort(), ["a", "b", "c"]);
+});
+
 test("the backoff doubles up to its bound, with jitter, and ends with success", () => {
   fc.assert(
     fc.property(fc.nat(), fc.integer({ min: 1, max: 30 }), (draw, failureCount) => {

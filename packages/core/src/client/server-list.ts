@@ -3,8 +3,9 @@
  *
  * Known are the seeds and the members that a node told. Order: nodes that are alive, the caller's
  * zone first, then its region, then other regions; then seeds that no node has told of; then nodes
- * that were suspect, and last those believed gone, because the belief may be old. Among equals
- * those that failed less come first, and the rest is shuffled, so that a herd spreads. A server
+ * that were suspect, and last those believed gone, because the belief may be old. So may be the
+ * belief that a node is alive: one that failed comes after all untried ones that are alive, and one
+ * that failed twice after all untried ones. The rest is shuffled, so that a herd spreads. A server
  * that failed, or ended a session before it had lasted, waits out a backoff with jitter, from
  * {@link BACKOFF_MIN_MS} doubling to {@link BACKOFF_MAX_MS}.
  */
@@ -124,7 +125,7 @@ export class ServerList {
     const isSpared = sparedAt === undefined || now >= after(sparedAt, SPARE_INTERVAL_MS);
     if (!isShared || !isSpared) return this.failed(address, now);
     this.#sparedAt.set(address, now);
-    this.#failures.set(address, { count: 1, retryAt: now });
+    this.#failures.set(address, { count: 0, retryAt: now });
   }
 
   /** Not to be tried for a while although nothing failed: it asked its clients to move. */
@@ -157,7 +158,8 @@ export class ServerList {
         if (waitUntil === undefined || failure.retryAt < waitUntil) waitUntil = failure.retryAt;
         continue;
       }
-      const order = [rank, failure?.count ?? 0, this.#options.random.next()];
+      const standing = rank + FAILURE_RANKS * (failure?.count ?? 0);
+      const order = [standing, failure === undefined ? 0 : 1, this.#options.random.next()];
       if (best === undefined || isBefore(order, best.order)) best = { candidate, order };
     }
     if (best !== undefined) return best.candidate;
@@ -228,3 +230,5 @@ const NONE: ReadonlySet<string> = new Set();
 const FAR_RANK = 2;
 /** Below every node that is alive, above every node that may be gone. */
 const SEED_RANK = 3;
+/** A failure weighs more than any distance between nodes that are alive. */
+const FAILURE_RANKS = FAR_RANK + 1;

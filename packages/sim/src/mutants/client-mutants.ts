@@ -74,7 +74,7 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
       "Nodes hand out no time slots for reconnecting: when one is lost, thousands of clients come " +
       "to the next in the same instant (herds after a restart).",
     file: "node/session-desk.js",
-    find: "return bound === 0 ? 0 : randomBelow(this.#options.random, bound);",
+    find: "return Math.floor(slot * this.reconnectSpreadMs);",
     replace: "return 0;",
   },
   {
@@ -92,7 +92,7 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
       "Among equal nodes clients take the first of the list: after a restart one node has all " +
       "sessions and the others none (a node without clients after a rolling upgrade).",
     file: "client/server-list.js",
-    find: "const order = [rank, failure?.count ?? 0, this.#options.random.next()];",
-    replace: "const order = [rank, failure?.count ?? 0, 0];",
+    find: "const order = [standing, failure === undefined ? 0 : 1, this.#options.random.next()];",
+    replace: "const order = [standing, failure === undefined ? 0 : 1, 0];",
   },
 ];
