@@ -276,6 +276,8 @@ export interface PongMessage {
   readonly sequence: number;
   /** Present when asked for. */
   readonly digests: readonly { readonly service: string; readonly digest: ContentDigest }[];
+  /** Present with digests: takes the place of what the welcome said, as sessions come and go. */
+  readonly reconnectDelayMs?: number;
 }
 
 /** Another process claimed this id with a higher stamp: stop, do not duel. */

@@ -249,6 +249,12 @@ export const sessionMessage: fc.Arbitrary<SessionMessage> = fc.oneof(
     digests: fc.array(fc.record({ service: slashless, digest }), { maxLength: 3 }),
   }),
   fc.record({
+    type: fc.constant("pong" as const),
+    sequence: counter,
+    digests: fc.array(fc.record({ service: slashless, digest }), { maxLength: 1 }),
+    reconnectDelayMs: durationMs,
+  }),
+  fc.record({
     type: fc.constant("superseded" as const),
     service: slashless,
     id,

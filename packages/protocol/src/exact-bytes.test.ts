@@ -65,7 +65,7 @@ test("heartbeat and pong", () => {
       message: heartbeat,
     });
     const pong = { type: "pong", sequence, digests: [] } as const;
-    check(encodeSessionMessage(pong), `93 28 ${bytes} 90`);
+    check(encodeSessionMessage(pong), `94 28 ${bytes} 90 c0`);
     assert.deepEqual(decodeSessionMessage(encodeSessionMessage(pong)), { ok: true, message: pong });
   }
 });

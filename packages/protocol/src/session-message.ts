@@ -116,6 +116,7 @@ function writeMessage(message: SessionMessage): unknown[] {
       return [
         message.sequence,
         message.digests.map((entry) => [entry.service, entry.digest.high, entry.digest.low]),
+        message.reconnectDelayMs === undefined ? null : writeDuration(message.reconnectDelayMs),
       ];
     case "superseded":
       return [
@@ -233,6 +234,9 @@ const READERS: Readers<SessionMessage> = {
     type: "pong",
     sequence: readInteger(fields[1], "sequence"),
     digests: readList(fields[2] ?? [], "digests", SESSION_WATCH_COUNT_MAX, readServiceDigest),
+    ...((fields[3] ?? null) === null
+      ? {}
+      : { reconnectDelayMs: readDuration(fields[3], "reconnectDelayMs") }),
   }),
   superseded: (fields) => ({
     type: "superseded",

@@ -15,7 +15,7 @@ test("a node that asks to move is left when the next one has welcomed this clien
   assert.deepEqual(client.elapse(399), []);
   assert.deepEqual(client.elapse(1), ["connect n2"]);
   // The session goes on until the new socket is open, then everything is said there.
-  assert.deepEqual(client.elapse(600), ["send heartbeat 1"]);
+  assert.deepEqual(client.elapse(600), ["send heartbeat 1 digests"]);
   client.step({
     type: "message",
     attempt: left,

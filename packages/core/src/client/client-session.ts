@@ -39,7 +39,7 @@ import type { ServiceView } from "./service-view.js";
 export const CONNECT_TIMEOUT_MS = 3_000;
 /** A node that asked its clients to move is not tried again before, where there are others. */
 const MOVE_AVOID_MS = 3_000;
-/** Every so many heartbeats the views are verified. */
+/** Every so many heartbeats, from the first, the views are verified and the time slot is renewed. */
 const DIGEST_PERIOD_COUNT = 10;
 /** What may follow a hello before its welcome: a node holds only so much of a stranger's. */
 const PIPELINE_COUNT_MAX = 500;
@@ -193,7 +193,7 @@ export class ClientMachine {
         return;
       case "lose":
         assert("cause" in event, "a lost session has a cause");
-        this.#lose(event.cause, this.#session?.welcome.reconnectDelayMs ?? 0, now);
+        this.#lose(event.cause, this.#session?.reconnectDelayMs ?? 0, now);
         return;
       case "elapse":
         this.#elapse(now);
@@ -453,7 +453,7 @@ export class ClientMachine {
     }
     const sequence = session.beat(now);
     if (sequence === undefined) return;
-    const wantsDigests = sequence % DIGEST_PERIOD_COUNT === 0 || this.#watches.wantsDigests;
+    const wantsDigests = sequence % DIGEST_PERIOD_COUNT === 1 || this.#watches.wantsDigests;
     this.#emit({ type: "send", message: { type: "heartbeat", sequence, wantsDigests } });
   }
 
@@ -487,6 +487,9 @@ export class ClientMachine {
         this.#watches.change(message, now);
         return;
       case "pong":
+        if (this.#session !== undefined && message.reconnectDelayMs !== undefined) {
+          this.#session.reconnectDelayMs = message.reconnectDelayMs;
+        }
         this.#watches.pong(message, now);
         return;
       case "superseded":
@@ -503,8 +506,9 @@ export class ClientMachine {
 
   #planHomecoming(now: Instant): void {
     if (this.#session === undefined) return;
-    const { nodeId, reconnectDelayMs } = this.#session.welcome;
-    this.#homecoming.told(this.#servers.isNearerAlive(nodeId), reconnectDelayMs, now);
+    const { welcome, reconnectDelayMs } = this.#session;
+    const isNearerAlive = this.#servers.isNearerAlive(welcome.nodeId);
+    this.#homecoming.told(isNearerAlive, reconnectDelayMs, now);
   }
 
   #welcome(welcome: WelcomeMessage, now: Instant): void {

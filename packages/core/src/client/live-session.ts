@@ -5,6 +5,8 @@ import { after, type Instant, instant, NEVER } from "../time.js";
 export class LiveSession {
   readonly welcome: WelcomeMessage;
   readonly #since: Instant;
+  /** How long to wait before connecting elsewhere, should the node close the connection. */
+  reconnectDelayMs: number;
   /** The node asked to move: connect elsewhere then. */
   moveAt: Instant = NEVER;
   #heardAt: Instant;
@@ -13,6 +15,7 @@ export class LiveSession {
 
   constructor(welcome: WelcomeMessage, now: Instant) {
     this.welcome = welcome;
+    this.reconnectDelayMs = welcome.reconnectDelayMs;
     this.#since = now;
     this.#heardAt = now;
     this.#beatAt = after(now, welcome.heartbeatIntervalMs);

@@ -21,7 +21,7 @@ import type {
   SetStateMessage,
   WatchMessage,
 } from "../messages.js";
-import { type Random, randomBelow } from "../random.js";
+import type { Random } from "../random.js";
 import {
   InstanceState,
   type Origin,
@@ -116,6 +116,7 @@ export class SessionDesk {
     const lease =
       event.kind === "native" ? leases.open({ ttlMs, session: event.session }, now).id : 0;
     counters.sessionsOpened += 1;
+    const slot = this.#options.random.next();
     sessions.add({
       key: event.session,
       kind: event.kind,
@@ -125,6 +126,7 @@ export class SessionDesk {
       sessionNumber: event.sessionNumber,
       lease,
       ttlMs,
+      slot,
       watches: new Map(),
       waiting: new Map(),
       unsure: new Set(),
@@ -136,7 +138,7 @@ export class SessionDesk {
       region: this.#options.region,
       heartbeatIntervalMs: Math.round(config.heartbeatIntervalMs * stretch),
       ttlMs,
-      reconnectDelayMs: this.#reconnectDelayMs(),
+      reconnectDelayMs: this.#reconnectDelayMs(slot),
       isReady: this.#options.isReady(),
       firstIncarnation: this.#options.clock.next(),
     });
@@ -254,7 +256,7 @@ export class SessionDesk {
     for (const session of this.#options.sessions.all) {
       this.#options.outbox.toSession(session.key, {
         type: "move",
-        delayMs: this.#reconnectDelayMs(),
+        delayMs: this.#reconnectDelayMs(session.slot),
         reason: "this node is shutting down",
       });
     }
@@ -283,15 +285,17 @@ export class SessionDesk {
   }
 
   #heartbeat(session: Session, message: Extract<Request, { type: "heartbeat" }>): void {
-    const table = this.#options.replica.table;
-    const digests = message.wantsDigests
-      ? [...session.watches.values()].map((service) => {
-          const index = table.findService(session.namespace, service);
-          return { service, digest: index < 0 ? EMPTY_DIGEST : table.digestOf(index) };
-        })
-      : [];
+    const { outbox, replica } = this.#options;
     const { sequence } = message;
-    this.#options.outbox.toSession(session.key, { type: "pong", sequence, digests });
+    if (!message.wantsDigests) {
+      return outbox.toSession(session.key, { type: "pong", sequence, digests: [] });
+    }
+    const digests = [...session.watches.values()].map((service) => {
+      const index = replica.table.findService(session.namespace, service);
+      return { service, digest: index < 0 ? EMPTY_DIGEST : replica.table.digestOf(index) };
+    });
+    const reconnectDelayMs = this.#reconnectDelayMs(session.slot);
+    outbox.toSession(session.key, { type: "pong", sequence, digests, reconnectDelayMs });
   }
 
   #register(
@@ -492,9 +496,9 @@ export class SessionDesk {
     return Math.ceil(Math.min(RECONNECT_SPREAD_MAX_MS, spreadMs));
   }
 
-  #reconnectDelayMs(): number {
-    const bound = this.reconnectSpreadMs;
-    return bound === 0 ? 0 : randomBelow(this.#options.random, bound);
+  /** A session keeps its place while the spread grows with others that come: all are even. */
+  #reconnectDelayMs(slot: number): number {
+    return Math.floor(slot * this.reconnectSpreadMs);
   }
 }
 

@@ -16,6 +16,8 @@ export interface Session {
   readonly lease: LeaseId;
   /** Silence after which its client counts the node as lost. */
   readonly ttlMs: number;
+  /** Its place in the time over which sessions come back to other nodes, from 0 to below 1. */
+  readonly slot: number;
   /** By name; the value is the service without its namespace. */
   readonly watches: Map<ServiceName, string>;
   /** Watches that came while the node was warming up; answered when it is ready. */

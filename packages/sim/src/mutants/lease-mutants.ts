@@ -159,12 +159,11 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
       "Each heartbeat writes the instance's record anew, as in the C++ original: every heartbeat " +
       "crosses the ocean, and traffic is instances times rhythm.",
     file: "node/session-desk.js",
-    find: "const table = this.#options.replica.table;\n        const digests = message.wantsDigests",
-    replace: `const table = this.#options.replica.table;
-        for (const slot of this.#options.leases.get(session.lease)?.slots ?? [])
-            if (table.state(slot) !== InstanceState.removed)
+    find: "if (!message.wantsDigests) {",
+    replace: `for (const slot of this.#options.leases.get(session.lease)?.slots ?? [])
+            if (replica.table.state(slot) !== InstanceState.removed)
                 this.#options.writer.rewrite(slot, {}, 0);
-        const digests = message.wantsDigests`,
+        if (!message.wantsDigests) {`,
   },
   {
     name: "silent-region-evicted",

@@ -269,8 +269,8 @@ export const NODE_SCENARIOS: readonly Scenario[] = [
   {
     name: "reconnect-slots",
     story:
-      "A node with six hundred sessions is killed: they come to the other over the time that the " +
-      "node had handed out, not in one instant.",
+      "A node with six hundred sessions is killed: they come to the other evenly over the time that " +
+      "the node had handed out, also those that were there first.",
     play: (stage) => {
       const count = 600;
       stage.addNode("us-1", []);
@@ -286,7 +286,8 @@ export const NODE_SCENARIOS: readonly Scenario[] = [
       stage.run(2_500);
       const most = mostWithin(openedAt, 20);
       stage.expect(openedAt.length >= count / 2, "P8", `${openedAt.length} of ${count} came back`);
-      stage.expect(most <= count / 2, "P8", `${most} of ${count} came within 20 ms`);
+      // Evenly over 300 ms, 20 ms see 40 of them on average.
+      stage.expect(most <= count / 8, "P8", `${most} of ${count} came within 20 ms`);
     },
   },
   {
