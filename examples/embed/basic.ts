@@ -5,7 +5,12 @@
  */
 import { createServer } from "node:http";
 import { fileURLToPath } from "node:url";
-import { connect, type FpzkClient, type ServiceSubscription } from "@fpzk/client";
+import {
+  connect,
+  type FpzkClient,
+  resultOfHttpStatus,
+  type ServiceSubscription,
+} from "@fpzk/client";
 
 /** One connection per process: for everything it registers and everything it calls. */
 export async function open(servers: readonly string[]): Promise<FpzkClient> {
@@ -38,14 +43,16 @@ export async function callOnce(orders: ServiceSubscription, path: string): Promi
   if (picked === undefined) throw new Error("no instance of orders can be called");
   try {
     const response = await fetch(new URL(path, picked.url));
+    // What the instance's status says of it: later picks avoid those that fail or are slow.
+    picked.release(resultOfHttpStatus(response.status));
     return await response.text();
   } finally {
-    // Lets `least-request` know how busy the instance is.
-    picked.release();
+    // Counts only if the line above was not reached.
+    picked.release("error");
   }
 }
 
-/** Tries again elsewhere when an instance fails. */
+/** Tries again elsewhere when an instance fails, as long as retries are a small share of calls. */
 export async function callWithRetry(orders: ServiceSubscription, path: string): Promise<string> {
   const excluded = new Set<string>();
   for (;;) {
@@ -55,11 +62,13 @@ export async function callWithRetry(orders: ServiceSubscription, path: string): 
     }
     try {
       const response = await fetch(new URL(path, picked.url));
+      picked.release(resultOfHttpStatus(response.status));
       return await response.text();
-    } catch {
+    } catch (error) {
       excluded.add(picked.instance.id);
+      if (!orders.tryRetry()) throw error;
     } finally {
-      picked.release();
+      picked.release("error");
     }
   }
 }

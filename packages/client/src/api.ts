@@ -5,11 +5,14 @@
  * on `code`.
  */
 import type {
+  CallResult,
   Endpoint,
   InstanceDescription,
   Liveness,
+  OutlierOptions,
   PickContext,
   PolicyName,
+  RetryBudgetOptions,
   ViewInstance,
 } from "@fpzk/core";
 
@@ -131,17 +134,33 @@ export interface SubscribeOptions {
   readonly regionOrder?: readonly string[];
   /** Below this share (0 to 1) of healthy instances health is ignored. Default 0.5. */
   readonly panicRatio?: number;
+  /**
+   * For policies by key: no instance takes more than this times its fair share of the calls under
+   * way, 1.05 to 100; 0 for no bound. Default 0.
+   */
+  readonly keyLoadFactor?: number;
+  /** When failing instances are left out for a while, see {@link OutlierOptions}. */
+  readonly outlier?: Partial<OutlierOptions>;
+  /** How many retries may be added to the load, see {@link RetryBudgetOptions}. */
+  readonly retryBudget?: Partial<RetryBudgetOptions>;
+  /** An instance was ejected: too many of its calls failed. */
+  readonly onEjection?: (instance: ViewInstance) => void;
 }
 
-/** One choice. Call `release` when the call is over, so that least-request knows. */
+/** One call: tell how it went when it is over, and later picks will know. */
 export interface Picked {
   readonly instance: ViewInstance;
   /** The endpoint for the caller: public ones across regions, internal ones inside. */
   readonly endpoint: Endpoint;
   /** `protocol://host:port` with IPv6 in brackets. */
   readonly url: string;
-  /** Idempotent. */
-  release(): void;
+  /** The answer began: what follows is its length and no latency. Without it `release` counts. */
+  answered(): void;
+  /**
+   * The call is over. Without a result nothing is learned but that it is. Idempotent: the first
+   * counts.
+   */
+  release(result?: CallResult): void;
 }
 
 export type ViewChange =
@@ -169,6 +188,11 @@ export interface ServiceSubscription {
   readonly status: ViewStatus;
   /** One instance that may be called, or undefined when there is none. */
   pick(context?: PickContext): Picked | undefined;
+  /**
+   * Asks to call once more, elsewhere (`excluded`), because a call failed or takes long: takes one
+   * from the retry budget. False when it is used up: then let the failure stand.
+   */
+  tryRetry(): boolean;
   /**
    * Resolves when the view is complete. Rejects with `deadline_exceeded` after `timeoutMs`
    * (default 10000), or with the code of a refusal.
@@ -211,4 +235,14 @@ export interface FpzkClient {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-export type { Endpoint, InstanceDescription, Liveness, PickContext, PolicyName, ViewInstance };
+export type {
+  CallResult,
+  Endpoint,
+  InstanceDescription,
+  Liveness,
+  OutlierOptions,
+  PickContext,
+  PolicyName,
+  RetryBudgetOptions,
+  ViewInstance,
+};

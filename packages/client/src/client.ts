@@ -179,7 +179,7 @@ export class Client implements FpzkClient, RegistrationHost {
       random: this.#random.fork(),
       region: this.region,
       zone: this.zone,
-      now: () => performance.now(),
+      now,
       instances: () => this.#machine.view(service)?.instances ?? [],
       state: () => this.#views.get(service)?.state ?? UNKNOWN_STATE,
       closed: (closed) => this.#unsubscribe(closed),

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   type InstanceChange,
+  InstanceLoad,
   InstanceState,
+  instant,
   Liveness,
   RegistryError,
   RemovalReason,
@@ -24,7 +26,7 @@ function instance(id: string, group = "", protocol = "http"): ViewInstance {
       endpoints: [{ protocol, host: id, port: 80, tls: false, reach: "internal" }],
       metadata: {},
     },
-    load: { activeCount: 0 },
+    load: new InstanceLoad(),
   };
 }
 
@@ -39,7 +41,7 @@ class View {
   subscribe(options: SubscribeOptions = {}): Subscription {
     return new Subscription("s", options, {
       random: new SeededRandom(1),
-      ...{ region: "", zone: "", now: () => 5_000 },
+      ...{ region: "", zone: "", now: () => instant(5_000) },
       instances: () => this.instances,
       state: () => this.state,
       closed: () => {

@@ -1,16 +1,17 @@
 /** One caller's look at a shared view: its filter, its picker, its readers. */
 import {
+  assert,
   CLIENT_CHANGE_QUEUE_COUNT_MAX,
-  createPicker,
+  type EndedCall,
   ErrorCode,
   type InstanceChange,
+  type Instant,
   type LeaveReason,
   type PickContext,
-  type Picker,
-  PolicyName,
   type Random,
   RegistryError,
   RemovalReason,
+  ServiceBalancer,
   type ViewInstance,
   type ViewState,
 } from "@fpzk/core";
@@ -21,19 +22,20 @@ import type {
   ViewChange,
   ViewStatus,
 } from "./api.js";
+import { completeBalancing } from "./balancing-options.js";
 import { ChangeQueue } from "./change-queue.js";
-import { chooseEndpoint, endpointUrl } from "./endpoint-choice.js";
+import { chooseEndpoint } from "./endpoint-choice.js";
 import { matchesFilter } from "./filter.js";
+import { PickedCall, type PickedCallOwner } from "./picked-call.js";
 
 const READY_TIMEOUT_DEFAULT_MS = 10_000;
-const PANIC_RATIO_DEFAULT = 0.5;
 
 /** What a subscription needs of the client. */
 export interface SubscriptionSource {
   readonly random: Random;
   readonly region: string;
   readonly zone: string;
-  now(): number;
+  now(): Instant;
   /** The shared view's instances, sorted by id. */
   instances(): readonly ViewInstance[];
   state(): ViewState;
@@ -45,15 +47,17 @@ interface ReadyWaiter {
   readonly reject: (error: RegistryError) => void;
 }
 
-export class Subscription implements ServiceSubscription {
+export class Subscription implements ServiceSubscription, PickedCallOwner {
   readonly service: string;
   readonly #options: SubscribeOptions;
   readonly #source: SubscriptionSource;
+  readonly #balancer: ServiceBalancer;
   readonly #queues = new Set<ChangeQueue<ViewChange>>();
   readonly #waiters = new Set<ReadyWaiter>();
   /** Undefined after a change: made by the next reader, so that a burst of changes costs one. */
   #instances: readonly ViewInstance[] | undefined;
-  #picker: Picker | undefined;
+  /** Whether the balancer has seen {@link #instances}. */
+  #isBalancerCurrent = false;
   /** What readers were told matches the filter; only kept while there are readers. */
   #told: Map<string, ViewInstance> | undefined;
   #isClosed = false;
@@ -62,7 +66,9 @@ export class Subscription implements ServiceSubscription {
     this.service = service;
     this.#options = options;
     this.#source = source;
-    checkOptions(service, options);
+    const { random, region, zone } = source;
+    const place = { random, caller: { region, zone } };
+    this.#balancer = new ServiceBalancer(completeBalancing(service, options, place));
   }
 
   get instances(): readonly ViewInstance[] {
@@ -77,15 +83,28 @@ export class Subscription implements ServiceSubscription {
   }
 
   pick(context?: PickContext): Picked | undefined {
-    this.#picker ??= this.#createPicker();
-    const instance = this.#picker.pick(context);
+    if (!this.#isBalancerCurrent) this.#balancer.update(this.#callable());
+    this.#isBalancerCurrent = true;
+    const instance = this.#balancer.pick(context, this.now());
     if (instance === undefined) return undefined;
     const { region } = this.#source;
     const endpoint = chooseEndpoint(instance.description, region, this.#options.protocol);
-    // The picker holds only instances with a fitting endpoint.
-    if (endpoint === undefined) return undefined;
-    instance.load.activeCount += 1;
-    return new Choice(instance, endpoint);
+    assert(endpoint !== undefined, "only instances with a fitting endpoint are picked");
+    return new PickedCall(instance, endpoint, this);
+  }
+
+  tryRetry(): boolean {
+    return this.#balancer.tryRetry(this.now());
+  }
+
+  now(): Instant {
+    return this.#source.now();
+  }
+
+  /** A call is over; called once by each {@link PickedCall}. */
+  ended(call: EndedCall): void {
+    const isEjected = this.#balancer.end(call, this.now());
+    if (isEjected) this.#options.onEjection?.(call.instance);
   }
 
   ready(options: { timeoutMs?: number; signal?: AbortSignal } = {}): Promise<void> {
@@ -163,7 +182,7 @@ export class Subscription implements ServiceSubscription {
   /** The view changed: what was derived from it is stale from this moment. */
   viewChanged(changes: readonly InstanceChange[]): void {
     this.#instances = undefined;
-    this.#picker = undefined;
+    this.#isBalancerCurrent = false;
     if (this.#told === undefined) return;
     for (const change of changes) {
       const told = this.#toldChange(this.#told, change);
@@ -208,45 +227,17 @@ export class Subscription implements ServiceSubscription {
     return instances.filter((instance) => matchesFilter(instance, filter));
   }
 
-  #createPicker(): Picker {
-    const { region, zone, random } = this.#source;
-    const { policy, regionOrder, panicRatio, prefersNear, protocol } = this.#options;
-    const callable = this.instances.filter(
+  /** Instances with an endpoint for this caller. */
+  #callable(): readonly ViewInstance[] {
+    const { region } = this.#source;
+    const { protocol } = this.#options;
+    return this.instances.filter(
       ({ description }) => chooseEndpoint(description, region, protocol) !== undefined,
     );
-    return createPicker(callable, {
-      policy: policy ?? PolicyName.roundRobin,
-      random,
-      caller: { region, zone },
-      regionOrder: regionOrder ?? [],
-      panicRatio: panicRatio ?? PANIC_RATIO_DEFAULT,
-      prefersNear: prefersNear ?? true,
-    });
   }
 
   #closedError(): RegistryError {
     return new RegistryError(ErrorCode.cancelled, `subscription to ${this.service} was closed`);
-  }
-}
-
-class Choice implements Picked {
-  readonly instance: ViewInstance;
-  readonly endpoint: Picked["endpoint"];
-  #isReleased = false;
-
-  constructor(instance: ViewInstance, endpoint: Picked["endpoint"]) {
-    this.instance = instance;
-    this.endpoint = endpoint;
-  }
-
-  get url(): string {
-    return endpointUrl(this.endpoint);
-  }
-
-  release(): void {
-    if (this.#isReleased) return;
-    this.#isReleased = true;
-    this.instance.load.activeCount -= 1;
   }
 }
 
@@ -264,15 +255,3 @@ const REASON_TEXTS: Readonly<Record<LeaveReason, string>> = {
   [RemovalReason.collected]: "collected",
   elsewhere: "elsewhere",
 };
-
-function checkOptions(service: string, { policy, panicRatio }: SubscribeOptions): void {
-  const policies: readonly string[] = Object.values(PolicyName);
-  if (policy !== undefined && !policies.includes(policy)) {
-    const message = `subscribe ${service}: policy ${policy} must be one of ${policies.join(", ")}`;
-    throw new RegistryError(ErrorCode.invalidArgument, message);
-  }
-  if (panicRatio !== undefined && !(panicRatio >= 0 && panicRatio <= 1)) {
-    const message = `subscribe ${service}: panicRatio ${panicRatio} must be >= 0 and <= 1`;
-    throw new RegistryError(ErrorCode.invalidArgument, message);
-  }
-}

@@ -1,4 +1,10 @@
 export * from "./assert.js";
+export * from "./call/call-result.js";
+export * from "./call/instance-load.js";
+export * from "./call/outlier-detector.js";
+export * from "./call/result-of-status.js";
+export * from "./call/retry-budget.js";
+export * from "./call/service-balancer.js";
 export * from "./client/client-events.js";
 export * from "./client/client-options.js";
 export * from "./client/client-session.js";
@@ -20,6 +26,7 @@ export * from "./node/node-config.js";
 export * from "./node/registry-node.js";
 export * from "./pick/create-picker.js";
 export * from "./pick/filter.js";
+export { checkKeyLoadFactor } from "./pick/key-load-bound.js";
 export * from "./pick/picker.js";
 export * from "./random.js";
 export * from "./record.js";

@@ -1,13 +1,18 @@
 /**
- * Chooses the instance of each attempt and learns from how it went.
+ * Chooses the instance of each attempt and passes on how it went. What is learned from that lives
+ * in the subscription (`ServiceBalancer` of core), the same as in a program that embeds the client.
  *
  * It never waits: a service whose view is not there yet is `unavailable` now.
  */
 import type { Picked } from "@fpzk/client";
-import { type Endpoint, ErrorCode, type Instant } from "@fpzk/core";
-import type { CallResult } from "./outlier-detector.js";
+import {
+  type CallResult,
+  type Endpoint,
+  ErrorCode,
+  type Instant,
+  type RetryBudget,
+} from "@fpzk/core";
 import type { Problem } from "./problem.js";
-import type { RetryBudget } from "./retry-budget.js";
 import type { RouteTarget } from "./route-table.js";
 import { isWatched, type SubscriptionTable, type WatchedService } from "./subscription-table.js";
 
@@ -24,8 +29,6 @@ export interface BalancerPorts {
   readonly subscriptions: SubscriptionTable;
   readonly budget: RetryBudget;
   readonly now: () => Instant;
-  /** An instance was ejected. */
-  readonly onEjection: (service: string, instanceId: string) => void;
 }
 
 export class Balancer {
@@ -47,13 +50,11 @@ export class Balancer {
 
   /** @param tried - Instances of this request's earlier attempts. */
   choose(target: RouteTarget, tried: ReadonlySet<string> | undefined): Choice | Problem {
-    const now = this.#ports.now();
-    const watched = this.#ports.subscriptions.get(target, now);
+    const watched = this.#ports.subscriptions.get(target, this.#ports.now());
     if (!isWatched(watched)) return watched;
-    const ejected = watched.detector.ejected(now);
     const picked = watched.subscription.pick({
       ...(target.key === undefined ? {} : { key: target.key }),
-      ...excludedOf(ejected, tried),
+      ...(tried === undefined ? {} : { excluded: tried }),
     });
     if (picked === undefined) return unavailable(watched);
     const endpoint = httpEndpoint(picked);
@@ -69,32 +70,13 @@ export class Balancer {
 
   /** Ends an attempt; `undefined` says nothing about the instance. */
   finish(choice: Choice, result: CallResult | undefined): void {
-    choice.picked.release();
-    if (result === undefined) return;
-    const { watched, picked } = choice;
-    const count = watched.subscription.instanceCount;
-    const isEjected = watched.detector.onResult(
-      picked.instance.id,
-      result,
-      count,
-      this.#ports.now(),
-    );
-    if (isEjected) this.#ports.onEjection(watched.service, picked.instance.id);
+    choice.picked.release(result);
   }
 }
 
 /** Tells the two results of {@link Balancer.choose} apart. */
 export function isChoice(value: Choice | Problem): value is Choice {
   return "picked" in value;
-}
-
-function excludedOf(
-  ejected: ReadonlySet<string>,
-  tried: ReadonlySet<string> | undefined,
-): { excluded?: ReadonlySet<string> } {
-  if (tried === undefined || tried.size === 0)
-    return ejected.size === 0 ? {} : { excluded: ejected };
-  return { excluded: ejected.size === 0 ? tried : new Set([...ejected, ...tried]) };
 }
 
 function unavailable(watched: WatchedService): Problem {

@@ -3,7 +3,14 @@
  * registry and never learns of sessions, nodes or records.
  */
 import type { Filter, FpzkClient, Picked, ViewStatus } from "@fpzk/client";
-import { ErrorCode, type PickContext, type PolicyName, RegistryError } from "@fpzk/core";
+import {
+  ErrorCode,
+  type OutlierOptions,
+  type PickContext,
+  type PolicyName,
+  RegistryError,
+  type ViewInstance,
+} from "@fpzk/core";
 
 /** A live local view of one service. Reading it never waits. */
 export interface DirectorySubscription {
@@ -22,6 +29,9 @@ export interface DirectoryRequest {
   readonly namespace: string;
   readonly policy?: PolicyName;
   readonly filter?: Filter;
+  /** Default: the subscription's. */
+  readonly outlier?: OutlierOptions;
+  readonly onEjection?: (instance: ViewInstance) => void;
 }
 
 /** Where the proxy learns of instances. */
@@ -53,6 +63,8 @@ export function directoryFromClient(
       const subscription = chosen.subscribe(request.service, {
         ...(request.policy === undefined ? {} : { policy: request.policy }),
         ...(request.filter === undefined ? {} : { filter: request.filter }),
+        ...(request.outlier === undefined ? {} : { outlier: request.outlier }),
+        ...(request.onEjection === undefined ? {} : { onEjection: request.onEjection }),
       });
       return {
         pick: (context) => subscription.pick(context),

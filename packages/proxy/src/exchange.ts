@@ -9,13 +9,12 @@
  * which no instance takes is refused before its body is sent.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { ErrorCode, type Instant } from "@fpzk/core";
+import { type CallResult, ErrorCode, type Instant } from "@fpzk/core";
 import type { Dispatcher } from "undici";
 import { type Balancer, type Choice, isChoice } from "./balancer.js";
 import { passableTrailers, responseHeaders } from "./headers.js";
 import type { InstancePools } from "./instance-pools.js";
 import type { ProxyMetrics } from "./metrics.js";
-import type { CallResult } from "./outlier-detector.js";
 import { type Problem, sendProblem } from "./problem.js";
 import { hasRequestBody, RequestBody } from "./request-body.js";
 import type { RequestRecord } from "./request-record.js";

@@ -1,10 +1,17 @@
 /** What a proxy is started with: options, limits, their defaults and their check. */
-import { ErrorCode, RegistryError } from "@fpzk/core";
+import {
+  checkOutlierOptions,
+  checkRetryBudgetOptions,
+  ErrorCode,
+  OUTLIER_DEFAULTS,
+  type OutlierOptions,
+  RETRY_BUDGET_DEFAULTS,
+  RegistryError,
+  type RetryBudgetOptions,
+} from "@fpzk/core";
 import { type AccessLog, silentAccessLog } from "./access-log.js";
 import type { Directory } from "./directory.js";
 import { type ProxyLogger, silentProxyLogger } from "./logger.js";
-import { OUTLIER_DEFAULTS, type OutlierOptions } from "./outlier-detector.js";
-import { RETRY_BUDGET_DEFAULTS, type RetryBudgetOptions } from "./retry-budget.js";
 import { checkRoutes, type Route } from "./route-table.js";
 
 /** Times and sizes that bound what one caller or instance can cost. */
@@ -117,7 +124,8 @@ export function resolveProxyOptions(options: ProxyOptions): ResolvedProxyOptions
   const faults = [
     ...checkRoutes(routes),
     ...checkNumbers("limits", { ...limits }, 1, LIMIT_MAX, ["requestTimeoutMs"]),
-    ...checkNumbers("outlier", { ...outlier }, 1, LIMIT_MAX, ["maxEjectionPercent"]),
+    ...checkOutlierOptions(outlier),
+    ...checkRetryBudgetOptions(retryBudget),
     ...checkPort("port", options.port),
     ...(options.admin === undefined ? [] : checkPort("admin.port", options.admin.port)),
   ];
@@ -129,22 +137,6 @@ export function resolveProxyOptions(options: ProxyOptions): ResolvedProxyOptions
       `limits.headerTimeoutMs ${limits.headerTimeoutMs} must be at most ` +
         `limits.requestTimeoutMs ${limits.requestTimeoutMs}`,
     );
-  }
-  if (outlier.ejectionMaxMs < outlier.ejectionBaseMs) {
-    faults.push(
-      `outlier.ejectionMaxMs ${outlier.ejectionMaxMs} must be at least ` +
-        `outlier.ejectionBaseMs ${outlier.ejectionBaseMs}`,
-    );
-  }
-  if (!(outlier.maxEjectionPercent >= 0 && outlier.maxEjectionPercent <= 100)) {
-    faults.push(`outlier.maxEjectionPercent ${outlier.maxEjectionPercent} must be 0 to 100`);
-  }
-  if (!(retryBudget.retryRatio >= 0 && retryBudget.retryRatio <= 1)) {
-    faults.push(`retryBudget.retryRatio ${retryBudget.retryRatio} must be 0 to 1`);
-  }
-  if (!(retryBudget.retryPerSecondMin >= 0 && retryBudget.retryPerSecondMin <= 100_000)) {
-    const value = retryBudget.retryPerSecondMin;
-    faults.push(`retryBudget.retryPerSecondMin ${value} must be 0 to 100000`);
   }
   if (faults.length > 0) {
     throw new RegistryError(ErrorCode.invalidArgument, `proxy options: ${faults.join("; ")}`);

@@ -3,13 +3,24 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type AddressInfo, connect, type Socket } from "node:net";
 import type { TestContext } from "node:test";
 import type { Picked } from "@fpzk/client";
-import { InstanceState, type PickContext, type ViewInstance } from "@fpzk/core";
+import {
+  InstanceLoad,
+  InstanceState,
+  type Instant,
+  instant,
+  OUTLIER_DEFAULTS,
+  type PickContext,
+  PolicyName,
+  RETRY_BUDGET_DEFAULTS,
+  ServiceBalancer,
+  type ViewInstance,
+} from "@fpzk/core";
 import type { AccessEntry } from "./access-log.js";
 import type { Directory, DirectoryRequest, DirectorySubscription } from "./directory.js";
 import type { ProxyOptions } from "./options.js";
 import { type RunningProxy, startProxy } from "./proxy.js";
 
-/** A directory whose instances are said by the test; picks in turn. */
+/** A directory whose instances are said by the test; picks in turn, and learns as the client does. */
 export class StaticDirectory implements Directory {
   readonly instances = new Map<string, ViewInstance[]>();
   /** Services whose view is not complete. */
@@ -19,7 +30,8 @@ export class StaticDirectory implements Directory {
   openCount = 0;
   /** Picked and not released. */
   heldCount = 0;
-  #turn = 0;
+  /** The list that each subscription's balancer was given last. */
+  readonly #seen = new WeakMap<ServiceBalancer, readonly ViewInstance[]>();
 
   set(service: string, ...addresses: { id: string; port: number }[]): void {
     this.instances.set(
@@ -29,13 +41,20 @@ export class StaticDirectory implements Directory {
   }
 
   subscribe(request: DirectoryRequest): DirectorySubscription {
-    this.requests.push(request);
+    const { outlier: _, onEjection: __, ...asked } = request;
+    this.requests.push(asked);
     this.openCount += 1;
     const list = (): ViewInstance[] =>
       this.incomplete.has(request.service) ? [] : (this.instances.get(request.service) ?? []);
     const isComplete = (): boolean => !this.incomplete.has(request.service);
+    const balancer = new ServiceBalancer({
+      policy: PolicyName.roundRobin,
+      random: { next: () => 0 },
+      ...{ caller: { region: "", zone: "" }, regionOrder: [], panicRatio: 0, prefersNear: true },
+      ...{ outlier: request.outlier ?? OUTLIER_DEFAULTS, retryBudget: RETRY_BUDGET_DEFAULTS },
+    });
     return {
-      pick: (context) => this.#pick(list(), context),
+      pick: (context) => this.#pick({ balancer, all: list(), request }, context),
       get instanceCount() {
         return list().length;
       },
@@ -50,11 +69,12 @@ export class StaticDirectory implements Directory {
     };
   }
 
-  #pick(all: ViewInstance[], context: PickContext | undefined): Picked | undefined {
+  #pick({ balancer, all, request }: Watched, context: PickContext | undefined): Picked | undefined {
     this.pickedKeys.push(context?.key);
-    const left = all.filter((one) => context?.excluded?.has(one.id) !== true);
-    const list = left.length > 0 ? left : all;
-    const instance = list[this.#turn++ % Math.max(1, list.length)];
+    if (this.#seen.get(balancer) !== all) balancer.update(all);
+    this.#seen.set(balancer, all);
+    const begin = now();
+    const instance = balancer.pick(context, begin);
     const endpoint = instance?.description.endpoints[0];
     if (instance === undefined || endpoint === undefined) return undefined;
     this.heldCount += 1;
@@ -63,12 +83,26 @@ export class StaticDirectory implements Directory {
       instance,
       endpoint,
       url: `${endpoint.protocol}://${endpoint.host}:${endpoint.port}`,
-      release: () => {
-        if (!isReleased) this.heldCount -= 1;
+      answered() {},
+      release: (result) => {
+        if (isReleased) return;
         isReleased = true;
+        this.heldCount -= 1;
+        const isEjected = balancer.end({ instance, result, latencyMs: now() - begin }, now());
+        if (isEjected) request.onEjection?.(instance);
       },
     };
   }
+}
+
+interface Watched {
+  readonly balancer: ServiceBalancer;
+  readonly all: readonly ViewInstance[];
+  readonly request: DirectoryRequest;
+}
+
+function now(): Instant {
+  return instant(performance.now());
 }
 
 export function viewInstance(service: string, id: string, port: number): ViewInstance {
@@ -92,7 +126,7 @@ export function viewInstance(service: string, id: string, port: number): ViewIns
       startWallTime: 0,
     },
     ownerNodeId: "n1",
-    load: { activeCount: 0 },
+    load: new InstanceLoad(),
   };
 }
 

@@ -1,14 +1,13 @@
 /** FPZKProxy: puts the parts together, owns the clock, the listeners and the drain. */
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { ErrorCode, type Instant, instant, RegistryError } from "@fpzk/core";
+import { ErrorCode, type Instant, instant, RegistryError, RetryBudget } from "@fpzk/core";
 import { createAdminServer } from "./admin-listener.js";
 import { Balancer } from "./balancer.js";
 import { Front } from "./front.js";
 import { InstancePools } from "./instance-pools.js";
 import { ProxyMetrics } from "./metrics.js";
 import { type ProxyOptions, type ResolvedProxyOptions, resolveProxyOptions } from "./options.js";
-import { RetryBudget } from "./retry-budget.js";
 import { createRouteTable } from "./route-table.js";
 import { isWatched, SubscriptionTable } from "./subscription-table.js";
 
@@ -67,6 +66,10 @@ class FpzkProxy implements RunningProxy {
     this.#subscriptions = new SubscriptionTable({
       directory: options.directory,
       outlier: options.outlier,
+      onEjection: (service, instanceId) => {
+        this.metrics.ejections.inc({ service: this.metrics.serviceLabel(service, true) });
+        logger.warn("proxy.instance-ejected", { service, instanceId });
+      },
       dynamicCountMax: limits.dynamicServiceCountMax,
       dynamicIdleMs: limits.dynamicServiceIdleMs,
     });
@@ -81,10 +84,6 @@ class FpzkProxy implements RunningProxy {
       subscriptions: this.#subscriptions,
       budget: new RetryBudget(options.retryBudget),
       now,
-      onEjection: (service, instanceId) => {
-        this.metrics.ejections.inc({ service: this.metrics.serviceLabel(service, true) });
-        logger.warn("proxy.instance-ejected", { service, instanceId });
-      },
     });
     this.#front = this.#createFront(balancer);
     if (options.admin !== undefined) {

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { instant, RegistryError } from "@fpzk/core";
-import { OUTLIER_DEFAULTS } from "./outlier-detector.js";
+import { instant, OUTLIER_DEFAULTS, RegistryError } from "@fpzk/core";
 import { StaticDirectory } from "./proxy-fixture.test.util.js";
 import { isWatched, SubscriptionTable } from "./subscription-table.js";
 
@@ -13,6 +12,7 @@ function createTable(directory: StaticDirectory, dynamicCountMax = 3): Subscript
   return new SubscriptionTable({
     directory,
     outlier: OUTLIER_DEFAULTS,
+    onEjection: () => {},
     dynamicCountMax,
     dynamicIdleMs: 600_000,
   });

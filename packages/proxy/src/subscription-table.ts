@@ -5,16 +5,14 @@
  * Names that prove to be no service are forgotten early and make room first, so that a scan of
  * names cannot keep real services out.
  */
-import { ErrorCode, type Instant, isRegistryError } from "@fpzk/core";
+import { ErrorCode, type Instant, isRegistryError, type OutlierOptions } from "@fpzk/core";
 import type { Directory, DirectorySubscription } from "./directory.js";
-import { OutlierDetector, type OutlierOptions } from "./outlier-detector.js";
 import type { Problem } from "./problem.js";
 import type { RouteTarget } from "./route-table.js";
 
 export interface WatchedService {
   readonly service: string;
   readonly subscription: DirectorySubscription;
-  readonly detector: OutlierDetector;
   /** Of a configured route: never forgotten. */
   readonly isPinned: boolean;
   lastUsed: Instant;
@@ -23,6 +21,8 @@ export interface WatchedService {
 export interface SubscriptionTableOptions {
   readonly directory: Directory;
   readonly outlier: OutlierOptions;
+  /** An instance was ejected. */
+  readonly onEjection: (service: string, instanceId: string) => void;
   readonly dynamicCountMax: number;
   readonly dynamicIdleMs: number;
 }
@@ -117,6 +117,8 @@ export class SubscriptionTable {
       subscription = this.#options.directory.subscribe({
         service: request.service,
         namespace: request.namespace,
+        outlier: this.#options.outlier,
+        onEjection: ({ id }) => this.#options.onEjection(request.service, id),
         ...(request.policy === undefined ? {} : { policy: request.policy }),
         ...(request.filter === undefined ? {} : { filter: request.filter }),
       });
@@ -128,7 +130,6 @@ export class SubscriptionTable {
     const watched: WatchedService = {
       service: request.service,
       subscription,
-      detector: new OutlierDetector(this.#options.outlier),
       isPinned: !request.isDynamic,
       lastUsed: now,
     };

@@ -1,5 +1,6 @@
 /** What a node's table says of one service, as faces show it. */
 import {
+  InstanceLoad,
   InstanceState,
   livenessOf,
   type MemberView,
@@ -76,6 +77,6 @@ function toViewInstance(
     weight: overrideWeight ?? decoded.description.weight,
     description: decoded.description,
     ownerNodeId: record.origin.nodeId,
-    load: { activeCount: 0 },
+    load: new InstanceLoad(),
   };
 }

@@ -10,10 +10,10 @@
  *
  * What was seen and proven of each origin: `view-origins.ts`. Each region's own records are kept
  * apart, and those of the region that the client is connected in are shown: `region-places.ts`.
- *
  * Not done here: filters, picking, the decision when to ask again (see `client-watches.ts`).
  */
 import { assert } from "../assert.js";
+import { InstanceLoad } from "../call/instance-load.js";
 import { type ContentDigest, EMPTY_DIGEST } from "../hash.js";
 import { Liveness } from "../instance.js";
 import { VIEW_RECORD_COUNT_MAX, VIEW_TOMBSTONE_COUNT_MAX } from "../limits.js";
@@ -539,7 +539,7 @@ export class ServiceView {
       weight: override?.override?.weight ?? description.weight,
       description,
       ownerNodeId: record.origin.nodeId,
-      load: before?.load ?? { activeCount: 0 },
+      load: before?.load ?? new InstanceLoad(),
     };
     return before !== undefined && isSameShown(before, next) ? before : next;
   }

@@ -4,10 +4,12 @@ import fc from "fast-check";
 import { Liveness } from "../instance.js";
 import { SeededRandom } from "../random.js";
 import { InstanceState } from "../record.js";
+import { instant } from "../time.js";
 import { createPicker } from "./create-picker.js";
 import { PolicyName, type ViewInstance } from "./picker.js";
 import { pickerOptions, viewInstance, viewInstances } from "./view-instance.fixture.js";
 
+const NOW = instant(0);
 const policies = fc.constantFrom(...Object.values(PolicyName));
 const names = fc.constantFrom("", "a", "b", "c");
 
@@ -49,10 +51,10 @@ describe("createPicker", () => {
           const excluded = new Set(instances.slice(0, excludedCount).map(({ id }) => id));
           const remaining = pickable.filter(({ id }) => !excluded.has(id));
           for (let pick = 0; pick < 20; pick += 1) {
-            const picked = picker.pick({ key });
+            const picked = picker.pick({ key }, NOW);
             assert.equal(picked !== undefined, ups.length > 0);
             assert.ok(picked === undefined || pickable.includes(picked));
-            const retried = picker.pick({ key, excluded });
+            const retried = picker.pick({ key, excluded }, NOW);
             const allowed = remaining.length > 0 ? remaining : pickable;
             assert.ok(retried === undefined ? allowed.length === 0 : allowed.includes(retried));
           }
@@ -71,10 +73,10 @@ describe("createPicker", () => {
         [far, near],
         pickerOptions({ policy, caller: { region: "eu", zone: "eu-1" } }),
       );
-      assert.equal(picker.pick(), near, policy);
-      assert.equal(picker.pick({ excluded: new Set(["near"]) }), far, policy);
-      assert.equal(picker.pick({ excluded: new Set(["near", "far"]) }), near, policy);
-      assert.equal(picker.pick({ excluded: new Set() }), near, policy);
+      assert.equal(picker.pick(undefined, NOW), near, policy);
+      assert.equal(picker.pick({ excluded: new Set(["near"]) }, NOW), far, policy);
+      assert.equal(picker.pick({ excluded: new Set(["near", "far"]) }, NOW), near, policy);
+      assert.equal(picker.pick({ excluded: new Set() }, NOW), near, policy);
     }
   });
 
@@ -88,8 +90,8 @@ describe("createPicker", () => {
     for (const region of ["eu", "us", ""]) {
       const caller = { region, zone: "z" };
       const picker = createPicker(instances, pickerOptions({ policy: "oldest", caller }));
-      assert.equal(picker.pick()?.id, "a");
-      assert.equal(picker.pick({ excluded: new Set(["a"]) })?.id, "b");
+      assert.equal(picker.pick(undefined, NOW)?.id, "a");
+      assert.equal(picker.pick({ excluded: new Set(["a"]) }, NOW)?.id, "b");
     }
   });
 

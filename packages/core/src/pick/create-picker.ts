@@ -6,9 +6,13 @@
  * three run here, once per view; a pick runs only the last.
  */
 import { assert } from "../assert.js";
+import type { Instant } from "../time.js";
 import { eligibleInstances } from "./eligibility.js";
+import { EwmaPolicy } from "./ewma-policy.js";
 import type { GroupPolicy } from "./group-policy.js";
+import { checkKeyLoadFactor } from "./key-load-bound.js";
 import { LeastRequestPolicy } from "./least-request-policy.js";
+import { MaglevPolicy } from "./maglev-policy.js";
 import { OldestPolicy } from "./oldest-policy.js";
 import {
   type PickContext,
@@ -19,6 +23,7 @@ import {
 } from "./picker.js";
 import { RandomPolicy } from "./random-policy.js";
 import { RendezvousPolicy } from "./rendezvous-policy.js";
+import { RingHashPolicy } from "./ring-hash-policy.js";
 import { RoundRobinPolicy } from "./round-robin-policy.js";
 import { arrangeTiers } from "./tiers.js";
 import { WeightedPolicy } from "./weighted-policy.js";
@@ -36,7 +41,10 @@ const POLICIES: Readonly<Record<PolicyName, PolicyFactory>> = {
   "round-robin": (instances, options) => new RoundRobinPolicy(instances, options.random),
   weighted: (instances, options) => new WeightedPolicy(instances, options.random),
   "least-request": (instances, options) => new LeastRequestPolicy(instances, options.random),
-  rendezvous: (instances) => new RendezvousPolicy(instances),
+  ewma: (instances, options) => new EwmaPolicy(instances, options.random),
+  rendezvous: (instances, options) => new RendezvousPolicy(instances, options),
+  "ring-hash": (instances, options) => new RingHashPolicy(instances, options),
+  maglev: (instances, options) => new MaglevPolicy(instances, options),
   oldest: (instances) => new OldestPolicy(instances),
 };
 
@@ -54,6 +62,7 @@ export function createPicker(instances: readonly ViewInstance[], options: Picker
     options.panicRatio >= 0 && options.panicRatio <= 1,
     `panicRatio ${options.panicRatio} must be from 0 to 1`,
   );
+  for (const fault of checkKeyLoadFactor(options.keyLoadFactor ?? 0)) assert(false, fault);
   const isLeaderChoice = options.policy === PolicyName.oldest;
   const eligible = eligibleInstances(instances, !isLeaderChoice);
   const tierOptions = isLeaderChoice ? { ...options, prefersNear: false, panicRatio: 0 } : options;
@@ -69,15 +78,15 @@ class TieredPicker implements Picker {
     this.#options = options;
   }
 
-  pick(context?: PickContext): ViewInstance | undefined {
+  pick(context: PickContext | undefined, now: Instant): ViewInstance | undefined {
     const key = context?.key ?? "";
     const excluded = context?.excluded?.size ? context.excluded : undefined;
     for (const tier of this.#tiers) {
-      const picked = this.#policyOf(tier).pick(key, excluded);
+      const picked = this.#policyOf(tier).pick(key, excluded, now);
       if (picked !== undefined) return picked;
     }
     const nearest = this.#tiers[0];
-    return nearest && this.#policyOf(nearest).pick(key, undefined);
+    return nearest && this.#policyOf(nearest).pick(key, undefined, now);
   }
 
   #policyOf(tier: Tier): GroupPolicy {

@@ -1,5 +1,6 @@
 /** Whether counts follow the expected shares: Pearson's χ² test. */
 import assert from "node:assert/strict";
+import { type Instant, instant } from "../time.js";
 import type { GroupPolicy } from "./group-policy.js";
 import type { ViewInstance } from "./picker.js";
 
@@ -37,11 +38,19 @@ export function countPicks(
   policy: GroupPolicy,
   instances: readonly ViewInstance[],
   pickCount: number,
-  options: { keyOf?: (index: number) => string; excluded?: ReadonlySet<string> } = {},
+  options: {
+    keyOf?: (index: number) => string;
+    excluded?: ReadonlySet<string>;
+    now?: Instant;
+  } = {},
 ): number[] {
   const counts = new Map(instances.map((instance) => [instance, 0]));
   for (let index = 0; index < pickCount; index += 1) {
-    const picked = policy.pick(options.keyOf?.(index) ?? "", options.excluded);
+    const picked = policy.pick(
+      options.keyOf?.(index) ?? "",
+      options.excluded,
+      options.now ?? instant(0),
+    );
     assert.ok(picked !== undefined);
     counts.set(picked, (counts.get(picked) ?? 0) + 1);
   }

@@ -1,3 +1,4 @@
+import type { Instant } from "../time.js";
 import type { ViewInstance } from "./picker.js";
 
 /** A policy over one fixed group of instances, which is never empty. */
@@ -7,7 +8,11 @@ export interface GroupPolicy {
    *
    * Allocates nothing.
    */
-  pick(key: string, excluded: ReadonlySet<string> | undefined): ViewInstance | undefined;
+  pick(
+    key: string,
+    excluded: ReadonlySet<string> | undefined,
+    now: Instant,
+  ): ViewInstance | undefined;
 }
 
 /** Draws before a policy stops drawing blindly and walks the group for what is not excluded. */

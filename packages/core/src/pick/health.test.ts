@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Liveness } from "../instance.js";
 import { healthRank, isPanicking } from "./health.js";
-import { viewInstance } from "./view-instance.fixture.js";
+import { viewInstance, viewInstances } from "./view-instance.fixture.js";
 
 const LETTERS: Readonly<Record<string, Liveness>> = {
   a: "alive",
@@ -16,7 +16,7 @@ function check(livenesses: string, panicRatio: number, isPanic: boolean): void {
   const instances = [...livenesses].map((letter) =>
     viewInstance({ liveness: LETTERS[letter] ?? "alive" }),
   );
-  assert.equal(isPanicking(instances, panicRatio), isPanic, `${livenesses} at ${panicRatio}`);
+  assert.equal(isPanicking(instances, { panicRatio }), isPanic, `${livenesses} at ${panicRatio}`);
 }
 
 describe("isPanicking", () => {
@@ -49,7 +49,7 @@ describe("isPanicking", () => {
 describe("healthRank", () => {
   it("puts usable first, suspect after them, unreachable last", () => {
     const rank = (liveness: Liveness, isPanic: boolean): number =>
-      healthRank(viewInstance({ liveness }), isPanic);
+      healthRank(viewInstance({ liveness }), isPanic, undefined);
     const order = Object.values(LETTERS);
     assert.deepEqual(
       order.map((liveness) => rank(liveness, false)),
@@ -59,5 +59,15 @@ describe("healthRank", () => {
       order.map((liveness) => rank(liveness, true)),
       [0, 0, 0, 2],
     );
+  });
+
+  it("takes the ejected for suspects", () => {
+    const rank = (id: string, isPanic: boolean): number =>
+      healthRank(viewInstance({ id }), isPanic, new Set(["a"]));
+    assert.deepEqual([rank("a", false), rank("b", false), rank("a", true)], [1, 0, 0]);
+    const instances = viewInstances(3);
+    const ejected = new Set(["i0", "i1"]);
+    assert.equal(isPanicking(instances, { panicRatio: 0.5, ejected }), true);
+    assert.equal(isPanicking(instances, { panicRatio: 0.3, ejected }), false);
   });
 });

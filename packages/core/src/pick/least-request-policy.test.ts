@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { SeededRandom } from "../random.js";
+import { instant } from "../time.js";
 import { assertDistribution, countPicks, sum } from "./distribution.fixture.js";
 import type { GroupPolicy } from "./group-policy.js";
 import { LeastRequestPolicy } from "./least-request-policy.js";
@@ -8,10 +9,12 @@ import type { ViewInstance } from "./picker.js";
 import { RandomPolicy } from "./random-policy.js";
 import { viewInstances } from "./view-instance.fixture.js";
 
+const NOW = instant(0);
+
 /** Requests that never end: the largest excess over the mean is the imbalance. */
 function imbalanceOf(policy: GroupPolicy, instances: readonly ViewInstance[]): number {
   for (let request = 0; request < instances.length * 10; request += 1) {
-    const picked = policy.pick("", undefined);
+    const picked = policy.pick("", undefined, NOW);
     assert.ok(picked !== undefined);
     picked.load.activeCount += 1;
   }
@@ -72,13 +75,13 @@ describe("LeastRequestPolicy", () => {
     const excluded = new Set(["i0", "i1", "i2"]);
     const counts = countPicks(policy, instances, 10_000, { excluded });
     assertDistribution(counts, [0, 0, 0, 1, 1]);
-    assert.equal(policy.pick("", new Set(instances.map(({ id }) => id))), undefined);
+    assert.equal(policy.pick("", new Set(instances.map(({ id }) => id)), NOW), undefined);
   });
 });
 
 function countActive(policy: GroupPolicy, requestCount: number): void {
   for (let request = 0; request < requestCount; request += 1) {
-    const picked = policy.pick("", undefined);
+    const picked = policy.pick("", undefined, NOW);
     if (picked !== undefined) picked.load.activeCount += 1;
   }
 }

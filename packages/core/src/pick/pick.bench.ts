@@ -1,6 +1,7 @@
 /** How many picks a second, and what each leaves to the garbage collector. */
 import { getHeapStatistics } from "node:v8";
 import { SeededRandom } from "../random.js";
+import { instant } from "../time.js";
 import { createPicker } from "./create-picker.js";
 import { type Picker, PolicyName } from "./picker.js";
 import { pickerOptions, viewInstances } from "./view-instance.fixture.js";
@@ -26,6 +27,7 @@ export interface PickBenchResult {
   readonly checksum: number;
 }
 
+const NOW = instant(1_000.5);
 const BATCH_COUNT = 1_000;
 const CREATE_COUNT = 50;
 const KEYS = Array.from({ length: 256 }, (_, index) => ({ key: `user-${index}` }));
@@ -58,7 +60,7 @@ function benchOne(
   const speed = pickUntil(picker, measureMs);
   const createStart = performance.now();
   for (let index = 0; index < CREATE_COUNT; index += 1) {
-    checksum += create().pick()?.id.length ?? 0;
+    checksum += create().pick(undefined, NOW)?.id.length ?? 0;
   }
   const createMs = performance.now() - createStart;
   return {
@@ -75,7 +77,7 @@ function benchOne(
 function pickBatch(picker: Picker): number {
   let checksum = 0;
   for (let index = 0; index < BATCH_COUNT; index += 1) {
-    checksum += picker.pick(KEYS[index & 255])?.since ?? 0;
+    checksum += picker.pick(KEYS[index & 255], NOW)?.since ?? 0;
   }
   return checksum;
 }

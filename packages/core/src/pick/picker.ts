@@ -2,18 +2,16 @@
  * The data plane's contract: an immutable picker, replaced when the view changes.
  *
  * A pick never waits and allocates nothing that a profile would show. What changes between picks
- * (requests in flight) lives in the candidates' {@link LoadCounter}s, which outlive pickers.
+ * (calls under way, latencies, failures) lives in the candidates' {@link InstanceLoad}s, which
+ * outlive pickers.
  *
  * @see grpc-node `packages/grpc-js/src/picker.ts` for the idea of replacing pickers.
  */
+import type { InstanceLoad } from "../call/instance-load.js";
 import type { InstanceDescription, Liveness } from "../instance.js";
 import type { Random } from "../random.js";
 import type { InstanceState, Stamp } from "../record.js";
-
-/** Requests of this process that an instance has not answered yet. */
-export interface LoadCounter {
-  activeCount: number;
-}
+import type { Instant } from "../time.js";
 
 /** One instance as a view shows it and a picker chooses from. */
 export interface ViewInstance {
@@ -34,11 +32,11 @@ export interface ViewInstance {
   readonly description: InstanceDescription;
   /** Node id of the record's owner. */
   readonly ownerNodeId: string;
-  readonly load: LoadCounter;
+  readonly load: InstanceLoad;
 }
 
 export interface PickContext {
-  /** For `rendezvous`: equal keys go to the same instance. Absent: an empty key. */
+  /** For `rendezvous`, `ring-hash` and `maglev`: equal keys go to the same instance. Default: empty. */
   readonly key?: string;
   /** Ids not to pick, for a retry elsewhere; ignored when nothing else is left. */
   readonly excluded?: ReadonlySet<string>;
@@ -46,7 +44,7 @@ export interface PickContext {
 
 export interface Picker {
   /** One instance, or undefined when there is none to pick. */
-  pick(context?: PickContext): ViewInstance | undefined;
+  pick(context: PickContext | undefined, now: Instant): ViewInstance | undefined;
 }
 
 export const PolicyName = {
@@ -54,7 +52,10 @@ export const PolicyName = {
   roundRobin: "round-robin",
   weighted: "weighted",
   leastRequest: "least-request",
+  ewma: "ewma",
   rendezvous: "rendezvous",
+  ringHash: "ring-hash",
+  maglev: "maglev",
   oldest: "oldest",
 } as const;
 export type PolicyName = (typeof PolicyName)[keyof typeof PolicyName];
@@ -86,4 +87,12 @@ export interface PickerOptions {
    * equal. Default true. `oldest` ignores it: a leader is the same for every caller.
    */
   readonly prefersNear: boolean;
+  /** Ids of which calls failed too often: treated like suspects. Default: none. */
+  readonly ejected?: ReadonlySet<string>;
+  /**
+   * For policies by key: no instance takes more than this times its fair share of the calls under
+   * way; {@link KEY_LOAD_FACTOR_MIN} to {@link KEY_LOAD_FACTOR_MAX}, or 0 for no bound. Smaller is
+   * more even, larger keeps more keys together. Default 0.
+   */
+  readonly keyLoadFactor?: number;
 }

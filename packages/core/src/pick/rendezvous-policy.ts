@@ -1,6 +1,7 @@
 import { avalanche, hashText } from "../hash.js";
-import type { GroupPolicy } from "./group-policy.js";
-import type { ViewInstance } from "./picker.js";
+import type { KeyLoadBound } from "./key-load-bound.js";
+import { KeyedPolicy } from "./keyed-policy.js";
+import type { PickerOptions, ViewInstance } from "./picker.js";
 
 const HASH_SPAN = 4294967296;
 
@@ -16,13 +17,17 @@ const HASH_SPAN = 4294967296;
  * Schomaker, "Weighted Distributed Hash Tables" (2005), logarithmic method. CARP (Valloppillil &
  * Ross, 1998) is the same idea for web caches.
  */
-export class RendezvousPolicy implements GroupPolicy {
+export class RendezvousPolicy extends KeyedPolicy {
   readonly #instances: readonly ViewInstance[];
   readonly #idHashes: Int32Array;
   /** 1 / weight, infinite for weight 0; undefined when all weights are equal. */
   readonly #inverseWeights: Float64Array | undefined;
 
-  constructor(instances: readonly ViewInstance[]) {
+  constructor(
+    instances: readonly ViewInstance[],
+    options: Pick<PickerOptions, "keyLoadFactor"> = {},
+  ) {
+    super(instances, options);
     this.#instances = instances;
     this.#idHashes = Int32Array.from(instances, (instance) => hashText(instance.id));
     const weight = instances[0]?.weight;
@@ -31,18 +36,23 @@ export class RendezvousPolicy implements GroupPolicy {
       : Float64Array.from(instances, (instance) => 1 / Math.max(0, instance.weight));
   }
 
-  pick(key: string, excluded: ReadonlySet<string> | undefined): ViewInstance | undefined {
+  protected override firstOf(
+    key: string,
+    excluded: ReadonlySet<string> | undefined,
+    bound: KeyLoadBound | undefined,
+  ): ViewInstance | undefined {
     // Signed, because V8 boxes larger numbers when it passes them on.
     const keyHash = hashText(key) | 0;
     return this.#inverseWeights === undefined
-      ? this.#pickByHash(keyHash, excluded)
-      : this.#pickByScore(keyHash, this.#inverseWeights, excluded);
+      ? this.#pickByHash(keyHash, excluded, bound)
+      : this.#pickByScore(keyHash, this.#inverseWeights, excluded, bound);
   }
 
   /** The highest hash: the same order as by score when weights are equal, without logarithms. */
   #pickByHash(
     keyHash: number,
     excluded: ReadonlySet<string> | undefined,
+    bound: KeyLoadBound | undefined,
   ): ViewInstance | undefined {
     const instances = this.#instances;
     const idHashes = this.#idHashes;
@@ -53,6 +63,7 @@ export class RendezvousPolicy implements GroupPolicy {
       if (hash < bestHash) continue;
       const instance = instances[index];
       if (instance === undefined || excluded?.has(instance.id) === true) continue;
+      if (bound?.isFull(instance) === true) continue;
       if (hash === bestHash && best !== undefined && best.id < instance.id) continue;
       best = instance;
       bestHash = hash;
@@ -64,6 +75,7 @@ export class RendezvousPolicy implements GroupPolicy {
     keyHash: number,
     inverseWeights: Float64Array,
     excluded: ReadonlySet<string> | undefined,
+    bound: KeyLoadBound | undefined,
   ): ViewInstance | undefined {
     const instances = this.#instances;
     const idHashes = this.#idHashes;
@@ -79,6 +91,7 @@ export class RendezvousPolicy implements GroupPolicy {
       if (score < bestScore || score === Number.NEGATIVE_INFINITY) continue;
       const instance = instances[index];
       if (instance === undefined || excluded?.has(instance.id) === true) continue;
+      if (bound?.isFull(instance) === true) continue;
       if (score === bestScore && best !== undefined && best.id < instance.id) continue;
       best = instance;
       bestScore = score;

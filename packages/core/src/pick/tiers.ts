@@ -1,8 +1,8 @@
-import { HEALTH_RANK_COUNT, healthRank, isPanicking } from "./health.js";
+import { HEALTH_RANK_COUNT, type HealthOptions, healthRank, isPanicking } from "./health.js";
 import { type LocalityOptions, localityRank, localityRankCount } from "./locality.js";
-import type { PickerOptions, ViewInstance } from "./picker.js";
+import type { ViewInstance } from "./picker.js";
 
-export type TierOptions = LocalityOptions & Pick<PickerOptions, "panicRatio">;
+export type TierOptions = LocalityOptions & HealthOptions;
 
 /**
  * Sorts eligible instances into groups, best first; none is empty.
@@ -13,14 +13,16 @@ export function arrangeTiers(
   eligible: readonly ViewInstance[],
   options: TierOptions,
 ): ViewInstance[][] {
-  const isPanic = isPanicking(eligible, options.panicRatio);
+  const isPanic = isPanicking(eligible, options);
   const localityCount = localityRankCount(options);
   const tiers: ViewInstance[][] = Array.from(
     { length: HEALTH_RANK_COUNT * localityCount },
     () => [],
   );
   for (const instance of eligible) {
-    const rank = healthRank(instance, isPanic) * localityCount + localityRank(instance, options);
+    const rank =
+      healthRank(instance, isPanic, options.ejected) * localityCount +
+      localityRank(instance, options);
     tiers[rank]?.push(instance);
   }
   return tiers.filter((tier) => tier.length > 0);

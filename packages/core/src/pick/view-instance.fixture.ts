@@ -1,4 +1,5 @@
 /** Instances and options for tests and benchmarks: only what matters to the case is named. */
+import { InstanceLoad } from "../call/instance-load.js";
 import { Liveness } from "../instance.js";
 import { SeededRandom } from "../random.js";
 import { InstanceState } from "../record.js";
@@ -37,7 +38,7 @@ export function viewInstance(input: ViewInstanceInput = {}): ViewInstance {
       startWallTime: 0,
     },
     ownerNodeId: "node",
-    load: { activeCount: activeCount ?? 0 },
+    load: new InstanceLoad(activeCount),
     ...fields,
     weight,
   };

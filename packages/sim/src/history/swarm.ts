@@ -49,6 +49,16 @@ export interface Swarm {
   readonly calmMaxMs: number;
 }
 
+/** One of each kind; a table or a ring anew for every change of a view would only cost time. */
+const POLICIES = [
+  PolicyName.random,
+  PolicyName.roundRobin,
+  PolicyName.weighted,
+  PolicyName.leastRequest,
+  PolicyName.rendezvous,
+  PolicyName.oldest,
+];
+
 export function drawSwarm(draw: Draw, faults: readonly Fault[]): Swarm {
   const known = draw.some(faults, FAULT_RATIO);
   return {
@@ -59,7 +69,7 @@ export function drawSwarm(draw: Draw, faults: readonly Fault[]): Swarm {
     providerCount: draw.count(3, draw.chance(0.2) ? 12 : 7),
     callerCount: draw.count(0, 2),
     proxyCount: draw.count(1, 2),
-    policy: draw.pick(Object.values(PolicyName)),
+    policy: draw.pick(POLICIES),
     regionalRatio: draw.pick([0, 0.2, 0.5]),
     roamingRatio: draw.pick([0, 0.3]),
     bodyBytes: draw.pick([0, 0, 200, 2_000]),

@@ -22,6 +22,7 @@ import {
   type ClientEvent,
   type CommandOutcome,
   createPicker,
+  instant,
   PolicyName,
   SeededRandom,
   type ViewInstance,
@@ -160,6 +161,8 @@ export class Drains {
   }
 }
 
+const ANY_TIME = instant(0);
+
 /** Whether a picker made from the program's view, asked for anybody but the others, gives it. */
 function canPick(client: Subscriber, { service, id }: Drain): boolean {
   const instances = client.instances(service);
@@ -172,7 +175,7 @@ function canPick(client: Subscriber, { service, id }: Drain): boolean {
     prefersNear: false,
   });
   const excluded = new Set(instances.map((each) => each.id).filter((each) => each !== id));
-  return picker.pick({ excluded })?.id === id;
+  return picker.pick({ excluded }, ANY_TIME)?.id === id;
 }
 
 function drainName(client: SeenClient, commandId: number): string {

@@ -1,6 +1,7 @@
 /** Forged observations: what oracles would see if something were broken. */
 import {
   type InstanceDescription,
+  InstanceLoad,
   InstanceState,
   Liveness,
   type Origin,
@@ -120,7 +121,7 @@ export function shownOf(record: RegistryRecord): ViewInstance {
     weight: 100,
     description: DESCRIPTION,
     ownerNodeId: record.origin.nodeId,
-    load: { activeCount: 0 },
+    load: new InstanceLoad(),
   };
 }
 

@@ -6,6 +6,7 @@ import {
   ClientMachine,
   type CommandOutcome,
   createPicker,
+  instant,
   type Picker,
   type PolicyName,
   type Random,
@@ -157,7 +158,7 @@ export class SimClient extends SimProcess {
       });
       this.#pickers.set(service, picker);
     }
-    const picked = picker.pick();
+    const picked = picker.pick(undefined, instant(this.#world.now()));
     this.#world.picked(this, service, picked);
     return picked;
   }

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { instant } from "@fpzk/core";
 import fc from "fast-check";
-import { type CallResult, OUTLIER_DEFAULTS, OutlierDetector } from "./outlier-detector.js";
+import { instant } from "../time.js";
+import type { CallResult } from "./call-result.js";
+import { OUTLIER_DEFAULTS, OutlierDetector } from "./outlier-detector.js";
 
 const OPTIONS = { ...OUTLIER_DEFAULTS, ejectionBaseMs: 1_000, ejectionMaxMs: 2_500 };
 

@@ -10,7 +10,8 @@
  * @see Envoy "Outlier detection" (`consecutive_5xx`, `consecutive_local_origin_failure`,
  * `base_ejection_time`, `max_ejection_percent`); gRFC A50.
  */
-import type { Instant } from "@fpzk/core";
+import type { Instant } from "../time.js";
+import { CallOutcome, type CallResult, outcomeOf } from "./call-result.js";
 
 export interface OutlierOptions {
   /** Failed connections in a row that eject. Default 2. */
@@ -33,7 +34,23 @@ export const OUTLIER_DEFAULTS: OutlierOptions = {
   maxEjectionPercent: 50,
 };
 
-export type CallResult = "success" | "connect-failure" | "error";
+const COUNT_MAX = 2_147_483_647;
+
+/** What is wrong with options, each fault with its bound; empty when nothing is. */
+export function checkOutlierOptions(options: OutlierOptions, at = "outlier"): string[] {
+  const faults: string[] = [];
+  for (const [name, value] of Object.entries(options)) {
+    const [min, max] = name === "maxEjectionPercent" ? [0, 100] : [1, COUNT_MAX];
+    if (!Number.isSafeInteger(value) || value < min || value > max) {
+      faults.push(`${at}.${name} ${value} must be a whole number, ${min} to ${max}`);
+    }
+  }
+  if (options.ejectionMaxMs < options.ejectionBaseMs) {
+    const base = `${at}.ejectionBaseMs ${options.ejectionBaseMs}`;
+    faults.push(`${at}.ejectionMaxMs ${options.ejectionMaxMs} must be at least ${base}`);
+  }
+  return faults;
+}
 
 /** Instances that one detector remembers; only those with a failure are. */
 const REMEMBERED_COUNT_MAX = 10_000;
@@ -51,6 +68,8 @@ export class OutlierDetector {
   readonly #options: OutlierOptions;
   readonly #healths = new Map<string, Health>();
   readonly #ejected = new Set<string>();
+  /** Rises whenever the set of the ejected changes. */
+  changeCount = 0;
   /** No ejected instance returns before this. */
   #nextReturn = Number.POSITIVE_INFINITY;
 
@@ -65,14 +84,17 @@ export class OutlierDetector {
    * @returns Whether this ejected the instance.
    */
   onResult(id: string, result: CallResult, instanceCount: number, now: Instant): boolean {
+    const outcome = outcomeOf(result);
+    // Who rejects works, and sending its share to the others would only topple them too.
+    if (outcome === CallOutcome.cancelled || outcome === CallOutcome.rejected) return false;
     const known = this.#healths.get(id);
-    if (result === "success") {
+    if (outcome === CallOutcome.success) {
       if (known !== undefined) this.#recover(id, known, now);
       return false;
     }
     const health = known ?? this.#remember(id, now);
     if (health.ejectedUntil > now) return false;
-    if (result === "connect-failure") health.connectFailureCount += 1;
+    if (outcome === CallOutcome.connectFailure) health.connectFailureCount += 1;
     else health.errorCount += 1;
     const isOutlier =
       health.connectFailureCount >= this.#options.connectFailureCountMax ||
@@ -100,6 +122,7 @@ export class OutlierDetector {
     health.connectFailureCount = 0;
     health.errorCount = 0;
     this.#ejected.add(id);
+    this.changeCount += 1;
     this.#nextReturn = Math.min(this.#nextReturn, health.ejectedUntil);
     return true;
   }
@@ -108,8 +131,10 @@ export class OutlierDetector {
     this.#nextReturn = Number.POSITIVE_INFINITY;
     for (const id of this.#ejected) {
       const until = this.#healths.get(id)?.ejectedUntil ?? 0;
-      if (until <= now) this.#ejected.delete(id);
-      else this.#nextReturn = Math.min(this.#nextReturn, until);
+      if (until <= now) {
+        this.#ejected.delete(id);
+        this.changeCount += 1;
+      } else this.#nextReturn = Math.min(this.#nextReturn, until);
     }
   }
 

@@ -1,12 +1,12 @@
 /**
- * How many retries the proxy may add to the load, so that a failing service is not drowned.
+ * How many retries a caller may add to the load, so that a failing service is not drowned.
  *
  * Finagle's RetryBudget: over a sliding window, retries may be a share of requests, plus a small
  * floor per second for services with little traffic. Counted in buckets of a second; pure.
  *
  * @see Finagle `finagle-core/src/main/scala/com/twitter/finagle/service/RetryBudget.scala`.
  */
-import type { Instant } from "@fpzk/core";
+import type { Instant } from "../time.js";
 
 export interface RetryBudgetOptions {
   /** Retries per request over the window, 0 to 1. Default 0.2. */
@@ -16,6 +16,23 @@ export interface RetryBudgetOptions {
 }
 
 export const RETRY_BUDGET_DEFAULTS: RetryBudgetOptions = { retryRatio: 0.2, retryPerSecondMin: 10 };
+
+const RETRY_PER_SECOND_MAX = 100_000;
+
+/** What is wrong with options, each fault with its bound; empty when nothing is. */
+export function checkRetryBudgetOptions(options: RetryBudgetOptions, at = "retryBudget"): string[] {
+  const { retryRatio, retryPerSecondMin } = options;
+  const faults: string[] = [];
+  if (!(retryRatio >= 0 && retryRatio <= 1)) {
+    faults.push(`${at}.retryRatio ${retryRatio} must be 0 to 1`);
+  }
+  if (!(retryPerSecondMin >= 0 && retryPerSecondMin <= RETRY_PER_SECOND_MAX)) {
+    faults.push(
+      `${at}.retryPerSecondMin ${retryPerSecondMin} must be 0 to ${RETRY_PER_SECOND_MAX}`,
+    );
+  }
+  return faults;
+}
 
 const WINDOW_SECOND_COUNT = 10;
 

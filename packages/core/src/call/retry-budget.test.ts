@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { instant } from "@fpzk/core";
 import fc from "fast-check";
+import { instant } from "../time.js";
 import { RetryBudget } from "./retry-budget.js";
 
 function takeAll(budget: RetryBudget, nowMs: number): number {

@@ -1,0 +1,56 @@
+/** How a subscription balances: its options, complete and checked. */
+import {
+  checkKeyLoadFactor,
+  checkOutlierOptions,
+  checkRetryBudgetOptions,
+  ErrorCode,
+  OUTLIER_DEFAULTS,
+  PolicyName,
+  RETRY_BUDGET_DEFAULTS,
+  RegistryError,
+  type ServiceBalancerOptions,
+} from "@fpzk/core";
+import type { SubscribeOptions } from "./api.js";
+
+/** Where the picks are made. */
+export type BalancingPlace = Pick<ServiceBalancerOptions, "random" | "caller">;
+
+const PANIC_RATIO_DEFAULT = 0.5;
+
+/** @throws RegistryError `invalid_argument` that names every fault at once. */
+export function completeBalancing(
+  service: string,
+  options: SubscribeOptions,
+  place: BalancingPlace,
+): ServiceBalancerOptions {
+  const complete: ServiceBalancerOptions = {
+    ...place,
+    policy: options.policy ?? PolicyName.roundRobin,
+    regionOrder: options.regionOrder ?? [],
+    panicRatio: options.panicRatio ?? PANIC_RATIO_DEFAULT,
+    prefersNear: options.prefersNear ?? true,
+    keyLoadFactor: options.keyLoadFactor ?? 0,
+    outlier: { ...OUTLIER_DEFAULTS, ...options.outlier },
+    retryBudget: { ...RETRY_BUDGET_DEFAULTS, ...options.retryBudget },
+  };
+  const faults = faultsOf(complete);
+  if (faults.length === 0) return complete;
+  throw new RegistryError(ErrorCode.invalidArgument, `subscribe ${service}: ${faults.join("; ")}`);
+}
+
+function faultsOf(options: ServiceBalancerOptions): string[] {
+  const { policy, panicRatio } = options;
+  const policies: readonly string[] = Object.values(PolicyName);
+  const faults = [
+    ...checkKeyLoadFactor(options.keyLoadFactor ?? 0),
+    ...checkOutlierOptions(options.outlier),
+    ...checkRetryBudgetOptions(options.retryBudget),
+  ];
+  if (!policies.includes(policy)) {
+    faults.unshift(`policy ${policy} must be one of ${policies.join(", ")}`);
+  }
+  if (!(panicRatio >= 0 && panicRatio <= 1)) {
+    faults.push(`panicRatio ${panicRatio} must be >= 0 and <= 1`);
+  }
+  return faults;
+}

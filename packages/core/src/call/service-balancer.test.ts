@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { Liveness } from "../instance.js";
+import type { ViewInstance } from "../pick/picker.js";
+import { pickerOptions, viewInstance, viewInstances } from "../pick/view-instance.fixture.js";
+import { instant } from "../time.js";
+import type { CallResult } from "./call-result.js";
+import { OUTLIER_DEFAULTS } from "./outlier-detector.js";
+import { RETRY_BUDGET_DEFAULTS } from "./retry-budget.js";
+import { ServiceBalancer, type ServiceBalancerOptions } from "./service-balancer.js";
+
+function balancerOf(
+  instances: readonly ViewInstance[],
+  options: Partial<ServiceBalancerOptions> = {},
+): ServiceBalancer {
+  const balancer = new ServiceBalancer({
+    ...pickerOptions({ policy: "round-robin" }),
+    ...{ outlier: OUTLIER_DEFAULTS, retryBudget: RETRY_BUDGET_DEFAULTS },
+    ...options,
+  });
+  balancer.update(instances);
+  return balancer;
+}
+
+function call(
+  balancer: ServiceBalancer,
+  result: (id: string) => CallResult,
+  nowMs: number,
+): string {
+  const now = instant(nowMs);
+  const instance = balancer.pick(undefined, now);
+  assert.ok(instance !== undefined);
+  balancer.end({ instance, result: result(instance.id), latencyMs: 1 }, now);
+  return instance.id;
+}
+
+describe("ServiceBalancer", () => {
+  it("leaves a failing instance out, and tries it again when its time is over", () => {
+    const balancer = balancerOf(viewInstances(4));
+    const result = (id: string): CallResult => (id === "i2" ? "error" : "success");
+    for (let index = 0; index < 20; index += 1) call(balancer, result, 0);
+    assert.deepEqual([...balancer.ejected(instant(0))], ["i2"]);
+    const during = Array.from({ length: 40 }, () => call(balancer, result, 4_999));
+    assert.ok(!during.includes("i2"));
+    const after = Array.from({ length: 8 }, () => call(balancer, result, 5_000));
+    assert.equal(after.filter((id) => id === "i2").length, 2);
+  });
+
+  it("keeps what it learned when the view changes", () => {
+    const instances = viewInstances(4);
+    const balancer = balancerOf(instances);
+    for (let index = 0; index < 20; index += 1) {
+      call(balancer, (id) => (id === "i2" ? "connect-failure" : "success"), 0);
+    }
+    balancer.update([...instances, viewInstance({ id: "new" })]);
+    const ids = Array.from({ length: 20 }, () => call(balancer, () => "success", 1));
+    assert.ok(ids.includes("new") && !ids.includes("i2"));
+  });
+
+  it("prefers an ejected or suspect instance to none", () => {
+    const balancer = balancerOf([
+      viewInstance({ id: "a" }),
+      viewInstance({ id: "b", liveness: Liveness.suspect }),
+    ]);
+    for (let index = 0; index < 10; index += 1) call(balancer, () => "error", 0);
+    assert.equal(balancer.ejected(instant(0)).size, 1);
+    assert.ok(balancer.pick(undefined, instant(0)) !== undefined);
+  });
+
+  it("counts calls under way until they end", () => {
+    const [instance] = viewInstances(1) as [ViewInstance];
+    const balancer = balancerOf([instance]);
+    balancer.pick(undefined, instant(0));
+    balancer.pick(undefined, instant(0));
+    assert.equal(instance.load.activeCount, 2);
+    balancer.end({ instance, result: undefined, latencyMs: 0 }, instant(0));
+    assert.equal(instance.load.activeCount, 1);
+  });
+
+  it("allows retries as a share of the calls that are none", () => {
+    const retryBudget = { retryRatio: 0.1, retryPerSecondMin: 0 };
+    const balancer = balancerOf(viewInstances(3), { retryBudget });
+    for (let index = 0; index < 100; index += 1) {
+      balancer.pick(undefined, instant(0));
+      balancer.pick({ excluded: new Set(["i0"]) }, instant(0));
+    }
+    const allowed = Array.from({ length: 20 }, () => balancer.tryRetry(instant(0)));
+    assert.equal(allowed.filter(Boolean).length, 10);
+  });
+});
