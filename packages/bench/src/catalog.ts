@@ -8,6 +8,7 @@ import { partsBench } from "./parts-bench.js";
 import { pickBench } from "./pick-bench.js";
 import { pushBench } from "./push-bench.js";
 import { registerBench } from "./register-bench.js";
+import { routeBench } from "./route-bench.js";
 import { stormBench } from "./storm-bench.js";
 
 /** Every benchmark, in the order of the table. */
@@ -21,5 +22,6 @@ export const BENCHES: readonly Bench[] = [
   hangBench,
   joinBench,
   pickBench,
+  routeBench,
   partsBench,
 ];

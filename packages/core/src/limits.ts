@@ -93,3 +93,11 @@ export const VIEW_REGION_COUNT_MAX = 8;
 export const CLIENT_QUERY_COUNT_MAX = 1_000;
 /** Changes that one reader of a view may lag behind before it gets an error. */
 export const CLIENT_CHANGE_QUEUE_COUNT_MAX = 10_000;
+/** Routes of one proxy, from its configuration and the registry together. */
+export const ROUTE_COUNT_MAX = 1_000;
+/** Conditions of a route on methods, and on headers: each is looked at for each request. */
+export const ROUTE_CONDITION_COUNT_MAX = 16;
+/** Destinations that one route is split over. */
+export const ROUTE_SPLIT_COUNT_MAX = 16;
+/** Characters of a path, or of a header's value, in a route. */
+export const ROUTE_TEXT_MAX_LENGTH = 1_024;

@@ -161,7 +161,7 @@ class Exchange implements RunningExchange {
   /** An instance's final status arrived; true when it is passed on. */
   onAnswer(attempt: Attempt, statusCode: number, raw: string[], text: string): boolean {
     const { request, response, target, record } = this.#input;
-    const isRetryable = target.retriesStatus && isRetryableStatus(statusCode);
+    const isRetryable = isRetryableStatus(statusCode, target.retryOn);
     if (isRetryable && this.#mayRetry()) {
       this.#ports.balancer.finish(attempt.choice, "error");
       this.#retry(attempt, undefined);

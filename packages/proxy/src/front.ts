@@ -136,7 +136,7 @@ export class Front {
         request,
         response,
         target,
-        headers: this.#headers(request, addressed.host),
+        headers: this.#headers(request, target.host ?? addressed.host),
         expectsContinue,
         record,
       },
@@ -179,7 +179,7 @@ export class Front {
       this.#end(record);
     };
     (socket as Socket).setTimeout(0);
-    const headers = this.#headers(request, addressed.host);
+    const headers = this.#headers(request, target.host ?? addressed.host);
     startUpgrade({ request, socket, head, target, headers, record, onEnded }, this.#ports.upgrade);
   }
 
@@ -227,12 +227,17 @@ export class Front {
 
   #route(request: IncomingMessage, addressed: Addressed): RouteTarget | Problem {
     const match = this.#ports.routes.match({
+      method: request.method ?? "",
       host: addressed.host,
       path: addressed.path,
-      policyHeader: headerText(request, "x-fpzk-policy"),
-      keyHeader: headerText(request, "x-fpzk-key"),
+      clientAddress: request.socket.remoteAddress ?? "",
+      header: (name) => headerText(request, name),
     });
-    if (match.type === "target") return match.target;
+    if (match.type === "target" && match.target.fanOut === undefined) return match.target;
+    if (match.type === "target") {
+      const detail = "broadcast and quorum are not served yet; choose a policy for one instance";
+      return { code: ErrorCode.unimplemented, detail };
+    }
     if (match.type === "invalid") return this.#invalid("path", match.message);
     const detail = `no route for host "${addressed.host}" and this path`;
     return { code: ErrorCode.notFound, detail };

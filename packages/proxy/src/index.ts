@@ -1,3 +1,4 @@
+export { checkRoutes, type Route } from "@fpzk/core";
 export * from "./access-log.js";
 export * from "./directory.js";
 export * from "./logger.js";
@@ -7,4 +8,3 @@ export {
   type ProxyOptions,
 } from "./options.js";
 export { type RunningProxy, startProxy } from "./proxy.js";
-export { checkRoutes, type Route } from "./route-table.js";

@@ -2,17 +2,18 @@
 import {
   checkOutlierOptions,
   checkRetryBudgetOptions,
+  checkRoutes,
   ErrorCode,
   OUTLIER_DEFAULTS,
   type OutlierOptions,
   RETRY_BUDGET_DEFAULTS,
   RegistryError,
   type RetryBudgetOptions,
+  type Route,
 } from "@fpzk/core";
 import { type AccessLog, silentAccessLog } from "./access-log.js";
 import type { Directory } from "./directory.js";
 import { type ProxyLogger, silentProxyLogger } from "./logger.js";
-import { checkRoutes, type Route } from "./route-table.js";
 
 /** Times and sizes that bound what one caller or instance can cost. */
 export interface ProxyLimits {

@@ -1,14 +1,21 @@
 /** FPZKProxy: puts the parts together, owns the clock, the listeners and the drain. */
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { ErrorCode, type Instant, instant, RegistryError, RetryBudget } from "@fpzk/core";
+import {
+  ErrorCode,
+  type Instant,
+  instant,
+  RegistryError,
+  RetryBudget,
+  SeededRandom,
+} from "@fpzk/core";
 import { createAdminServer } from "./admin-listener.js";
 import { Balancer } from "./balancer.js";
 import { Front } from "./front.js";
 import { InstancePools } from "./instance-pools.js";
 import { ProxyMetrics } from "./metrics.js";
 import { type ProxyOptions, type ResolvedProxyOptions, resolveProxyOptions } from "./options.js";
-import { createRouteTable } from "./route-table.js";
+import { createRouteTable, destinationsOf } from "./route-table.js";
 import { isWatched, SubscriptionTable } from "./subscription-table.js";
 
 /** A proxy that accepts requests. */
@@ -194,7 +201,10 @@ class FpzkProxy implements RunningProxy {
     const isDraining = (): boolean => this.#isDraining;
     return new Front({
       options,
-      routes: createRouteTable(options.routes, options.isDynamic),
+      routes: createRouteTable(options.routes, {
+        isDynamic: options.isDynamic,
+        random: new SeededRandom(Math.floor(Math.random() * 4_294_967_296)),
+      }),
       metrics: this.metrics,
       now,
       isDraining,
@@ -220,13 +230,15 @@ class FpzkProxy implements RunningProxy {
 }
 
 function pinnedTargets(options: ResolvedProxyOptions) {
-  return options.routes.map((route) => ({
-    service: route.service,
-    namespace: route.namespace ?? "",
-    policy: route.policy,
-    filter: route.filter,
-    isDynamic: false,
-  }));
+  return options.routes.flatMap((route) =>
+    destinationsOf(route).map((destination) => ({
+      service: destination.service,
+      namespace: destination.namespace ?? "",
+      policy: route.policy,
+      filter: destination.filter,
+      ...{ isDynamic: false, isVersionChosen: false },
+    })),
+  );
 }
 
 function now(): Instant {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
+import type { RetryCause } from "@fpzk/core";
 import { isRepeatable, isRetryableStatus } from "./retry-rule.js";
 
 it("repeats what is safe or idempotent and has no body", () => {
@@ -12,7 +13,12 @@ it("repeats what is safe or idempotent and has no body", () => {
   }
 });
 
-it("asks another instance after answers of gateways only", () => {
-  const retried = [200, 400, 429, 500, 501, 502, 503, 504, 505].filter(isRetryableStatus);
-  assert.deepEqual(retried, [502, 503, 504]);
+it("asks another instance after those answers of gateways that the route names", () => {
+  const retriedOn = (...causes: RetryCause[]) =>
+    [200, 400, 429, 500, 501, 502, 503, 504, 505].filter((status) =>
+      isRetryableStatus(status, new Set(causes)),
+    );
+  assert.deepEqual(retriedOn("502", "503", "504"), [502, 503, 504]);
+  assert.deepEqual(retriedOn("503", "reset"), [503]);
+  assert.deepEqual(retriedOn("connect-failure"), []);
 });

@@ -5,8 +5,9 @@
  * and nothing happens twice. The caller of these rules has forwarded no byte of an answer.
  */
 
+import type { RetryCause } from "@fpzk/core";
+
 const RETRYABLE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
-const RETRYABLE_STATUS: ReadonlySet<number> = new Set([502, 503, 504]);
 
 /** Whether a request may be repeated at all. */
 export function isRepeatable(method: string, hasBody: boolean): boolean {
@@ -14,6 +15,6 @@ export function isRepeatable(method: string, hasBody: boolean): boolean {
 }
 
 /** Whether an instance's answer of this status is worth asking another. */
-export function isRetryableStatus(statusCode: number): boolean {
-  return RETRYABLE_STATUS.has(statusCode);
+export function isRetryableStatus(statusCode: number, retryOn: ReadonlySet<RetryCause>): boolean {
+  return statusCode >= 502 && statusCode <= 504 && retryOn.has(String(statusCode) as RetryCause);
 }

@@ -5,7 +5,8 @@ import { StaticDirectory } from "./proxy-fixture.test.util.js";
 import { isWatched, SubscriptionTable } from "./subscription-table.js";
 
 function request(service: string, isDynamic = true) {
-  return { service, namespace: "", policy: undefined, filter: undefined, isDynamic };
+  const chosen = { isDynamic, isVersionChosen: false };
+  return { service, namespace: "", policy: undefined, filter: undefined, ...chosen };
 }
 
 function createTable(directory: StaticDirectory, dynamicCountMax = 3): SubscriptionTable {

@@ -29,7 +29,7 @@ export interface SubscriptionTableOptions {
 
 export type SubscriptionRequest = Pick<
   RouteTarget,
-  "service" | "namespace" | "policy" | "filter" | "isDynamic"
+  "service" | "namespace" | "policy" | "filter" | "isDynamic" | "isVersionChosen"
 >;
 
 /** A dynamic name without instances is forgotten after this. */
@@ -59,7 +59,7 @@ export class SubscriptionTable {
       known.lastUsed = now;
       return known;
     }
-    const isFull = request.isDynamic && this.#dynamicCount >= this.#options.dynamicCountMax;
+    const isFull = !isPinned(request) && this.#dynamicCount >= this.#options.dynamicCountMax;
     if (isFull && !this.#forgetOneEmpty()) {
       return {
         code: ErrorCode.resourceExhausted,
@@ -130,7 +130,7 @@ export class SubscriptionTable {
     const watched: WatchedService = {
       service: request.service,
       subscription,
-      isPinned: !request.isDynamic,
+      isPinned: isPinned(request),
       lastUsed: now,
     };
     this.#watched.set(key, watched);
@@ -159,6 +159,11 @@ export class SubscriptionTable {
 /** Tells the two results of {@link SubscriptionTable.get} apart. */
 export function isWatched(value: WatchedService | Problem): value is WatchedService {
   return "subscription" in value;
+}
+
+/** What the configuration names is kept; what a caller names, only while it is used. */
+function isPinned(request: SubscriptionRequest): boolean {
+  return !request.isDynamic && !request.isVersionChosen;
 }
 
 function isEmpty(watched: WatchedService): boolean {

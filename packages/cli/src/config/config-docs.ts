@@ -32,10 +32,15 @@ function section(kind: ConfigKind): string {
     "",
     "| setting | flag | variable | default | what it does; what is allowed |",
     "|---|---|---|---|---|",
-    ...fields.flatMap((field) => [field, ...listEntryFields(field)]).map(tableLine),
+    ...fields.flatMap(withEntries).map(tableLine),
     "",
     ...(relations.length === 0 ? [] : ["These settings must fit together:", "", ...relations, ""]),
   ].join("\n");
+}
+
+/** A field and, below it, what each entry of its list holds. Depth is that of our own schemas. */
+function withEntries(field: Field): readonly Field[] {
+  return [field, ...listEntryFields(field).flatMap(withEntries)];
 }
 
 function tableLine(field: Field): string {

@@ -12,6 +12,7 @@ function parse(text: string, environment: Record<string, string> = {}) {
 
 const MISFITS: readonly (readonly [string, string])[] = [
   ["port: 1", "routes"],
+  ["routes: [{pathPrefix: /a}]", "routes"],
   ["dynamic: true\nadmin: {port: 7180}", "admin.port"],
   ["dynamic: true\ntls: {certFile: a}", "tls.keyFile"],
   ["dynamic: true\nregistry: {caFile: a}", "registry.caFile"],
@@ -43,7 +44,7 @@ test("routes become the proxy's routes, without what was not said", () => {
   );
   assert.ok(parsed.isGood, parsed.isGood ? "" : parsed.mistakes.map(formatMistake).join("\n"));
   const options = toProxyOptions(parsed.config);
-  const common = { stripPrefix: false, retryCount: 1, retriesStatus: false };
+  const common = { stripPrefix: false, allowsVersion: false, retryCount: 1 };
   assert.deepEqual(options.routes, [
     {
       ...common,
@@ -56,7 +57,6 @@ test("routes become the proxy's routes, without what was not said", () => {
     {
       ...common,
       service: "cart",
-      pathPrefix: "/",
       namespace: "other",
       filter: { version: "2", metadata: { lane: "blue" } },
     },
@@ -77,6 +77,6 @@ test("mistakes in routes name their place", () => {
   assert.ok(!parsed.isGood);
   assert.deepEqual(
     parsed.mistakes.map((mistake) => mistake.path),
-    ["routes[0].retryCount", "routes[1].service", "routes[1].pathPrefix", "routes[1].filter.lane"],
+    ["routes[0].retryCount", "routes[1].pathPrefix", "routes[1].filter.lane"],
   );
 });

@@ -1,5 +1,4 @@
 /** The settings of `fpzk proxy`: schemas, relations, and the way to what `startProxy` takes. */
-import { PolicyName } from "@fpzk/core";
 import { z } from "zod";
 import {
   boolean,
@@ -8,76 +7,24 @@ import {
   HOST_RULE,
   integer,
   list,
-  map,
   NAME_OR_EMPTY_RULE,
   NAME_RULE,
-  optionalChoice,
-  optionalDuration,
   optionalInteger,
   optionalText,
   PATH_RULE,
   ratio,
-  requiredText,
   SEED_RULE,
-  structures,
   text,
 } from "./field.js";
 import type { ConfigKind, Relation } from "./relation.js";
+import { routesField, routesRelation, toRoute } from "./route-config.js";
 
 const DAY_MS = 86_400_000;
 const COUNT_MAX = 1_000_000;
-const POLICIES = Object.values(PolicyName) as [PolicyName, ...PolicyName[]];
 const TEXT_RULE = {
   isAllowed: (value: string) => Buffer.byteLength(value) <= 4_096,
   allowed: "a text of up to 4096 bytes",
 };
-const PREFIX_RULE = {
-  isAllowed: (value: string) => /^\/[^?#\s]*$/.test(value) && !/\/\.{1,2}(\/|$)/.test(value),
-  allowed: 'a path that begins with "/", without "?", "#" and dot segments',
-};
-
-function name(about: string, defaultText: string) {
-  return optionalText({ about, rule: NAME_RULE, defaultText });
-}
-
-const routeShape = {
-  service: requiredText({ about: "Where matching requests go.", rule: NAME_RULE }),
-  host: optionalText({
-    about: "Host that callers ask for, without a port.",
-    rule: HOST_RULE,
-    defaultText: "every host",
-  }),
-  pathPrefix: text({
-    about: "Start of the path; whole segments match, the longest prefix wins.",
-    rule: PREFIX_RULE,
-    default: "/",
-  }),
-  stripPrefix: boolean({ about: "Takes the prefix off before the call.", default: false }),
-  namespace: name("Namespace of the service.", "`registry.namespace`"),
-  policy: optionalChoice({
-    about: "How an instance is chosen.",
-    values: POLICIES,
-    defaultText: "round-robin",
-  }),
-  filter: z
-    .strictObject({
-      group: name("Only instances of this group.", "all"),
-      version: name("Only instances of this version.", "all"),
-      region: name("Only instances of this region.", "all"),
-      zone: name("Only instances of this zone.", "all"),
-      metadata: map({ about: "Only instances with these entries.", rule: TEXT_RULE, max: 64 }),
-    })
-    .prefault({}),
-  retryCount: integer({ about: "Further instances to try.", min: 0, max: 5, default: 1 }),
-  retriesStatus: boolean({ about: "Also tries on when one answers 502–504.", default: false }),
-  timeout: optionalDuration({
-    about: "Until the answer begins, over all attempts.",
-    minMs: 1,
-    maxMs: DAY_MS,
-    defaultText: "`limits.answerTimeout`",
-  }),
-};
-
 function time(about: string, defaultMs: number, minMs = 1) {
   return duration({ about, minMs, maxMs: DAY_MS, defaultMs });
 }
@@ -150,12 +97,7 @@ const proxyShape = {
   }),
   region: text({ about: "Where the proxy runs.", rule: NAME_OR_EMPTY_RULE, default: "" }),
   zone: text({ about: "Where in the region.", rule: NAME_OR_EMPTY_RULE, default: "" }),
-  routes: structures({
-    about: "Which requests go to which service.",
-    allowed: `service and optionally ${Object.keys(routeShape).slice(1).join(", ")}`,
-    shape: routeShape,
-    max: 1_000,
-  }),
+  routes: routesField,
   dynamic: boolean({ about: "Lets `/SERVICE/…` reach every service.", default: false }),
   registry: z.strictObject(registryShape).prefault({}),
   admin: z
@@ -240,6 +182,7 @@ export const proxySchema = z.strictObject(proxyShape);
 export type ProxyConfig = z.output<typeof proxySchema>;
 
 const proxyRelations: readonly Relation[] = [
+  routesRelation,
   {
     paths: ["routes", "dynamic"],
     rule: "at least one route, or `dynamic: true`: else nothing could be reached",
@@ -325,34 +268,4 @@ export function toProxyOptions(config: ProxyConfig) {
     },
     retryBudget: config.retryBudget,
   };
-}
-
-function toRoute(route: ProxyConfig["routes"][number]) {
-  const { metadata, ...rest } = route.filter;
-  const filter = withoutUndefined({
-    ...rest,
-    metadata: Object.keys(metadata).length === 0 ? undefined : metadata,
-  });
-  return {
-    service: route.service,
-    pathPrefix: route.pathPrefix,
-    stripPrefix: route.stripPrefix,
-    retryCount: route.retryCount,
-    retriesStatus: route.retriesStatus,
-    ...(Object.keys(filter).length === 0 ? {} : { filter }),
-    ...withoutUndefined({
-      host: route.host,
-      namespace: route.namespace,
-      policy: route.policy,
-      timeoutMs: route.timeout,
-    }),
-  };
-}
-
-/** The same without members that are undefined. */
-function withoutUndefined<T extends object>(
-  value: T,
-): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  const entries = Object.entries(value).filter(([, member]) => member !== undefined);
-  return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], undefined> };
 }

@@ -1,10 +1,17 @@
 /** Everything that is read as text: configuration files, arguments, tokens, bodies, routes. */
-import { ErrorCode, type Grants, type InstanceDescription, RegistryError } from "@fpzk/core";
+import {
+  createRouteTable,
+  ErrorCode,
+  type Grants,
+  type InstanceDescription,
+  RegistryError,
+  readRoutes,
+  SeededRandom,
+} from "@fpzk/core";
 import { parseInstanceDescription } from "@fpzk/protocol";
 import { CONFIG_KINDS } from "../../../cli/dist/config/config-kinds.js";
 import { parseConfig } from "../../../cli/dist/config/parse-config.js";
 import { runInMemory } from "../../../cli/dist/testing/memory-io.js";
-import { checkRoutes, createRouteTable, type Route } from "../../../proxy/dist/route-table.js";
 import { bearerToken, createAuthenticator, signToken } from "../../../server/dist/authenticator.js";
 import { parseHostPort } from "../../../server/dist/host-port.js";
 import { nestingDepth, parseJsonBody } from "../../../server/dist/rest/json-body.js";
@@ -194,7 +201,10 @@ const routes: Target = {
   seeds: () =>
     bytesOf(
       JSON.stringify([
-        [{ host: "a.b", pathPrefix: "/x", service: "cart", stripPrefix: true }, { service: "o" }],
+        [
+          { host: "a.b", pathPrefix: "/x", service: "cart", stripPrefix: true },
+          { service: "o", key: "cookie:a" },
+        ],
         ["A.B:80", "/x/y?z", "random", "k"],
       ]),
       JSON.stringify([[], ["h", "/ns/default/svc/cart/a", "", ""]]),
@@ -210,31 +220,27 @@ const routes: Target = {
     const [list, query] = Array.isArray(value) ? (value as unknown[]) : [];
     if (!Array.isArray(list) || !Array.isArray(query)) return;
     const [host, path, policy, key] = query.map(String);
-    const known = list.filter(isRoute);
-    if (checkRoutes(known).length > 0) return;
-    const table = createRouteTable(known, true);
+    // What is wrong is refused by name; what is left can be followed.
+    const { routes } = readRoutes(list);
+    const table = createRouteTable(routes, { isDynamic: true, random: new SeededRandom(1) });
+    const fields: Readonly<Record<string, string | undefined>> = {
+      "x-fpzk-policy": policy,
+      ...{ "x-fpzk-key": key, "x-fpzk-version": key, cookie: key },
+    };
     const match = table.match({
+      method: "GET",
       host: host ?? "",
       path: path ?? "/",
-      policyHeader: policy,
-      keyHeader: key,
+      clientAddress: "10.0.0.1",
+      header: (name) => fields[name],
     });
     if (match.type === "target" && !match.target.path.startsWith("/")) {
       throw new Violation(`the instance would see ${match.target.path}`);
     }
   },
-  covers: ["packages/proxy/dist/"],
+  covers: ["packages/core/dist/route/"],
   maxBytes: TEXT_MAX_BYTES,
 };
-
-/** The settings check the types of routes before the table sees them. */
-function isRoute(value: unknown): value is Route {
-  if (typeof value !== "object" || value === null) return false;
-  const { host, pathPrefix, service, ...rest } = value as Record<string, unknown>;
-  const isText = (each: unknown) => each === undefined || typeof each === "string";
-  const flags = Object.entries(rest).every(([name]) => name === "stripPrefix");
-  return typeof service === "string" && isText(host) && isText(pathPrefix) && flags;
-}
 
 /** A refusal with a code is orderly. */
 function orderly<T>(read: () => T): T | undefined {
