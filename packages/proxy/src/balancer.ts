@@ -12,6 +12,7 @@ import {
   type Instant,
   type RetryBudget,
 } from "@fpzk/core";
+import type { Destination } from "./call.js";
 import type { Problem } from "./problem.js";
 import type { RouteTarget } from "./route-table.js";
 import { isWatched, type SubscriptionTable, type WatchedService } from "./subscription-table.js";
@@ -19,9 +20,7 @@ import { isWatched, type SubscriptionTable, type WatchedService } from "./subscr
 /** One attempt's instance. {@link Balancer.finish} must be called once when the attempt ended. */
 export interface Choice {
   readonly picked: Picked;
-  /** `http://host:port` or `https://host:port`. */
-  readonly origin: string;
-  readonly endpoint: Endpoint;
+  readonly destination: Destination;
   readonly watched: WatchedService;
 }
 
@@ -65,7 +64,7 @@ export class Balancer {
         detail: `instance ${picked.instance.id} of ${watched.service} has no http endpoint`,
       };
     }
-    return { picked, origin: originOf(endpoint), endpoint, watched };
+    return { picked, destination: destinationOf(endpoint), watched };
   }
 
   /** Ends an attempt; `undefined` says nothing about the instance. */
@@ -108,8 +107,6 @@ function isHttp(endpoint: Endpoint): boolean {
   return ["http", "https", "ws", "wss"].includes(endpoint.protocol);
 }
 
-function originOf(endpoint: Endpoint): string {
-  const isTls = endpoint.tls || endpoint.protocol === "https" || endpoint.protocol === "wss";
-  const host = endpoint.host.includes(":") ? `[${endpoint.host}]` : endpoint.host;
-  return `${isTls ? "https" : "http"}://${host}:${endpoint.port}`;
+function destinationOf({ host, port, protocol, tls }: Endpoint): Destination {
+  return { host, port, isTls: tls || protocol === "https" || protocol === "wss" };
 }

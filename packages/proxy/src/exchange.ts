@@ -1,109 +1,133 @@
 /**
- * One request through the proxy: attempts on instances until one answers, streamed both ways.
+ * One call through the proxy: attempts on instances until one answers, streamed both ways.
  *
- * Nothing is buffered whole: each side is paused while the other is full. Another instance is
- * tried only while the caller has seen no byte of an answer (see `retry-rule.ts`).
+ * Knows no protocol: calls come from listeners and attempts from transports (`call.ts`). Nothing
+ * is buffered whole: each side is paused while the other is full. Another instance is tried only
+ * while the caller has seen no byte of an answer (see `retry-rule.ts`).
  *
- * Trailers of answers are passed; those of requests are dropped, as RFC 9110 §6.5.1 allows.
- * `100 Continue` is sent when an instance has accepted the request's header, so that a request
- * which no instance takes is refused before its body is sent.
+ * `100 Continue` is sent when an instance has accepted the request's head, so that a request which
+ * no instance takes is refused before its body is sent.
  */
-import type { IncomingMessage, ServerResponse } from "node:http";
-import { type CallResult, ErrorCode, type Instant } from "@fpzk/core";
-import type { Dispatcher } from "undici";
+import type { Duplex } from "node:stream";
+import {
+  type CallResult,
+  ErrorCode,
+  type Instant,
+  RetryCause,
+  resultOfHttpStatus,
+  retryAfterOfField,
+} from "@fpzk/core";
 import { type Balancer, type Choice, isChoice } from "./balancer.js";
-import { passableTrailers, responseHeaders } from "./headers.js";
-import type { InstancePools } from "./instance-pools.js";
+import {
+  type Attempt,
+  type AttemptFailure,
+  type AttemptReceiver,
+  type Call,
+  type CallReceiver,
+  type Fields,
+  type InstanceRequest,
+  NO_FIELDS,
+  type Transport,
+} from "./call.js";
+import { firstValue, passableTrailers, responseHeaders } from "./headers.js";
 import type { ProxyMetrics } from "./metrics.js";
-import { type Problem, sendProblem } from "./problem.js";
-import { hasRequestBody, RequestBody } from "./request-body.js";
+import { answerProblem, type Problem, problemStatus } from "./problem.js";
 import type { RequestRecord } from "./request-record.js";
 import { isRepeatable, isRetryableStatus } from "./retry-rule.js";
 import type { RouteTarget } from "./route-table.js";
+import { Tunnel } from "./tunnel.js";
 
 export interface ExchangePorts {
   readonly balancer: Balancer;
-  readonly pools: InstancePools;
+  readonly transport: Transport;
   readonly metrics: ProxyMetrics;
   readonly now: () => Instant;
   readonly answerTimeoutMs: number;
-  readonly isDraining: () => boolean;
+  readonly upgradeIdleTimeoutMs: number;
+  /** Told once for each exchange: its record is whole. */
+  readonly onEnded: (exchange: Exchange) => void;
+  /** The call was upgraded, and counts as one of the proxy's tunnels until it ends. */
+  readonly onUpgraded: (exchange: Exchange) => void;
 }
 
-export interface ExchangeRequest {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  readonly target: RouteTarget;
-  /** Fields that the instance sees. */
-  readonly headers: string[];
-  readonly expectsContinue: boolean;
+export class Exchange implements CallReceiver, AttemptReceiver {
   readonly record: RequestRecord;
-}
-
-/** An exchange under way, for the one who reads the caller's connection. */
-export interface RunningExchange {
-  /** Whether the caller is still sending its request and has seen nothing of an answer. */
-  readonly isRefusable: boolean;
-  /** Gives the request up and answers with a problem. Only while refusable. */
-  refuse(problem: Problem): void;
-}
-
-/** Starts the exchange; it ends with the response's `close` event. */
-export function startExchange(input: ExchangeRequest, ports: ExchangePorts): RunningExchange {
-  const exchange = new Exchange(input, ports);
-  exchange.start();
-  return exchange;
-}
-
-const CALLER_GONE = new Error("the caller went away");
-const SUPERSEDED = new Error("the proxy gave this attempt up");
-
-class Exchange implements RunningExchange {
-  readonly #input: ExchangeRequest;
+  readonly #call: Call;
   readonly #ports: ExchangePorts;
-  readonly #hasBody: boolean;
-  readonly #timeoutMs: number;
+  #target: RouteTarget | undefined;
+  #request: InstanceRequest | undefined;
+  #choice: Choice | undefined;
   #attempt: Attempt | undefined;
   #tried: Set<string> | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #tunnel: Tunnel | undefined;
+  #deadlineMs = Number.POSITIVE_INFINITY;
+  #timeoutMs = 0;
+  /** What the answer's status says of the instance. */
+  #result: CallResult | undefined;
+  #hasTakenBody = false;
+  #isAnswerPaused = false;
   #isEnded = false;
 
-  constructor(input: ExchangeRequest, ports: ExchangePorts) {
-    this.#input = input;
+  constructor(call: Call, record: RequestRecord, ports: ExchangePorts) {
+    this.#call = call;
+    this.record = record;
     this.#ports = ports;
-    this.#hasBody = hasRequestBody(input.request);
-    this.#timeoutMs = input.target.timeoutMs ?? ports.answerTimeoutMs;
+    call.bind(this);
   }
 
-  start(): void {
-    const { response } = this.#input;
-    response.once("close", () => this.#onCallerClosed());
-    response.on("timeout", () => this.#onCallerIdle());
-    this.#timer = setTimeout(() => this.#onDeadline(), this.#timeoutMs);
+  get isUpgraded(): boolean {
+    return this.#tunnel !== undefined;
+  }
+
+  /** @param fields - What the instance sees. */
+  start(target: RouteTarget, fields: Fields): void {
+    const call = this.#call;
+    this.#target = target;
+    this.#timeoutMs = target.timeoutMs ?? this.#ports.answerTimeoutMs;
+    this.#deadlineMs = this.#ports.now() + this.#timeoutMs;
+    this.#request = {
+      method: call.method,
+      path: target.path,
+      fields,
+      bodyBytes: call.bodyBytes,
+      upgrade: call.upgrade,
+      isRepeatable: isRepeatable(call.method, call.bodyBytes !== 0),
+    };
     this.#ports.balancer.onRequest();
-    this.#try(undefined);
+    this.#try(target, this.#request, undefined);
   }
 
-  get isRefusable(): boolean {
-    const { request, response } = this.#input;
-    return !this.#isEnded && !request.complete && !response.headersSent;
-  }
-
+  /** Answers with a problem, unless an answer has begun. */
   refuse(problem: Problem): void {
-    const attempt = this.#attempt;
-    if (attempt !== undefined) {
-      this.#finish(attempt, undefined);
-      attempt.abort(SUPERSEDED);
-    }
-    this.#refuse(problem);
+    this.#deadlineMs = Number.POSITIVE_INFINITY;
+    if (this.#isEnded || this.#call.isAnswered) return;
+    // Before the answer, whose end may be told at once.
+    this.record.statusCode = problemStatus(problem);
+    answerProblem(this.#call, problem);
+  }
+
+  /** Looks whether the answer is late; called now and then. */
+  sweep(nowMs: number): void {
+    this.#tunnel?.sweep(nowMs);
+    if (nowMs < this.#deadlineMs) return;
+    this.#giveUp("error");
+    this.refuse({
+      code: ErrorCode.deadlineExceeded,
+      detail: `${this.record.service} did not answer within ${this.#timeoutMs} ms`,
+    });
+  }
+
+  /** Breaks an upgraded connection off. */
+  destroy(): void {
+    this.#tunnel?.destroy();
   }
 
   /** @param earlier - Why the attempt before failed, told when there is nobody else to ask. */
-  #try(earlier: Problem | undefined): void {
-    const { target, record } = this.#input;
+  #try(target: RouteTarget, request: InstanceRequest, earlier: Problem | undefined): void {
+    const { record } = this;
     const choice = this.#ports.balancer.choose(target, this.#tried);
     if (!isChoice(choice)) {
-      this.#refuse(earlier ?? choice);
+      this.refuse(earlier ?? choice);
       return;
     }
     const id = choice.picked.instance.id;
@@ -118,271 +142,194 @@ class Exchange implements RunningExchange {
       const service = this.#ports.metrics.serviceLabel(record.service, true);
       this.#ports.metrics.retries.inc({ service });
     }
-    this.#attempt = new Attempt(choice, this);
-    this.#dispatch(choice, this.#attempt);
+    this.#choice = choice;
+    this.#isAnswerPaused = false;
+    const attempt = this.#ports.transport.send(request, choice.destination, this);
+    this.#attempt = attempt;
+    if (attempt.isReady) this.onReady();
+    // With a body, what of it was read already goes along.
+    if (request.bodyBytes === 0) attempt.flush();
   }
 
-  #dispatch(choice: Choice, attempt: Attempt): void {
-    const { request, target, headers, expectsContinue, response, record } = this.#input;
-    const body = this.#hasBody
-      ? new RequestBody(request, {
-          onWanted: () => {
-            if (expectsContinue && !response.headersSent) response.writeContinue();
-          },
-          onChunk: (sizeBytes) => {
-            record.requestBodyBytes += sizeBytes;
-            if (!response.headersSent) this.#timer?.refresh();
-          },
-        })
-      : null;
-    // A destroyed body reports its error here; the attempt learns of it from undici.
-    body?.on("error", () => {});
-    const pool = this.#ports.pools.get(choice.origin, this.#ports.now());
-    try {
-      pool.dispatch(
-        {
-          path: target.path,
-          method: request.method as Dispatcher.HttpMethod,
-          headers,
-          body,
-        },
-        attempt,
-      );
-    } catch (error) {
-      attempt.onResponseError(undefined, error instanceof Error ? error : new Error(String(error)));
+  // Of the caller.
+
+  onBody(chunk: Buffer): void {
+    this.record.requestBodyBytes += chunk.length;
+    this.#hasTakenBody = true;
+    if (!this.#call.isAnswered) this.#deadlineMs = this.#ports.now() + this.#timeoutMs;
+    if (this.#attempt?.write(chunk) === false) this.#call.pause();
+  }
+
+  onBodyEnd(trailers: Fields): void {
+    this.#attempt?.end(passableTrailers(trailers));
+  }
+
+  onBodyFlush(): void {
+    this.#attempt?.flush();
+  }
+
+  onRoom(): void {
+    if (!this.#isAnswerPaused) return;
+    this.#isAnswerPaused = false;
+    this.#attempt?.resume();
+  }
+
+  onFault(problem: Problem): void {
+    this.#giveUp(undefined);
+    if (this.#call.isAnswered) this.#call.abort();
+    else this.refuse(problem);
+  }
+
+  onClosed(isWhole: boolean): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#deadlineMs = Number.POSITIVE_INFINITY;
+    if (!isWhole && this.#attempt !== undefined) this.record.outcome = "aborted";
+    this.#giveUp(undefined);
+    this.#ports.onEnded(this);
+  }
+
+  // Of the instance.
+
+  onReady(): void {
+    const call = this.#call;
+    if (call.isComplete) return;
+    if (call.expectsContinue && !this.#hasTakenBody) call.inform(100, NO_FIELDS);
+    call.resume();
+  }
+
+  onRequestRoom(): void {
+    this.#call.resume();
+  }
+
+  onInform(statusCode: number, fields: Fields): void {
+    // What the proxy asked for itself it does not ask for twice.
+    if (statusCode !== 100) this.#call.inform(statusCode, responseHeaders(fields));
+  }
+
+  onAnswer(
+    statusCode: number,
+    reason: string,
+    fields: Fields,
+    bodyBytes: number | undefined,
+  ): void {
+    const retryOn = this.#target?.retryOn;
+    const isRetryable = retryOn !== undefined && isRetryableStatus(statusCode, retryOn);
+    if (isRetryable && this.#mayRetry(false)) {
+      this.#giveUp("error");
+      this.#retry(undefined);
+      return;
     }
+    this.#deadlineMs = Number.POSITIVE_INFINITY;
+    this.record.statusCode = statusCode;
+    this.#result = resultOf(statusCode, fields);
+    this.#call.answer(statusCode, reason, responseHeaders(fields), bodyBytes);
   }
 
-  /** Whether the attempt is the one whose answer counts. */
-  isCurrent(attempt: Attempt): boolean {
-    return !this.#isEnded && this.#attempt === attempt;
+  onAnswerBody(chunk: Buffer): void {
+    this.record.responseBodyBytes += chunk.length;
+    if (this.#call.write(chunk) || this.#isAnswerPaused) return;
+    this.#isAnswerPaused = true;
+    this.#attempt?.pause();
   }
 
-  /** An instance's final status arrived; true when it is passed on. */
-  onAnswer(attempt: Attempt, statusCode: number, raw: string[], text: string): boolean {
-    const { request, response, target, record } = this.#input;
-    const isRetryable = isRetryableStatus(statusCode, target.retryOn);
-    if (isRetryable && this.#mayRetry()) {
-      this.#ports.balancer.finish(attempt.choice, "error");
-      this.#retry(attempt, undefined);
-      return false;
-    }
-    clearTimeout(this.#timer);
-    const headers = responseHeaders(raw);
-    // A body that nobody will read to its end makes the connection unusable afterwards.
-    const mustClose = this.#ports.isDraining() || !request.complete;
-    if (mustClose) headers.push("connection", "close");
-    response.writeHead(statusCode, text, headers);
-    record.statusCode = statusCode;
-    if (request.method === "HEAD") response.flushHeaders();
-    return true;
+  onAnswerFlush(): void {
+    this.#call.flush();
   }
 
-  onInformation(statusCode: number, headers: Readonly<Record<string, unknown>>): void {
-    const { response } = this.#input;
-    const link = headers["link"];
-    if (statusCode !== 103 || response.headersSent) return;
-    if (typeof link !== "string" && !Array.isArray(link)) return;
-    try {
-      response.writeEarlyHints({ link });
-    } catch {
-      // A link that Node does not accept: hints may be left out (RFC 8297 §2).
-    }
-  }
-
-  /** Passes a piece on; false asks to pause until {@link onRoom}. */
-  onChunk(chunk: Buffer): boolean {
-    this.#input.record.responseBodyBytes += chunk.length;
-    return this.#input.response.write(chunk);
-  }
-
-  onRoom(resume: () => void): void {
-    this.#input.response.once("drain", resume);
-  }
-
-  onAnswerEnd(attempt: Attempt, trailers: Readonly<Record<string, string | string[]>>): void {
-    const { response, record } = this.#input;
-    const passable = passableTrailers(trailers);
-    // Only a chunked answer to a caller of HTTP/1.1 carries trailers.
-    if (passable.length > 0 && response.chunkedEncoding) response.addTrailers(passable);
+  onAnswerEnd(trailers: Fields): void {
+    const { record } = this;
     record.outcome = "completed";
-    this.#finish(attempt, record.statusCode >= 500 ? "error" : "success");
-    response.end();
+    this.#finish(this.#result);
+    this.#call.end(trailers.length === 0 ? trailers : passableTrailers(trailers));
   }
 
-  onAttemptFailed(attempt: Attempt, error: Error): void {
-    const { response, record, request } = this.#input;
-    if (isCallerFault(error)) {
-      this.#finish(attempt, undefined);
-      const detail = `the request cannot be passed on: ${error.message}`;
-      this.#refuse({ code: ErrorCode.invalidArgument, detail });
-      return;
-    }
-    if (request.destroyed && !request.complete) {
-      // The caller broke off its body; its `close` event ends the exchange.
-      this.#finish(attempt, undefined);
-      response.destroy();
-      return;
-    }
-    const result = attempt.isConnected ? "error" : "connect-failure";
-    if (response.headersSent) {
-      this.#finish(attempt, result);
-      record.outcome = "failed";
-      response.destroy(error);
-      return;
-    }
-    const problem = failureProblem(attempt, record.service, error);
-    this.#ports.balancer.finish(attempt.choice, result);
-    if (this.#mayRetry()) {
-      this.#retry(attempt, problem);
-      return;
-    }
+  onSwitch(fields: Fields, stream: Duplex): void {
+    const { record } = this;
+    this.#deadlineMs = Number.POSITIVE_INFINITY;
     this.#attempt = undefined;
-    this.#refuse(problem);
+    this.#ports.metrics.upgrades.inc({
+      service: this.#ports.metrics.serviceLabel(record.service, true),
+    });
+    record.statusCode = 101;
+    record.outcome = "upgraded";
+    const caller = this.#call.switchProtocols(responseHeaders(fields));
+    this.#tunnel = new Tunnel(caller, stream, this.#ports.now(), {
+      idleTimeoutMs: this.#ports.upgradeIdleTimeoutMs,
+      record,
+      onClosed: () => this.#onTunnelClosed(),
+    });
+    this.#ports.onUpgraded(this);
   }
 
-  #mayRetry(): boolean {
-    const { request, target, record } = this.#input;
-    if (!isRepeatable(request.method ?? "", this.#hasBody)) return false;
-    if (record.attemptCount > target.retryCount) return false;
+  onFailure(failure: AttemptFailure): void {
+    const { record } = this;
+    const id = this.#choice?.picked.instance.id ?? "";
+    const result = failure.isUnsent ? "connect-failure" : "error";
+    if (this.#call.isAnswered) {
+      this.#finish(result);
+      record.outcome = "failed";
+      this.#call.abort();
+      return;
+    }
+    const doing = failure.isUnsent ? "cannot be connected to" : "did not answer as it should";
+    const problem: Problem = {
+      code: ErrorCode.unavailable,
+      detail: `instance ${id} of ${record.service} ${doing}: ${failure.detail}`,
+      statusCode: failure.isUnsent ? 503 : 502,
+      reason: failure.reason,
+    };
+    this.#finish(result);
+    const cause = failure.isUnsent ? RetryCause.connectFailure : RetryCause.reset;
+    const isCause = this.#target?.retryOn.has(cause) === true;
+    if (isCause && this.#mayRetry(failure.isUnsent)) this.#retry(problem, id);
+    else this.refuse(problem);
+  }
+
+  /** @param isUnsent - Nothing was sent: then any method may go elsewhere. */
+  #mayRetry(isUnsent: boolean): boolean {
+    const request = this.#request;
+    const target = this.#target;
+    if (request === undefined || target === undefined || this.#hasTakenBody) return false;
+    if (!request.isRepeatable && !isUnsent) return false;
+    if (this.record.attemptCount > target.retryCount) return false;
     if (this.#ports.balancer.tryRetry()) return true;
     this.#ports.metrics.retriesRefused.inc();
     return false;
   }
 
-  #retry(attempt: Attempt, problem: Problem | undefined): void {
+  #retry(problem: Problem | undefined, instanceId = this.record.instanceId): void {
     this.#tried ??= new Set();
-    this.#tried.add(attempt.choice.picked.instance.id);
-    this.#attempt = undefined;
-    attempt.abort(SUPERSEDED);
-    this.#try(problem);
+    this.#tried.add(instanceId);
+    if (this.#target === undefined || this.#request === undefined) return;
+    this.#try(this.#target, this.#request, problem);
   }
 
-  #refuse(problem: Problem): void {
-    clearTimeout(this.#timer);
-    const { response, record } = this.#input;
-    if (response.headersSent || response.destroyed) return;
-    if (this.#ports.isDraining()) response.setHeader("connection", "close");
-    record.statusCode = sendProblem(response, problem);
-  }
-
-  #onDeadline(): void {
-    const attempt = this.#attempt;
-    if (attempt !== undefined) {
-      this.#finish(attempt, "error");
-      attempt.abort(SUPERSEDED);
-    }
-    const { record } = this.#input;
-    this.#refuse({
-      code: ErrorCode.deadlineExceeded,
-      detail: `${record.service} did not answer within ${this.#timeoutMs} ms`,
-    });
-  }
-
-  /** No byte moved on the caller's connection: end it when the caller is who should move. */
-  #onCallerIdle(): void {
-    const { response } = this.#input;
-    if (response.writableLength > 0) response.destroy();
-    else if (this.isRefusable) {
-      const detail = "the request did not arrive in time";
-      this.refuse({ code: ErrorCode.deadlineExceeded, detail, statusCode: 408 });
-    }
-  }
-
-  #onCallerClosed(): void {
-    clearTimeout(this.#timer);
-    const attempt = this.#attempt;
+  #onTunnelClosed(): void {
     this.#isEnded = true;
-    if (attempt === undefined) return;
-    if (!this.#input.response.writableFinished) this.#input.record.outcome = "aborted";
-    this.#finish(attempt, undefined);
-    attempt.abort(CALLER_GONE);
+    this.#finish("success");
+    this.#ports.onEnded(this);
   }
 
-  #finish(attempt: Attempt, result: CallResult | undefined): void {
-    if (this.#attempt !== attempt) return;
+  /** Gives up what is under way with an instance. */
+  #giveUp(result: CallResult | undefined): void {
+    const attempt = this.#attempt;
+    this.#finish(result);
+    attempt?.abort();
+  }
+
+  /** The attempt is over; undefined says nothing about the instance. */
+  #finish(result: CallResult | undefined): void {
+    const choice = this.#choice;
+    this.#choice = undefined;
     this.#attempt = undefined;
-    this.#ports.balancer.finish(attempt.choice, result);
+    if (choice !== undefined) this.#ports.balancer.finish(choice, result);
   }
 }
 
-/** One try on one instance: undici's callbacks, guarded against coming late. */
-class Attempt implements Dispatcher.DispatchHandler {
-  readonly choice: Choice;
-  /** The request was written to a connection. */
-  isConnected = false;
-  readonly #exchange: Exchange;
-  #controller: Dispatcher.DispatchController | undefined;
-  #aborted: Error | undefined;
-
-  constructor(choice: Choice, exchange: Exchange) {
-    this.choice = choice;
-    this.#exchange = exchange;
-  }
-
-  abort(reason: Error): void {
-    this.#aborted = reason;
-    this.#controller?.abort(reason);
-  }
-
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.isConnected = true;
-    this.#controller = controller;
-    if (this.#aborted !== undefined) controller.abort(this.#aborted);
-  }
-
-  onResponseStart(
-    controller: Dispatcher.DispatchController,
-    statusCode: number,
-    headers: Readonly<Record<string, unknown>>,
-    statusMessage?: string,
-  ): void {
-    if (!this.#exchange.isCurrent(this)) return;
-    if (statusCode < 200) {
-      this.#exchange.onInformation(statusCode, headers);
-      return;
-    }
-    const raw = rawTexts(controller.rawHeaders);
-    this.#exchange.onAnswer(this, statusCode, raw, statusMessage ?? "");
-  }
-
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (!this.#exchange.isCurrent(this) || this.#exchange.onChunk(chunk)) return;
-    controller.pause();
-    this.#exchange.onRoom(() => controller.resume());
-  }
-
-  onResponseEnd(
-    _controller: Dispatcher.DispatchController,
-    trailers: Readonly<Record<string, string | string[]>>,
-  ): void {
-    if (this.#exchange.isCurrent(this)) this.#exchange.onAnswerEnd(this, trailers);
-  }
-
-  onResponseError(_controller: unknown, error: Error): void {
-    if (this.#exchange.isCurrent(this)) this.#exchange.onAttemptFailed(this, error);
-  }
-}
-
-function rawTexts(raw: Dispatcher.DispatchController["rawHeaders"]): string[] {
-  if (!Array.isArray(raw)) return [];
-  return raw.map((part) => (typeof part === "string" ? part : part.toString("latin1")));
-}
-
-/** Undici refused the request itself: a path or field that it will not send. */
-function isCallerFault(error: Error): boolean {
-  const code = (error as { code?: unknown }).code;
-  return code === "UND_ERR_INVALID_ARG" || code === "UND_ERR_NOT_SUPPORTED";
-}
-
-function failureProblem(attempt: Attempt, service: string, error: Error): Problem {
-  const id = attempt.choice.picked.instance.id;
-  const code = (error as { code?: unknown }).code;
-  const why = typeof code === "string" ? code : error.message;
-  const doing = attempt.isConnected ? "broke off before it answered" : "cannot be connected to";
-  return {
-    code: ErrorCode.unavailable,
-    detail: `instance ${id} of ${service} ${doing}: ${why}`,
-    statusCode: attempt.isConnected ? 502 : 503,
-  };
+function resultOf(statusCode: number, fields: Fields): CallResult {
+  if (statusCode < 500 && statusCode !== 429) return resultOfHttpStatus(statusCode);
+  const retryAfter = firstValue(fields, "retry-after");
+  if (retryAfter === undefined) return resultOfHttpStatus(statusCode);
+  return resultOfHttpStatus(statusCode, retryAfterOfField(retryAfter, Date.now()));
 }

@@ -4,8 +4,7 @@
  * @see RFC 9110 §7.6.1 (Connection), §7.6.3 (Via), §6.5.1 (trailers); RFC 9112 §3.2 (Host).
  */
 
-/** A flat list of names and values, as `node:http` gives and takes it. */
-export type RawHeaders = readonly string[];
+import type { Fields as RawHeaders } from "./call.js";
 
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
   "connection",
@@ -88,7 +87,7 @@ export function requestHeaders(raw: RawHeaders, origin: RequestOrigin): string[]
 export function responseHeaders(raw: RawHeaders): string[] {
   const named = connectionNames(raw);
   const headers: string[] = [];
-  const isSized = hasName(raw, "content-length");
+  const isSized = firstValue(raw, "content-length") !== undefined;
   for (let index = 0; index + 1 < raw.length; index += 2) {
     const name = raw[index] ?? "";
     const lower = name.toLowerCase();
@@ -101,14 +100,12 @@ export function responseHeaders(raw: RawHeaders): string[] {
   return headers;
 }
 
-/** The fields of an instance's trailer section that may pass. */
-export function passableTrailers(
-  trailers: Readonly<Record<string, string | string[] | undefined>>,
-): [string, string][] {
-  const passable: [string, string][] = [];
-  for (const [name, value] of Object.entries(trailers)) {
-    if (value === undefined || NOT_IN_TRAILERS.has(name.toLowerCase())) continue;
-    for (const one of Array.isArray(value) ? value : [value]) passable.push([name, one]);
+/** The fields of a trailer section that may pass. */
+export function passableTrailers(trailers: RawHeaders): string[] {
+  const passable: string[] = [];
+  for (let index = 0; index + 1 < trailers.length; index += 2) {
+    const name = trailers[index] ?? "";
+    if (!NOT_IN_TRAILERS.has(name.toLowerCase())) passable.push(name, trailers[index + 1] ?? "");
   }
   return passable;
 }
@@ -125,22 +122,18 @@ export function passedCount(raw: RawHeaders): number {
   return count;
 }
 
-/** How often a field occurs. */
-export function fieldCount(raw: RawHeaders, lowerName: string): number {
-  let count = 0;
-  for (let index = 0; index < raw.length; index += 2) {
-    if (raw[index]?.toLowerCase() === lowerName) count += 1;
+/** The value of the first field of a name; undefined when there is none. */
+export function firstValue(raw: RawHeaders, lowerName: string): string | undefined {
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    const name = raw[index] ?? "";
+    if (name.length === lowerName.length && name.toLowerCase() === lowerName) return raw[index + 1];
   }
-  return count;
+  return undefined;
 }
 
 /** Whether a comma-separated field value holds a token. */
 export function hasToken(value: string, token: string): boolean {
   return value.split(",").some((part) => part.trim().toLowerCase() === token);
-}
-
-function hasName(raw: RawHeaders, lowerName: string): boolean {
-  return fieldCount(raw, lowerName) > 0;
 }
 
 function isHop(lowerName: string, named: ReadonlySet<string> | undefined): boolean {

@@ -1,8 +1,8 @@
 /**
  * Answers that the proxy gives itself: RFC 9457 problem details with a `code` from core's table.
  */
-import type { ServerResponse } from "node:http";
 import { ERROR_CODES, type ErrorCode } from "@fpzk/core";
+import { type Call, type Fields, NO_FIELDS } from "./call.js";
 
 export interface Problem {
   readonly code: ErrorCode;
@@ -10,6 +10,18 @@ export interface Problem {
   readonly detail: string;
   /** Default: the code's status in core's table. */
   readonly statusCode?: number;
+  /** What went wrong at an instance, as a name that stays the same. */
+  readonly reason?: string;
+  /** The request broke the protocol: what else its connection brings is not looked at. */
+  readonly isHostile?: boolean;
+}
+
+/** A problem as an answer of any protocol. */
+export interface ProblemAnswer {
+  readonly statusCode: number;
+  readonly title: string;
+  readonly fields: Fields;
+  readonly body: Buffer;
 }
 
 const TITLES: Readonly<Record<number, string>> = {
@@ -25,6 +37,7 @@ const TITLES: Readonly<Record<number, string>> = {
   502: "Bad Gateway",
   503: "Service Unavailable",
   504: "Gateway Timeout",
+  505: "HTTP Version Not Supported",
   508: "Loop Detected",
 };
 
@@ -32,41 +45,26 @@ export function problemStatus(problem: Problem): number {
   return problem.statusCode ?? ERROR_CODES[problem.code].httpStatus;
 }
 
-/** Answers with a problem, and closes the connection when a request body is still on its way. */
-export function sendProblem(response: ServerResponse, problem: Problem): number {
+export function problemAnswer(problem: Problem): ProblemAnswer {
   const statusCode = problemStatus(problem);
-  const body = problemBody(problem);
-  const headers: Record<string, string | number> = {
-    "content-type": "application/problem+json",
-    "content-length": Buffer.byteLength(body),
-    "cache-control": "no-store",
-  };
-  if (statusCode === 503) headers["retry-after"] = 1;
-  if (!response.req.complete) headers["connection"] = "close";
-  response.writeHead(statusCode, headers);
-  response.end(response.req.method === "HEAD" ? undefined : body);
-  return statusCode;
+  const title = TITLES[statusCode] ?? "Error";
+  const { code, detail, reason } = problem;
+  const document = { type: "about:blank", title, status: statusCode, code, detail, reason };
+  const body = Buffer.from(JSON.stringify(document));
+  const fields = [
+    ...["content-type", "application/problem+json"],
+    ...["content-length", String(body.length)],
+    ...["cache-control", "no-store"],
+    ...(statusCode === 503 ? ["retry-after", "1"] : []),
+  ];
+  return { statusCode, title, fields, body };
 }
 
-/** The same as raw text, for a connection whose parser gave up. */
-export function rawProblem(problem: Problem): string {
-  const statusCode = problemStatus(problem);
-  const body = problemBody(problem);
-  return (
-    `HTTP/1.1 ${statusCode} ${TITLES[statusCode] ?? "Error"}\r\n` +
-    "content-type: application/problem+json\r\n" +
-    `content-length: ${Buffer.byteLength(body)}\r\n` +
-    `connection: close\r\n\r\n${body}`
-  );
-}
-
-function problemBody(problem: Problem): string {
-  const status = problemStatus(problem);
-  return JSON.stringify({
-    type: "about:blank",
-    title: TITLES[status] ?? "Error",
-    status,
-    code: problem.code,
-    detail: problem.detail,
-  });
+/** Answers a call with a problem. */
+export function answerProblem(call: Call, problem: Problem): void {
+  const { statusCode, title, fields, body } = problemAnswer(problem);
+  if (problem.isHostile === true) call.closeAfterwards();
+  call.answer(statusCode, title, fields, body.length);
+  if (call.method !== "HEAD") call.write(body);
+  call.end(NO_FIELDS);
 }

@@ -1,6 +1,6 @@
 /** FPZKProxy: puts the parts together, owns the clock, the listeners and the drain. */
-import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { Server as AdminServer } from "node:http";
+import type { AddressInfo, Server } from "node:net";
 import {
   ErrorCode,
   type Instant,
@@ -11,8 +11,10 @@ import {
 } from "@fpzk/core";
 import { createAdminServer } from "./admin-listener.js";
 import { Balancer } from "./balancer.js";
+import { TickingClock } from "./coarse-clock.js";
 import { Front } from "./front.js";
-import { InstancePools } from "./instance-pools.js";
+import { Http1Listener } from "./http1/http1-listener.js";
+import { Http1Transport } from "./http1/instance-pool.js";
 import { ProxyMetrics } from "./metrics.js";
 import { type ProxyOptions, type ResolvedProxyOptions, resolveProxyOptions } from "./options.js";
 import { createRouteTable, destinationsOf } from "./route-table.js";
@@ -40,8 +42,11 @@ export interface RunningProxy extends AsyncDisposable {
 }
 
 const SWEEP_INTERVAL_MS = 5_000;
+/** Timeouts of the request path are this exact. */
+const TICK_MS = 50;
 const DRAIN_DEFAULT_MS = 10_000;
 const BREAK_OFF_MS = 1_000;
+const CLOSE_MS = 500;
 
 /**
  * Starts a proxy.
@@ -60,9 +65,12 @@ class FpzkProxy implements RunningProxy {
   readonly metrics = new ProxyMetrics();
   readonly #options: ResolvedProxyOptions;
   readonly #subscriptions: SubscriptionTable;
-  readonly #pools: InstancePools;
+  readonly #transport: Http1Transport;
   readonly #front: Front;
-  readonly #admin: Server | undefined;
+  readonly #listener: Http1Listener;
+  readonly #admin: AdminServer | undefined;
+  readonly #clock = new TickingClock(now());
+  #tickTimer: NodeJS.Timeout | undefined;
   #sweepTimer: NodeJS.Timeout | undefined;
   #isDraining = false;
   #closed: Promise<void> | undefined;
@@ -80,10 +88,11 @@ class FpzkProxy implements RunningProxy {
       dynamicCountMax: limits.dynamicServiceCountMax,
       dynamicIdleMs: limits.dynamicServiceIdleMs,
     });
-    this.#pools = new InstancePools({
+    this.#transport = new Http1Transport({
+      clock: this.#clock,
       connectTimeoutMs: limits.connectTimeoutMs,
       answerIdleTimeoutMs: limits.answerIdleTimeoutMs,
-      headerMaxBytes: limits.headerMaxBytes,
+      limits,
       connectionCountMax: limits.instanceConnectionCountMax,
       ca: options.instanceCa,
     });
@@ -93,6 +102,7 @@ class FpzkProxy implements RunningProxy {
       now,
     });
     this.#front = this.#createFront(balancer);
+    this.#listener = this.#createListener();
     if (options.admin !== undefined) {
       this.#admin = createAdminServer({
         metrics: this.metrics,
@@ -106,7 +116,7 @@ class FpzkProxy implements RunningProxy {
   }
 
   get port(): number {
-    return (this.#front.server.address() as AddressInfo | null)?.port ?? this.#options.port;
+    return (this.#listener.server.address() as AddressInfo | null)?.port ?? this.#options.port;
   }
 
   get url(): string {
@@ -132,7 +142,7 @@ class FpzkProxy implements RunningProxy {
       throw new RegistryError(ErrorCode.invalidArgument, `proxy routes: ${watched.detail}`);
     }
     try {
-      await listen(this.#front.server, options.host, options.port);
+      await listen(this.#listener.server, options.host, options.port);
       if (this.#admin !== undefined && options.admin !== undefined) {
         await listen(this.#admin, options.admin.host, options.admin.port);
       }
@@ -142,9 +152,10 @@ class FpzkProxy implements RunningProxy {
     }
     this.#sweepTimer = setInterval(() => {
       this.#subscriptions.sweep(now());
-      this.#pools.sweep(now());
     }, SWEEP_INTERVAL_MS);
     this.#sweepTimer.unref();
+    this.#tickTimer = setInterval(() => this.#tick(), TICK_MS);
+    this.#tickTimer.unref();
     options.logger.info("proxy.listening", { host: this.host, port: this.port });
   }
 
@@ -169,18 +180,22 @@ class FpzkProxy implements RunningProxy {
   async #drain(drainMs: number): Promise<void> {
     const { logger } = this.#options;
     this.#isDraining = true;
-    clearInterval(this.#sweepTimer);
     logger.info("proxy.draining", { activeCount: this.#front.activeCount, drainMs });
-    const stopped = stop(this.#front.server);
-    this.#front.server.closeIdleConnections();
+    const stopped = stop(this.#listener.server);
+    this.#listener.closeIdle();
     await waitAtMost(this.#front.idle(), drainMs);
     const brokenOffCount = this.#front.activeCount;
-    this.#front.destroyAll();
+    // Callers who were told to close do so; their last answers must not be cut.
+    if (brokenOffCount === 0) await waitAtMost(stopped, Math.min(drainMs, CLOSE_MS));
+    this.#front.destroyUpgraded();
+    this.#listener.destroyAll();
     await stopped;
     // Their `close` events, which write the access lines, follow within this turn or the next.
     await waitAtMost(this.#front.idle(), BREAK_OFF_MS);
     this.#subscriptions.close();
-    await this.#pools.destroy();
+    clearInterval(this.#sweepTimer);
+    clearInterval(this.#tickTimer);
+    this.#transport.destroy();
     if (this.#admin !== undefined) {
       const adminStopped = stop(this.#admin);
       this.#admin.closeAllConnections();
@@ -198,7 +213,6 @@ class FpzkProxy implements RunningProxy {
   #createFront(balancer: Balancer): Front {
     const options = this.#options;
     const { limits } = options;
-    const isDraining = (): boolean => this.#isDraining;
     return new Front({
       options,
       routes: createRouteTable(options.routes, {
@@ -207,25 +221,37 @@ class FpzkProxy implements RunningProxy {
       }),
       metrics: this.metrics,
       now,
-      isDraining,
       exchange: {
         balancer,
-        pools: this.#pools,
+        transport: this.#transport,
         metrics: this.metrics,
         now,
         answerTimeoutMs: limits.answerTimeoutMs,
-        isDraining,
-      },
-      upgrade: {
-        balancer,
-        metrics: this.metrics,
-        connectTimeoutMs: limits.connectTimeoutMs,
-        answerTimeoutMs: limits.answerTimeoutMs,
-        idleTimeoutMs: limits.upgradeIdleTimeoutMs,
-        headerMaxBytes: limits.headerMaxBytes,
-        ca: options.instanceCa,
+        upgradeIdleTimeoutMs: limits.upgradeIdleTimeoutMs,
       },
     });
+  }
+
+  #createListener(): Http1Listener {
+    const { limits, tls } = this.#options;
+    return new Http1Listener({
+      limits,
+      tls,
+      clock: this.#clock,
+      isDraining: () => this.#isDraining,
+      onCall: (call) => this.#front.onCall(call),
+      onRefused: (reason) => this.metrics.hostile.inc({ reason }),
+      onConnectionRefused: () => this.metrics.connectionsRefused.inc(),
+    });
+  }
+
+  /** The one timer behind every timeout of the request path. */
+  #tick(): void {
+    const nowMs = now();
+    this.#clock.tick(nowMs);
+    this.#listener.sweep(nowMs);
+    this.#transport.sweep(nowMs);
+    this.#front.sweep(nowMs);
   }
 }
 
@@ -267,7 +293,7 @@ function stop(server: Server): Promise<void> {
 }
 
 /** Resolves with the promise or after `ms`, whichever is first. */
-async function waitAtMost(promise: Promise<void>, ms: number): Promise<void> {
+async function waitAtMost(promise: Promise<unknown>, ms: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, ms);

@@ -156,7 +156,8 @@ describe("upgrade", () => {
       response.end(`upgrade=${request.headers.upgrade}`);
     });
     directory.set("echo", { id: "a", port: instance.port });
-    const offer = "connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AA\r\n";
+    const offer =
+      "connection: upgrade, http2-settings, close\r\nupgrade: h2c\r\nhttp2-settings: AA\r\n";
     const answer = await rawExchange(proxy.port, `GET / HTTP/1.1\r\nhost: x\r\n${offer}\r\n`);
     assert.match(answer, /^HTTP\/1\.1 200 OK/);
     assert.match(answer, /upgrade=undefined/);

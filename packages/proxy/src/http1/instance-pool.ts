@@ -1,0 +1,163 @@
+/**
+ * Kept-open connections to instances: a pool for each destination.
+ *
+ * The connection that was used last is used first, so that few are kept warm and the rest go idle.
+ * Above the bound, attempts wait in order of arrival. Attempts are matched with connections as
+ * these become free, whoever they were opened for.
+ */
+import type {
+  AttemptFailure,
+  AttemptReceiver,
+  Destination,
+  InstanceRequest,
+  Transport,
+} from "../call.js";
+import { Http1Attempt } from "./http1-attempt.js";
+import {
+  type ConnectionOwner,
+  InstanceConnection,
+  type InstanceConnectionOptions,
+} from "./instance-connection.js";
+
+export interface Http1TransportOptions extends InstanceConnectionOptions {
+  /** Connections to one destination. */
+  readonly connectionCountMax: number;
+}
+
+export class InstancePool implements ConnectionOwner {
+  readonly #destination: Destination;
+  readonly #options: Http1TransportOptions;
+  readonly #open = new Set<InstanceConnection>();
+  readonly #idle: InstanceConnection[] = [];
+  /** Attempts without a connection; bounded by the calls in work. */
+  readonly #waiting: Http1Attempt[] = [];
+  #connectingCount = 0;
+
+  constructor(destination: Destination, options: Http1TransportOptions) {
+    this.#destination = destination;
+    this.#options = options;
+  }
+
+  get isUnused(): boolean {
+    return this.#open.size === 0 && this.#waiting.length === 0;
+  }
+
+  send(request: InstanceRequest, receiver: AttemptReceiver): Http1Attempt {
+    const attempt = new Http1Attempt(request, this, receiver);
+    this.acquire(attempt);
+    return attempt;
+  }
+
+  acquire(attempt: Http1Attempt): void {
+    const kept = this.#idle.pop();
+    if (kept !== undefined) {
+      kept.begin(attempt);
+      return;
+    }
+    this.#waiting.push(attempt);
+    this.#dial();
+  }
+
+  /** An attempt that waits is given up. */
+  forget(attempt: Http1Attempt): void {
+    const index = this.#waiting.indexOf(attempt);
+    if (index >= 0) this.#waiting.splice(index, 1);
+  }
+
+  sweep(nowMs: number): void {
+    for (const connection of this.#open) connection.sweep(nowMs);
+  }
+
+  destroy(): void {
+    for (const connection of this.#open) connection.destroy();
+  }
+
+  onConnected(connection: InstanceConnection): void {
+    this.#connectingCount -= 1;
+    this.#serve(connection);
+  }
+
+  onConnectFailed(_connection: InstanceConnection, failure: AttemptFailure): void {
+    this.#connectingCount -= 1;
+    this.#waiting.shift()?.fail(failure);
+    this.#dial();
+  }
+
+  onFree(connection: InstanceConnection): void {
+    this.#serve(connection);
+  }
+
+  onClosed(connection: InstanceConnection): void {
+    this.#open.delete(connection);
+    const index = this.#idle.lastIndexOf(connection);
+    if (index >= 0) this.#idle.splice(index, 1);
+    this.#dial();
+  }
+
+  onStale(_connection: InstanceConnection, attempt: Http1Attempt): void {
+    // One was closed by the instance; those that were kept beside it most likely are too.
+    for (const kept of this.#idle.splice(0)) kept.destroy();
+    attempt.repeat();
+  }
+
+  #serve(connection: InstanceConnection): void {
+    const attempt = this.#waiting.shift();
+    if (attempt === undefined) {
+      this.#idle.push(connection);
+      return;
+    }
+    connection.begin(attempt);
+    attempt.receiver.onReady();
+    connection.output.flush();
+  }
+
+  /** Opens connections for those that wait, as far as it may. */
+  #dial(): void {
+    while (
+      this.#waiting.length > this.#connectingCount &&
+      this.#open.size < this.#options.connectionCountMax
+    ) {
+      this.#connectingCount += 1;
+      this.#open.add(new InstanceConnection(this.#destination, this, this.#options));
+    }
+  }
+}
+
+/** Sends requests by HTTP/1.1 over pools of connections. */
+export class Http1Transport implements Transport {
+  readonly #options: Http1TransportOptions;
+  readonly #pools = new Map<string, InstancePool>();
+
+  constructor(options: Http1TransportOptions) {
+    this.#options = options;
+  }
+
+  send(
+    request: InstanceRequest,
+    destination: Destination,
+    receiver: AttemptReceiver,
+  ): Http1Attempt {
+    const { host, port, isTls } = destination;
+    const key = `${isTls ? "tls" : "tcp"}:${port}:${host}`;
+    let pool = this.#pools.get(key);
+    if (pool === undefined) {
+      pool = new InstancePool(destination, this.#options);
+      this.#pools.set(key, pool);
+    }
+    return pool.send(request, receiver);
+  }
+
+  /** Closes what is idle for too long and fails what takes too long. */
+  sweep(nowMs: number): void {
+    for (const [key, pool] of this.#pools) {
+      pool.sweep(nowMs);
+      if (pool.isUnused) this.#pools.delete(key);
+    }
+  }
+
+  /** Breaks off whatever is still under way. */
+  destroy(): void {
+    for (const pool of this.#pools.values()) pool.destroy();
+    this.#pools.clear();
+  }
+}
