@@ -143,6 +143,10 @@ export interface SubscribeOptions {
   readonly outlier?: Partial<OutlierOptions>;
   /** How many retries may be added to the load, see {@link RetryBudgetOptions}. */
   readonly retryBudget?: Partial<RetryBudgetOptions>;
+  /** Over this a new or returning instance comes to its share of the load. Default 10000. */
+  readonly slowStartMs?: number;
+  /** Calls of this process under way at one instance; more go to others. Default 1024. */
+  readonly instanceCallCountMax?: number;
   /** An instance was ejected: too many of its calls failed. */
   readonly onEjection?: (instance: ViewInstance) => void;
 }
@@ -186,7 +190,7 @@ export interface ServiceSubscription {
   /** All that match the filter, whatever their state, sorted by id. */
   readonly instances: readonly ViewInstance[];
   readonly status: ViewStatus;
-  /** One instance that may be called, or undefined when there is none. */
+  /** One instance that may be called, or undefined when there is none, or none has room. */
   pick(context?: PickContext): Picked | undefined;
   /**
    * Asks to call once more, elsewhere (`excluded`), because a call failed or takes long: takes one

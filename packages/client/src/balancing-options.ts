@@ -1,14 +1,17 @@
 /** How a subscription balances: its options, complete and checked. */
 import {
+  checkBalancerOptions,
   checkKeyLoadFactor,
   checkOutlierOptions,
   checkRetryBudgetOptions,
   ErrorCode,
+  INSTANCE_CALL_COUNT_MAX_DEFAULT,
   OUTLIER_DEFAULTS,
   PolicyName,
   RETRY_BUDGET_DEFAULTS,
   RegistryError,
   type ServiceBalancerOptions,
+  SLOW_START_DEFAULT_MS,
 } from "@fpzk/core";
 import type { SubscribeOptions } from "./api.js";
 
@@ -32,6 +35,8 @@ export function completeBalancing(
     keyLoadFactor: options.keyLoadFactor ?? 0,
     outlier: { ...OUTLIER_DEFAULTS, ...options.outlier },
     retryBudget: { ...RETRY_BUDGET_DEFAULTS, ...options.retryBudget },
+    slowStartMs: options.slowStartMs ?? SLOW_START_DEFAULT_MS,
+    instanceCallCountMax: options.instanceCallCountMax ?? INSTANCE_CALL_COUNT_MAX_DEFAULT,
   };
   const faults = faultsOf(complete);
   if (faults.length === 0) return complete;
@@ -45,6 +50,7 @@ function faultsOf(options: ServiceBalancerOptions): string[] {
     ...checkKeyLoadFactor(options.keyLoadFactor ?? 0),
     ...checkOutlierOptions(options.outlier),
     ...checkRetryBudgetOptions(options.retryBudget),
+    ...checkBalancerOptions(options),
   ];
   if (!policies.includes(policy)) {
     faults.unshift(`policy ${policy} must be one of ${policies.join(", ")}`);

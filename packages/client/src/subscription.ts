@@ -83,7 +83,7 @@ export class Subscription implements ServiceSubscription, PickedCallOwner {
   }
 
   pick(context?: PickContext): Picked | undefined {
-    if (!this.#isBalancerCurrent) this.#balancer.update(this.#callable());
+    if (!this.#isBalancerCurrent) this.#balancer.update(this.#callable(), this.now());
     this.#isBalancerCurrent = true;
     const instance = this.#balancer.pick(context, this.now());
     if (instance === undefined) return undefined;
@@ -103,8 +103,9 @@ export class Subscription implements ServiceSubscription, PickedCallOwner {
 
   /** A call is over; called once by each {@link PickedCall}. */
   ended(call: EndedCall): void {
-    const isEjected = this.#balancer.end(call, this.now());
-    if (isEjected) this.#options.onEjection?.(call.instance);
+    for (const instance of this.#balancer.end(call, this.now())) {
+      this.#options.onEjection?.(instance);
+    }
   }
 
   ready(options: { timeoutMs?: number; signal?: AbortSignal } = {}): Promise<void> {

@@ -52,6 +52,7 @@ export class StaticDirectory implements Directory {
       random: { next: () => 0 },
       ...{ caller: { region: "", zone: "" }, regionOrder: [], panicRatio: 0, prefersNear: true },
       ...{ outlier: request.outlier ?? OUTLIER_DEFAULTS, retryBudget: RETRY_BUDGET_DEFAULTS },
+      ...{ slowStartMs: 0, instanceCallCountMax: 1_024 },
     });
     return {
       pick: (context) => this.#pick({ balancer, all: list(), request }, context),
@@ -71,7 +72,7 @@ export class StaticDirectory implements Directory {
 
   #pick({ balancer, all, request }: Watched, context: PickContext | undefined): Picked | undefined {
     this.pickedKeys.push(context?.key);
-    if (this.#seen.get(balancer) !== all) balancer.update(all);
+    if (this.#seen.get(balancer) !== all) balancer.update(all, now());
     this.#seen.set(balancer, all);
     const begin = now();
     const instance = balancer.pick(context, begin);
@@ -88,8 +89,10 @@ export class StaticDirectory implements Directory {
         if (isReleased) return;
         isReleased = true;
         this.heldCount -= 1;
-        const isEjected = balancer.end({ instance, result, latencyMs: now() - begin }, now());
-        if (isEjected) request.onEjection?.(instance);
+        const latencyMs = now() - begin;
+        for (const ejected of balancer.end({ instance, result, latencyMs }, now())) {
+          request.onEjection?.(ejected);
+        }
       },
     };
   }

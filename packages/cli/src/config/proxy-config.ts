@@ -157,6 +157,13 @@ const proxyShape = {
       errorCountMax: count("5xx or broken answers in a row that eject an instance.", 5),
       ejectionBase: time("First ejection; the n-th lasts n times as long.", 5_000),
       ejectionMax: time("Longest ejection.", 300_000),
+      comparisonInterval: time("How often success rates of instances are compared.", 10_000),
+      latencyFactor: ratio({
+        about: "Mean latencies above so many times the median eject, from 2; 0 for never.",
+        min: 0,
+        max: 1_000,
+        default: 0,
+      }),
       maxEjectionPercent: integer({
         about: "Share of a service's instances that may be out at once.",
         min: 0,
@@ -265,6 +272,8 @@ export function toProxyOptions(config: ProxyConfig) {
       ejectionBaseMs: outlier.ejectionBase,
       ejectionMaxMs: outlier.ejectionMax,
       maxEjectionPercent: outlier.maxEjectionPercent,
+      comparisonIntervalMs: outlier.comparisonInterval,
+      latencyFactor: outlier.latencyFactor,
     },
     retryBudget: config.retryBudget,
   };

@@ -7,9 +7,20 @@ import { OUTLIER_DEFAULTS, OutlierDetector } from "./outlier-detector.js";
 
 const OPTIONS = { ...OUTLIER_DEFAULTS, ejectionBaseMs: 1_000, ejectionMaxMs: 2_500 };
 
+/** Whether the call ejected the instance. */
+function call(
+  detector: OutlierDetector,
+  [id, result]: readonly [string, CallResult],
+  nowMs: number,
+  instanceCount = 10,
+): boolean {
+  const judged = { id, result, latencyMs: 1 };
+  return detector.onResult(judged, instanceCount, instant(nowMs)).includes(id);
+}
+
 function fail(detector: OutlierDetector, id: string, nowMs: number, instanceCount = 10): boolean {
-  detector.onResult(id, "connect-failure", instanceCount, instant(nowMs));
-  return detector.onResult(id, "connect-failure", instanceCount, instant(nowMs));
+  call(detector, [id, "connect-failure"], nowMs, instanceCount);
+  return call(detector, [id, "connect-failure"], nowMs, instanceCount);
 }
 
 function out(detector: OutlierDetector, nowMs: number): string[] {
@@ -19,17 +30,16 @@ function out(detector: OutlierDetector, nowMs: number): string[] {
 describe("OutlierDetector", () => {
   it("ejects after failures in a row, not after scattered ones", () => {
     const detector = new OutlierDetector(OPTIONS);
-    const now = instant(0);
     for (let round = 0; round < 20; round += 1) {
-      for (let index = 0; index < 4; index += 1) detector.onResult("a", "error", 10, now);
-      detector.onResult("a", "connect-failure", 10, now);
-      detector.onResult("a", "success", 10, now);
+      for (let index = 0; index < 4; index += 1) call(detector, ["a", "error"], 0, 10);
+      call(detector, ["a", "connect-failure"], 0, 10);
+      call(detector, ["a", "success"], 0, 10);
     }
     assert.deepEqual(out(detector, 0), []);
     for (let index = 0; index < 4; index += 1) {
-      assert.equal(detector.onResult("a", "error", 10, now), false);
+      assert.equal(call(detector, ["a", "error"], 0, 10), false);
     }
-    assert.equal(detector.onResult("a", "error", 10, now), true);
+    assert.equal(call(detector, ["a", "error"], 0, 10), true);
     assert.deepEqual(out(detector, 0), ["a"]);
   });
 
@@ -53,28 +63,57 @@ describe("OutlierDetector", () => {
     assert.equal(fail(detector, "a", 0, 4), true);
     assert.equal(fail(detector, "b", 0, 4), true);
     assert.equal(fail(detector, "c", 0, 4), false);
-    const isEjected = detector.onResult("c", "connect-failure", 4, instant(1_000));
+    const isEjected = call(detector, ["c", "connect-failure"], 1_000, 4);
     assert.equal(isEjected, true, "when others are back");
   });
 
   it("keeps its bounds whatever happens", () => {
-    const call = fc.tuple(
+    const calls = fc.tuple(
       fc.constantFrom("a", "b", "c", "d", "e"),
       fc.constantFrom<CallResult>("success", "error", "connect-failure"),
       fc.integer({ min: 0, max: 800 }),
     );
     fc.assert(
-      fc.property(fc.array(call, { maxLength: 300 }), (calls) => {
+      fc.property(fc.array(calls, { maxLength: 300 }), (history) => {
         const detector = new OutlierDetector(OPTIONS);
         let nowMs = 0;
-        for (const [id, result, stepMs] of calls) {
+        for (const [id, result, stepMs] of history) {
           nowMs += stepMs;
-          const isEjected = detector.onResult(id, result, 5, instant(nowMs));
+          const isEjected = call(detector, [id, result], nowMs, 5);
           assert.ok(out(detector, nowMs).length <= 2);
           if (isEjected) assert.ok(out(detector, nowMs).includes(id));
         }
         assert.deepEqual(out(detector, nowMs + OPTIONS.ejectionMaxMs), []);
       }),
     );
+  });
+
+  it("compares success rates every interval, and ejects who fails every third call", () => {
+    const detector = new OutlierDetector(OPTIONS);
+    const ejected: string[] = [];
+    for (let nowMs = 0; nowMs <= 10_000; nowMs += 10) {
+      for (const id of ["a", "b", "c", "d", "e", "f"]) {
+        const result = id === "c" && (nowMs / 10) % 3 === 0 ? "error" : "success";
+        ejected.push(...detector.onResult({ id, result, latencyMs: 1 }, 6, instant(nowMs)));
+      }
+    }
+    assert.deepEqual(ejected, ["c"]);
+    assert.deepEqual(out(detector, 10_000), ["c"]);
+  });
+
+  it("does not judge who rejects or whose callers gave up", () => {
+    const detector = new OutlierDetector(OPTIONS);
+    for (let index = 0; index < 100; index += 1) {
+      assert.equal(call(detector, ["a", "rejected"], index), false);
+      assert.equal(call(detector, ["a", "cancelled"], index), false);
+    }
+  });
+
+  it("forgets another process's deeds", () => {
+    const detector = new OutlierDetector(OPTIONS);
+    fail(detector, "a", 0);
+    detector.forget("a");
+    assert.deepEqual(out(detector, 0), []);
+    assert.equal(call(detector, ["a", "connect-failure"], 0), false);
   });
 });

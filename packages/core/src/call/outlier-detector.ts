@@ -1,17 +1,19 @@
 /**
- * Passive health of the instances of one service: who fails repeatedly is ejected for a time that
- * grows with each ejection.
+ * Passive health of the instances of one service: who fails is ejected for a time that grows with
+ * each ejection.
  *
- * Envoy's outlier detection, its two consecutive-failure rules only: consecutive failed
- * connections, and consecutive 5xx answers. At most a share of the instances is out at once, so
- * that a fault of the service as a whole ejects nobody's last half. Ejection is a preference: the
- * picker ignores it when nothing else is left. Pure: time is passed in.
+ * Three rules of Envoy's outlier detection: failed connections in a row, errors in a row, and a
+ * success rate far below that of the others ({@link CallTally}), which may also look at latency. At
+ * most a share of the instances is out at once, so that a fault of the service as a whole ejects
+ * nobody's last half. Ejection is a preference: the picker ignores it when nothing else is left.
+ * Pure: time is passed in.
  *
  * @see Envoy "Outlier detection" (`consecutive_5xx`, `consecutive_local_origin_failure`,
- * `base_ejection_time`, `max_ejection_percent`); gRFC A50.
+ * `success_rate_stdev_factor`, `base_ejection_time`, `max_ejection_percent`); gRFC A50.
  */
 import type { Instant } from "../time.js";
 import { CallOutcome, type CallResult, outcomeOf } from "./call-result.js";
+import { CallTally } from "./call-tally.js";
 
 export interface OutlierOptions {
   /** Failed connections in a row that eject. Default 2. */
@@ -24,6 +26,15 @@ export interface OutlierOptions {
   readonly ejectionMaxMs: number;
   /** Share of the instances that may be out at once, 0 to 100. Default 50. */
   readonly maxEjectionPercent: number;
+  /**
+   * Every so often the success rates of those with 100 calls or more are compared. Default 10000.
+   */
+  readonly comparisonIntervalMs: number;
+  /**
+   * Mean latencies above this many times the median of all eject, 2 to 1000; 0: latency does not.
+   * Off by default: instances far away are slow, and `ewma` avoids slow ones anyway. Default 0.
+   */
+  readonly latencyFactor: number;
 }
 
 export const OUTLIER_DEFAULTS: OutlierOptions = {
@@ -32,6 +43,8 @@ export const OUTLIER_DEFAULTS: OutlierOptions = {
   ejectionBaseMs: 5_000,
   ejectionMaxMs: 300_000,
   maxEjectionPercent: 50,
+  comparisonIntervalMs: 10_000,
+  latencyFactor: 0,
 };
 
 const COUNT_MAX = 2_147_483_647;
@@ -40,6 +53,7 @@ const COUNT_MAX = 2_147_483_647;
 export function checkOutlierOptions(options: OutlierOptions, at = "outlier"): string[] {
   const faults: string[] = [];
   for (const [name, value] of Object.entries(options)) {
+    if (name === "latencyFactor") continue;
     const [min, max] = name === "maxEjectionPercent" ? [0, 100] : [1, COUNT_MAX];
     if (!Number.isSafeInteger(value) || value < min || value > max) {
       faults.push(`${at}.${name} ${value} must be a whole number, ${min} to ${max}`);
@@ -49,8 +63,21 @@ export function checkOutlierOptions(options: OutlierOptions, at = "outlier"): st
     const base = `${at}.ejectionBaseMs ${options.ejectionBaseMs}`;
     faults.push(`${at}.ejectionMaxMs ${options.ejectionMaxMs} must be at least ${base}`);
   }
+  const { latencyFactor } = options;
+  if (latencyFactor !== 0 && !(latencyFactor >= 2 && latencyFactor <= 1_000)) {
+    faults.push(`${at}.latencyFactor ${latencyFactor} must be 0 for none, or 2 to 1000`);
+  }
   return faults;
 }
+
+/** How a call to an instance ended. */
+export interface JudgedCall {
+  readonly id: string;
+  readonly result: CallResult;
+  readonly latencyMs: number;
+}
+
+const NOBODY: readonly string[] = [];
 
 /** Instances that one detector remembers; only those with a failure are. */
 const REMEMBERED_COUNT_MAX = 10_000;
@@ -70,6 +97,8 @@ export class OutlierDetector {
   readonly #ejected = new Set<string>();
   /** Rises whenever the set of the ejected changes. */
   changeCount = 0;
+  readonly #tally = new CallTally();
+  #nextComparison = Number.NEGATIVE_INFINITY;
   /** No ejected instance returns before this. */
   #nextReturn = Number.POSITIVE_INFINITY;
 
@@ -81,31 +110,52 @@ export class OutlierDetector {
    * Learns how a call went.
    *
    * @param instanceCount - Instances of the service now, for the share that may be out.
-   * @returns Whether this ejected the instance.
+   * @returns Whom this ejected: the instance itself, and those that a comparison, which may be due,
+   * found.
    */
-  onResult(id: string, result: CallResult, instanceCount: number, now: Instant): boolean {
-    const outcome = outcomeOf(result);
+  onResult(call: JudgedCall, instanceCount: number, now: Instant): readonly string[] {
+    const outcome = outcomeOf(call.result);
     // Who rejects works, and sending its share to the others would only topple them too.
-    if (outcome === CallOutcome.cancelled || outcome === CallOutcome.rejected) return false;
-    const known = this.#healths.get(id);
-    if (outcome === CallOutcome.success) {
-      if (known !== undefined) this.#recover(id, known, now);
-      return false;
+    if (outcome === CallOutcome.cancelled || outcome === CallOutcome.rejected) return NOBODY;
+    const isSuccess = outcome === CallOutcome.success;
+    this.#tally.add(call.id, isSuccess, call.latencyMs);
+    const compared = now >= this.#nextComparison ? this.#compare(instanceCount, now) : NOBODY;
+    const known = this.#healths.get(call.id);
+    if (isSuccess) {
+      if (known !== undefined) this.#recover(call.id, known, now);
+      return compared;
     }
-    const health = known ?? this.#remember(id, now);
-    if (health.ejectedUntil > now) return false;
+    const health = known ?? this.#remember(call.id, now);
+    if (health.ejectedUntil > now) return compared;
     if (outcome === CallOutcome.connectFailure) health.connectFailureCount += 1;
     else health.errorCount += 1;
     const isOutlier =
       health.connectFailureCount >= this.#options.connectFailureCountMax ||
       health.errorCount >= this.#options.errorCountMax;
-    return isOutlier && this.#eject(id, health, instanceCount, now);
+    const isEjected = isOutlier && this.#eject(call.id, health, instanceCount, now);
+    return isEjected ? [...compared, call.id] : compared;
+  }
+
+  /** Forgets what is known of an id: it is another process now, or gone. */
+  forget(id: string): void {
+    this.#healths.delete(id);
+    if (this.#ejected.delete(id)) this.changeCount += 1;
   }
 
   /** Ids that should not be picked now. The set is the detector's own: read it, do not keep it. */
   ejected(now: Instant): ReadonlySet<string> {
     if (now >= this.#nextReturn) this.#returnDue(now);
     return this.#ejected;
+  }
+
+  #compare(instanceCount: number, now: Instant): readonly string[] {
+    const isFirst = this.#nextComparison === Number.NEGATIVE_INFINITY;
+    this.#nextComparison = now + this.#options.comparisonIntervalMs;
+    if (isFirst) return NOBODY;
+    return this.#tally.takeOutliers(this.#options.latencyFactor).filter((id) => {
+      const health = this.#healths.get(id) ?? this.#remember(id, now);
+      return health.ejectedUntil <= now && this.#eject(id, health, instanceCount, now);
+    });
   }
 
   #eject(id: string, health: Health, instanceCount: number, now: Instant): boolean {

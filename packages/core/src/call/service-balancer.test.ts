@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Liveness } from "../instance.js";
-import type { ViewInstance } from "../pick/picker.js";
+import { createPicker } from "../pick/create-picker.js";
+import { assertDistribution } from "../pick/distribution.fixture.js";
+import { PolicyName, type ViewInstance } from "../pick/picker.js";
 import { pickerOptions, viewInstance, viewInstances } from "../pick/view-instance.fixture.js";
 import { instant } from "../time.js";
 import type { CallResult } from "./call-result.js";
@@ -16,9 +18,10 @@ function balancerOf(
   const balancer = new ServiceBalancer({
     ...pickerOptions({ policy: "round-robin" }),
     ...{ outlier: OUTLIER_DEFAULTS, retryBudget: RETRY_BUDGET_DEFAULTS },
+    ...{ slowStartMs: 0, instanceCallCountMax: 1_024 },
     ...options,
   });
-  balancer.update(instances);
+  balancer.update(instances, instant(0));
   return balancer;
 }
 
@@ -52,7 +55,7 @@ describe("ServiceBalancer", () => {
     for (let index = 0; index < 20; index += 1) {
       call(balancer, (id) => (id === "i2" ? "connect-failure" : "success"), 0);
     }
-    balancer.update([...instances, viewInstance({ id: "new" })]);
+    balancer.update([...instances, viewInstance({ id: "new" })], instant(1));
     const ids = Array.from({ length: 20 }, () => call(balancer, () => "success", 1));
     assert.ok(ids.includes("new") && !ids.includes("i2"));
   });
@@ -86,5 +89,68 @@ describe("ServiceBalancer", () => {
     }
     const allowed = Array.from({ length: 20 }, () => balancer.tryRetry(instant(0)));
     assert.equal(allowed.filter(Boolean).length, 10);
+  });
+
+  it("gives a new instance little at first, under policies that spread load (χ²)", () => {
+    for (const policy of ["random", "round-robin", "least-request", "ewma"] as const) {
+      const [first, second] = viewInstances(2) as [ViewInstance, ViewInstance];
+      const balancer = balancerOf([first], { policy, slowStartMs: 10_000 });
+      balancer.update([first, second], instant(20_000));
+      const count = (nowMs: number): number =>
+        Array.from({ length: 4_000 }, () => call(balancer, () => "success", nowMs)).filter(
+          (id) => id === "i1",
+        ).length;
+      assert.ok(count(20_000) < 600, `${policy}: a tenth`);
+      const half = count(25_000);
+      assert.ok(half > 900 && half < 1_700, `${policy}: half, ${half}`);
+      assertDistribution([count(30_000), 2_000], [1, 1]);
+    }
+  });
+
+  it("leaves keys where they belong although an instance is new", () => {
+    const balancer = balancerOf(viewInstances(1), { policy: "rendezvous", slowStartMs: 10_000 });
+    const two = viewInstances(2);
+    balancer.update(two, instant(1));
+    const picker = createPicker(two, pickerOptions({ policy: "rendezvous" }));
+    for (let index = 0; index < 100; index += 1) {
+      const context = { key: String(index) };
+      assert.equal(balancer.pick(context, instant(1)), picker.pick(context, instant(1)));
+    }
+  });
+
+  it("sends no more calls to an instance than it may have under way", () => {
+    for (const policy of Object.values(PolicyName)) {
+      const instances = viewInstances(3);
+      const balancer = balancerOf(instances, { policy, instanceCallCountMax: 5 });
+      const picked = Array.from({ length: 15 }, () => balancer.pick({ key: "k" }, instant(0)));
+      assert.ok(!picked.includes(undefined), policy);
+      assert.deepEqual(
+        instances.map(({ load }) => load.activeCount),
+        [5, 5, 5],
+      );
+      assert.equal(balancer.pick(undefined, instant(0)), undefined);
+      const [instance] = instances as [ViewInstance];
+      balancer.end({ instance, result: "success", latencyMs: 1 }, instant(0));
+      assert.equal(balancer.pick(undefined, instant(0)), instance);
+    }
+  });
+
+  it("forgets the ejection of one that is gone, or started again", () => {
+    const instances = viewInstances(4);
+    const balancer = balancerOf(instances);
+    const eject = (): void => {
+      for (let index = 0; index < 20; index += 1) {
+        call(balancer, (id) => (id === "i2" ? "error" : "success"), 0);
+      }
+      assert.equal(balancer.ejected(instant(0)).size, 1);
+    };
+    eject();
+    balancer.update(instances.slice(0, 2), instant(0));
+    assert.equal(balancer.ejected(instant(0)).size, 0);
+    balancer.update(instances, instant(0));
+    eject();
+    const again = instances.map((each) => ({ ...each, stamp: { ...each.stamp, incarnation: 2 } }));
+    balancer.update(again, instant(0));
+    assert.equal(balancer.ejected(instant(0)).size, 0);
   });
 });

@@ -7,16 +7,50 @@
  * measured in their {@link InstanceLoad}, shared by all subscriptions of the process; what was
  * judged (ejections) here, since the options that judge belong to a subscription.
  */
-import { createPicker } from "../pick/create-picker.js";
-import type { PickContext, Picker, PickerOptions, ViewInstance } from "../pick/picker.js";
+import { createPicker, isKeyed } from "../pick/create-picker.js";
+import {
+  type PickContext,
+  type Picker,
+  type PickerOptions,
+  PolicyName,
+  type ViewInstance,
+} from "../pick/picker.js";
+import { TierShares } from "../pick/tier-shares.js";
 import type { Instant } from "../time.js";
 import type { CallResult } from "./call-result.js";
 import { OutlierDetector, type OutlierOptions } from "./outlier-detector.js";
 import { RetryBudget, type RetryBudgetOptions } from "./retry-budget.js";
+import { SlowStart } from "./slow-start.js";
 
 export interface ServiceBalancerOptions extends Omit<PickerOptions, "ejected"> {
   readonly outlier: OutlierOptions;
   readonly retryBudget: RetryBudgetOptions;
+  /** Over this an instance that begins (anew) comes to its share of the load; 0: at once. */
+  readonly slowStartMs: number;
+  /** Calls of this subscription's process under way at one instance; more go elsewhere. */
+  readonly instanceCallCountMax: number;
+}
+
+export const SLOW_START_DEFAULT_MS = 10_000;
+export const SLOW_START_MAX_MS = 3_600_000;
+export const INSTANCE_CALL_COUNT_MAX_DEFAULT = 1_024;
+const INSTANCE_CALL_COUNT_MAX_MAX = 1_000_000;
+
+/** What is wrong with the options that no part checks itself; empty when nothing is. */
+export function checkBalancerOptions(
+  options: Pick<ServiceBalancerOptions, "slowStartMs" | "instanceCallCountMax">,
+): string[] {
+  const { slowStartMs, instanceCallCountMax } = options;
+  const faults: string[] = [];
+  if (!(slowStartMs >= 0 && slowStartMs <= SLOW_START_MAX_MS)) {
+    faults.push(`slowStartMs ${slowStartMs} must be 0 to ${SLOW_START_MAX_MS}`);
+  }
+  const isCount = Number.isSafeInteger(instanceCallCountMax) && instanceCallCountMax >= 1;
+  if (!isCount || instanceCallCountMax > INSTANCE_CALL_COUNT_MAX_MAX) {
+    const bounds = `1 to ${INSTANCE_CALL_COUNT_MAX_MAX}`;
+    faults.push(`instanceCallCountMax ${instanceCallCountMax} must be a whole number, ${bounds}`);
+  }
+  return faults;
 }
 
 /** A call that is over. */
@@ -28,46 +62,67 @@ export interface EndedCall {
   readonly latencyMs: number;
 }
 
+/** Picks again that slow start asks for before it lets a new one have the call. */
+const SLOW_START_REPICK_COUNT_MAX = 4;
+const NOBODY: readonly ViewInstance[] = [];
+
 export class ServiceBalancer {
   readonly #options: ServiceBalancerOptions;
   readonly #detector: OutlierDetector;
   readonly #budget: RetryBudget;
+  readonly #slowStart: SlowStart;
+  readonly #shares = new TierShares();
   #instances: readonly ViewInstance[] = [];
   /** Undefined after a change: made by the next pick, so that a burst of changes costs one. */
   #picker: Picker | undefined;
-  /** The detector's {@link OutlierDetector.changeCount} that the picker was made with. */
+  /** Who was ejected when the picker was made, and the detector's count of changes then. */
+  #pickerEjected: ReadonlySet<string> = new Set();
   #pickerChangeCount = 0;
 
   constructor(options: ServiceBalancerOptions) {
     this.#options = options;
     this.#detector = new OutlierDetector(options.outlier);
     this.#budget = new RetryBudget(options.retryBudget);
+    // Keys and leaders stay where they belong, new or not.
+    const isSpread = !isKeyed(options.policy) && options.policy !== PolicyName.oldest;
+    this.#slowStart = new SlowStart(isSpread ? options.slowStartMs : 0);
   }
 
   /** Takes a new view: the instances that may be called if they are up. */
-  update(instances: readonly ViewInstance[]): void {
+  update(instances: readonly ViewInstance[], now: Instant): void {
+    for (const id of this.#slowStart.update(instances, now)) this.#detector.forget(id);
+    this.#forgetGone(instances, now);
     this.#instances = instances;
     this.#picker = undefined;
   }
 
-  /** One instance, now counted as called until {@link end}; undefined when there is none. */
+  /**
+   * One instance, now counted as called until {@link end}.
+   *
+   * @returns Undefined when there is none, or when all have as many calls as they may have.
+   */
   pick(context: PickContext | undefined, now: Instant): ViewInstance | undefined {
     // A pick that excludes somebody is a retry or a hedge; the budget is a share of the others.
     if (!context?.excluded?.size) this.#budget.onRequest(now);
-    const picked = this.#currentPicker(now).pick(context, now);
-    picked?.load.begin();
-    return picked;
+    const picked = this.#pickSlowly(context, now);
+    if (picked === undefined) return undefined;
+    const chosen = this.#isFull(picked) ? this.#pickWithRoom(context, now) : picked;
+    chosen?.load.begin();
+    return chosen;
   }
 
   /**
    * Ends a call that {@link pick} counted and learns from it.
    *
-   * @returns Whether this ejected the instance.
+   * @returns Whom this ejected.
    */
-  end({ instance, result, latencyMs }: EndedCall, now: Instant): boolean {
+  end({ instance, result, latencyMs }: EndedCall, now: Instant): readonly ViewInstance[] {
     instance.load.end(result, latencyMs, now);
-    if (result === undefined) return false;
-    return this.#detector.onResult(instance.id, result, this.#instances.length, now);
+    if (result === undefined) return NOBODY;
+    const { length } = this.#instances;
+    const ids = this.#detector.onResult({ id: instance.id, result, latencyMs }, length, now);
+    if (ids.length === 0) return NOBODY;
+    return this.#instances.filter(({ id }) => ids.includes(id));
   }
 
   /** Takes one retry or hedge from the budget; false when there is none left. */
@@ -80,13 +135,49 @@ export class ServiceBalancer {
     return this.#detector.ejected(now);
   }
 
+  #pickSlowly(context: PickContext | undefined, now: Instant): ViewInstance | undefined {
+    const picker = this.#currentPicker(now);
+    let picked = picker.pick(context, now);
+    for (let repick = 0; repick < SLOW_START_REPICK_COUNT_MAX; repick += 1) {
+      if (picked === undefined) return undefined;
+      const share = this.#slowStart.share(picked.id, now);
+      if (share >= 1 || this.#options.random.next() < share) return picked;
+      picked = picker.pick(context, now);
+    }
+    return picked;
+  }
+
+  #isFull({ load }: ViewInstance): boolean {
+    return load.activeCount >= this.#options.instanceCallCountMax;
+  }
+
+  /** The rare case: whoever is full is excluded, and so are those of the context. */
+  #pickWithRoom(context: PickContext | undefined, now: Instant): ViewInstance | undefined {
+    const excluded = new Set(context?.excluded);
+    for (const instance of this.#instances) if (this.#isFull(instance)) excluded.add(instance.id);
+    const picked = this.#currentPicker(now).pick({ ...context, excluded }, now);
+    return picked === undefined || this.#isFull(picked) ? undefined : picked;
+  }
+
   #currentPicker(now: Instant): Picker {
     const ejected = this.#detector.ejected(now);
     const { changeCount } = this.#detector;
-    if (this.#picker === undefined || this.#pickerChangeCount !== changeCount) {
-      this.#picker = createPicker(this.#instances, { ...this.#options, ejected });
-      this.#pickerChangeCount = changeCount;
+    if (this.#picker !== undefined && this.#pickerChangeCount === changeCount) return this.#picker;
+    for (const id of this.#pickerEjected) {
+      if (!ejected.has(id)) this.#slowStart.begin(id, now);
     }
+    this.#pickerEjected = new Set(ejected);
+    this.#pickerChangeCount = changeCount;
+    const options = { ...this.#options, ejected: this.#pickerEjected };
+    this.#picker = createPicker(this.#instances, options, { shares: this.#shares, now });
     return this.#picker;
+  }
+
+  /** Who is gone takes no place among those that may be ejected. */
+  #forgetGone(instances: readonly ViewInstance[], now: Instant): void {
+    const ejected = this.#detector.ejected(now);
+    if (ejected.size === 0) return;
+    const present = new Set(instances.map(({ id }) => id));
+    for (const id of [...ejected]) if (!present.has(id)) this.#detector.forget(id);
   }
 }

@@ -1,12 +1,14 @@
 /**
  * Makes the picker of one view: who may be picked, in which order of groups, by which policy.
  *
- * Four steps, each a module of its own: eligibility (state, weight 0), health (suspects, panic),
- * locality (near before far), policy (within the first group that has an instance left). The first
- * three run here, once per view; a pick runs only the last.
+ * Five steps, each a module of its own: eligibility (state, weight 0), health (suspects, panic),
+ * locality (near before far), shares (how much of the load each tier takes), policy (within the
+ * tier that takes the call, or the next that has an instance left). The first three run here, once
+ * per view; a pick runs only the last two.
  */
 import { assert } from "../assert.js";
-import type { Instant } from "../time.js";
+import { hashText } from "../hash.js";
+import { type Instant, instant } from "../time.js";
 import { eligibleInstances } from "./eligibility.js";
 import { EwmaPolicy } from "./ewma-policy.js";
 import type { GroupPolicy } from "./group-policy.js";
@@ -25,14 +27,25 @@ import { RandomPolicy } from "./random-policy.js";
 import { RendezvousPolicy } from "./rendezvous-policy.js";
 import { RingHashPolicy } from "./ring-hash-policy.js";
 import { RoundRobinPolicy } from "./round-robin-policy.js";
-import { arrangeTiers } from "./tiers.js";
+import { TierShares } from "./tier-shares.js";
+import { arrangeTiers, type Tier } from "./tiers.js";
 import { WeightedPolicy } from "./weighted-policy.js";
 
-/** One group and its policy, which is made when first needed: most groups never are. */
-interface Tier {
+/** One tier's instances and their policy, which is made when first needed: most never are. */
+interface Group {
   readonly instances: readonly ViewInstance[];
   policy: GroupPolicy | undefined;
 }
+
+/** What a picker learns from those before it. */
+export interface PickerPast {
+  readonly shares: TierShares;
+  readonly now: Instant;
+}
+
+/** Seed of the hash that places a key on a tier; its place within the tier is another matter. */
+const TIER_SEED = 1;
+const HASH_SPAN = 4294967296;
 
 type PolicyFactory = (instances: readonly ViewInstance[], options: PickerOptions) => GroupPolicy;
 
@@ -56,8 +69,13 @@ const POLICIES: Readonly<Record<PolicyName, PolicyFactory>> = {
  * leader is worse than a younger one.
  *
  * @param instances - In any order; ids differ.
+ * @param past - Absent: shares of tiers take effect at once.
  */
-export function createPicker(instances: readonly ViewInstance[], options: PickerOptions): Picker {
+export function createPicker(
+  instances: readonly ViewInstance[],
+  options: PickerOptions,
+  past: PickerPast = { shares: new TierShares(), now: instant(0) },
+): Picker {
   assert(
     options.panicRatio >= 0 && options.panicRatio <= 1,
     `panicRatio ${options.panicRatio} must be from 0 to 1`,
@@ -66,31 +84,60 @@ export function createPicker(instances: readonly ViewInstance[], options: Picker
   const isLeaderChoice = options.policy === PolicyName.oldest;
   const eligible = eligibleInstances(instances, !isLeaderChoice);
   const tierOptions = isLeaderChoice ? { ...options, prefersNear: false, panicRatio: 0 } : options;
-  return new TieredPicker(arrangeTiers(eligible, tierOptions), options);
+  const tiers = arrangeTiers(instances, eligible, tierOptions);
+  past.shares.update(tiers, past.now);
+  return new TieredPicker(tiers, options, past.shares);
 }
 
-class TieredPicker implements Picker {
-  readonly #tiers: readonly Tier[];
-  readonly #options: PickerOptions;
+/** Whether a policy picks by the call's key. */
+export function isKeyed(policy: PolicyName): boolean {
+  return KEYED_POLICIES.has(policy);
+}
 
-  constructor(groups: readonly ViewInstance[][], options: PickerOptions) {
-    this.#tiers = groups.map((instances) => ({ instances, policy: undefined }));
+const KEYED_POLICIES: ReadonlySet<PolicyName> = new Set([
+  PolicyName.rendezvous,
+  PolicyName.ringHash,
+  PolicyName.maglev,
+]);
+
+class TieredPicker implements Picker {
+  readonly #groups: readonly Group[];
+  readonly #options: PickerOptions;
+  readonly #shares: TierShares;
+  readonly #isKeyed: boolean;
+
+  constructor(tiers: readonly Tier[], options: PickerOptions, shares: TierShares) {
+    this.#groups = tiers.map(({ instances }) => ({ instances, policy: undefined }));
     this.#options = options;
+    this.#shares = shares;
+    this.#isKeyed = isKeyed(options.policy);
   }
 
   pick(context: PickContext | undefined, now: Instant): ViewInstance | undefined {
     const key = context?.key ?? "";
     const excluded = context?.excluded?.size ? context.excluded : undefined;
-    for (const tier of this.#tiers) {
-      const picked = this.#policyOf(tier).pick(key, excluded, now);
-      if (picked !== undefined) return picked;
+    const chosen = this.#groups[this.#chooseTier(key, now)];
+    if (chosen === undefined) return undefined;
+    const picked = this.#policyOf(chosen).pick(key, excluded, now);
+    if (picked !== undefined || excluded === undefined) return picked;
+    for (const group of this.#groups) {
+      const other = group === chosen ? undefined : this.#policyOf(group).pick(key, excluded, now);
+      if (other !== undefined) return other;
     }
-    const nearest = this.#tiers[0];
-    return nearest && this.#policyOf(nearest).pick(key, undefined, now);
+    return this.#policyOf(chosen).pick(key, undefined, now);
   }
 
-  #policyOf(tier: Tier): GroupPolicy {
-    tier.policy ??= POLICIES[this.#options.policy](tier.instances, this.#options);
-    return tier.policy;
+  /** By its hash a key stays with its tier while shares stay. */
+  #chooseTier(key: string, now: Instant): number {
+    if (this.#shares.isNearestOnly(now)) return 0;
+    const point = this.#isKeyed
+      ? hashText(key, TIER_SEED) / HASH_SPAN
+      : this.#options.random.next();
+    return this.#shares.choose(point, now);
+  }
+
+  #policyOf(group: Group): GroupPolicy {
+    group.policy ??= POLICIES[this.#options.policy](group.instances, this.#options);
+    return group.policy;
   }
 }

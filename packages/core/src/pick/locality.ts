@@ -1,8 +1,7 @@
 /**
  * Near before far: same zone, same region, the regions of the failover order, the rest.
  *
- * A group is all or nothing: the nearest one that has an instance left takes every pick. Spilling
- * a share of the load to the next group by capacity would replace only the choice of the group.
+ * How much each of them takes is said in `tier-shares.ts`.
  *
  * @see Envoy, "Priority levels"; gRFC A27 (xDS localities and priorities).
  */

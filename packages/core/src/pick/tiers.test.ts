@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Liveness } from "../instance.js";
-import { arrangeTiers, type TierOptions } from "./tiers.js";
-import { pickerOptions, viewInstance } from "./view-instance.fixture.js";
+import { InstanceState } from "../record.js";
+import { arrangeTiers, OVERPROVISIONING_FACTOR, type TierOptions } from "./tiers.js";
+import { pickerOptions, viewInstance, viewInstances } from "./view-instance.fixture.js";
 
 const { alive, suspect, unreachable } = Liveness;
 const caller = { region: "eu", zone: "1" };
@@ -16,8 +17,9 @@ function check(
     const [region = "", zone = ""] = place.split("/");
     return viewInstance({ id, region, zone, liveness });
   });
-  const tiers = arrangeTiers(instances, pickerOptions({ caller, ...options }));
-  assert.equal(tiers.map((tier) => tier.map(({ id }) => id).join("")).join(" "), expected);
+  const tiers = arrangeTiers(instances, instances, pickerOptions({ caller, ...options }));
+  const texts = tiers.map((tier) => tier.instances.map(({ id }) => id).join(""));
+  assert.equal(texts.join(" "), expected);
 }
 
 describe("arrangeTiers", () => {
@@ -59,5 +61,25 @@ describe("arrangeTiers", () => {
       { prefersNear: false },
       "ab",
     );
+  });
+
+  it("counts who is missing at a place: suspect, ejected and draining ones, by weight", () => {
+    const places: [count: number, weight: number, state: InstanceState, liveness: Liveness][] = [
+      [4, 100, InstanceState.up, alive],
+      [2, 100, InstanceState.up, suspect],
+      [1, 200, InstanceState.draining, alive],
+      [9, 100, InstanceState.offline, alive],
+      [9, 100, InstanceState.up, unreachable],
+    ];
+    const instances = places.flatMap(([count, weight, state, liveness], place) =>
+      viewInstances(count, (index) => ({ id: `${place}-${index}`, weight, state, liveness })),
+    );
+    const up = instances.filter(({ state }) => state === InstanceState.up);
+    const availabilities = (ejected: readonly string[]): number[] => {
+      const options = pickerOptions({ panicRatio: 0.2, ejected: new Set(ejected) });
+      return arrangeTiers(instances, up, options).map(({ availability }) => availability);
+    };
+    assert.deepEqual(availabilities([]), [(400 / 800) * OVERPROVISIONING_FACTOR, 0, 0]);
+    assert.deepEqual(availabilities(["0-1"]), [(300 / 800) * OVERPROVISIONING_FACTOR, 0, 0]);
   });
 });
