@@ -36,8 +36,16 @@ export interface ConnectOptions {
   readonly tls?: { readonly caFile?: string; readonly serverName?: string };
   /** Folder for the last good views, so that a restart during an outage still finds services (P8). */
   readonly snapshotDirectory?: string;
-  /** On SIGTERM: drain every registration, close, then exit. Default false. */
+  /**
+   * On SIGTERM: drain every registration, let what is in work finish, close, then exit. Default
+   * false.
+   */
   readonly drainsOnSigterm?: boolean;
+  /**
+   * With `drainsOnSigterm`: how long this process still serves after its drain is confirmed, for
+   * requests that were on their way by then, in ms. Default 1000.
+   */
+  readonly lingerMs?: number;
   /** Longest wait for drain confirmations in ms. Default 10000. */
   readonly drainTimeoutMs?: number;
   /** How long `connect` looks for a server, in ms. Default 10000. */

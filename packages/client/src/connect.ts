@@ -25,7 +25,7 @@ export async function connect(options: ConnectOptions = {}): Promise<FpzkClient>
     await client.close();
     throw error;
   }
-  if (complete.drainsOnSigterm) client.onClose(drainOnSigterm(client));
+  if (complete.drainsOnSigterm) client.onClose(drainOnSigterm(client, complete));
   return client;
 }
 

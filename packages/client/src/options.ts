@@ -9,6 +9,7 @@ export const PORT_DEFAULT = 7100;
 export const CONNECT_TIMEOUT_DEFAULT_MS = 10_000;
 export const REQUEST_TIMEOUT_DEFAULT_MS = 5_000;
 export const DRAIN_TIMEOUT_DEFAULT_MS = 10_000;
+export const LINGER_DEFAULT_MS = 1_000;
 /** A day: above it a timer would overflow or a mistake was made. */
 const TIMEOUT_MAX_MS = 86_400_000;
 const SERVER_COUNT_MAX = 1_024;
@@ -29,6 +30,7 @@ export interface ClientOptions {
   readonly tls: TlsOptions | undefined;
   readonly snapshotDirectory: string | undefined;
   readonly drainsOnSigterm: boolean;
+  readonly lingerMs: number;
   readonly drainTimeoutMs: number;
   readonly connectTimeoutMs: number;
   readonly requestTimeoutMs: number;
@@ -49,9 +51,9 @@ export function completeOptions(options: ConnectOptions): ClientOptions {
     if (refusal !== undefined) problems.push(refusal.message);
     return value;
   };
-  const duration = (key: string, value: number): number => {
-    const isGood = Number.isFinite(value) && value >= 1 && value <= TIMEOUT_MAX_MS;
-    if (!isGood) problems.push(`${key} ${value} must be >= 1 and <= ${TIMEOUT_MAX_MS}`);
+  const duration = (key: string, value: number, minMs = 1): number => {
+    const isGood = Number.isFinite(value) && value >= minMs && value <= TIMEOUT_MAX_MS;
+    if (!isGood) problems.push(`${key} ${value} must be >= ${minMs} and <= ${TIMEOUT_MAX_MS}`);
     return value;
   };
   const token = options.token ?? "";
@@ -68,6 +70,7 @@ export function completeOptions(options: ConnectOptions): ClientOptions {
     tls: readTls(options.tls, problems),
     snapshotDirectory: options.snapshotDirectory,
     drainsOnSigterm: options.drainsOnSigterm ?? false,
+    lingerMs: duration("lingerMs", options.lingerMs ?? LINGER_DEFAULT_MS, 0),
     drainTimeoutMs: duration("drainTimeoutMs", options.drainTimeoutMs ?? DRAIN_TIMEOUT_DEFAULT_MS),
     connectTimeoutMs: duration(
       "connectTimeoutMs",

@@ -26,3 +26,34 @@ test("SIGTERM drains, says goodbye and ends the process with 0", async (t) => {
   await node.request("goodbye");
   assert.deepEqual(await ended, [0, null]);
 });
+
+test("what a caller sent just before it confirmed is served, and finished", async (t) => {
+  const node = await FakeNode.start();
+  t.after(() => node.stop());
+  const program = `
+    import { createServer } from "node:http";
+    import { connect } from ${JSON.stringify(new URL("./index.js", import.meta.url).href)};
+    const options = { servers: ["${node.address}"], drainsOnSigterm: true, lingerMs: 500 };
+    const client = await connect(options);
+    const server = createServer((_, response) => setTimeout(() => response.end("done"), 700));
+    server.listen(0, "127.0.0.1", async () => {
+      const { port } = server.address();
+      await client.register({ service: "orders", id: "a", endpoints: [{ port }] });
+      console.log(port);
+    });
+  `;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", program], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const ended = once(child, "exit");
+  const [port] = await once(child.stdout, "data");
+  child.kill("SIGTERM");
+  const drain = await node.request("set-state", ({ state }) => state === InstanceState.draining);
+  const { requestId } = drain;
+  node.send({ type: "drained", requestId, confirmedCount: 1, unconfirmed: [] });
+  // The answer takes longer than the program lingers.
+  const answer = await fetch(`http://127.0.0.1:${Number(String(port))}/`);
+  assert.equal(await answer.text(), "done");
+  await node.request("goodbye");
+  assert.deepEqual(await ended, [0, null]);
+});

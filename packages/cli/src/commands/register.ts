@@ -28,6 +28,7 @@ interface RegisterOptions {
   readonly health?: string;
   readonly readyTimeout: string;
   readonly drainTimeout: string;
+  readonly linger: string;
   readonly stopTimeout: string;
 }
 
@@ -42,8 +43,8 @@ export const configure: ConfigureCommand = (command, io, setExitCode) => {
       `
 Starts the command, waits until its port accepts connections (or the health URL answers 2xx),
 registers it, and deregisters it when it ends; then ends with the command's exit code (128+n when
-a signal ended it). On SIGTERM it first drains: callers stop calling, then the command gets the
-signal. SIGINT and SIGHUP are passed on at once. PORT is set for the command unless it is already.
+a signal ended it). On SIGTERM it first drains: callers stop calling; after --linger, for requests
+that were on their way, the command gets the signal. SIGINT and SIGHUP are passed on at once. PORT is set for the command unless it is already.
 
 Examples:
   fpzk register --service hello --port 8080 -- python3 -m http.server 8080
@@ -94,6 +95,7 @@ function addRegisterOptions(command: Command): Command {
     .option("--health <url>", "URL, or path on its port, that answers 2xx when it is ready")
     .option("--ready-timeout <duration>", "longest wait until it is ready", "60s")
     .option("--drain-timeout <duration>", "longest wait for callers to stop calling", "10s")
+    .option("--linger <duration>", "from then until the command gets the signal", "1s")
     .option("--stop-timeout <duration>", "from the signal until it is killed", "30s");
 }
 
@@ -110,6 +112,7 @@ function readOptions(options: RegisterOptions) {
   const timeouts = {
     readyTimeoutMs: timeoutMs("--ready-timeout", options.readyTimeout, faults),
     drainTimeoutMs: timeoutMs("--drain-timeout", options.drainTimeout, faults),
+    lingerMs: timeoutMs("--linger", options.linger, faults),
     stopTimeoutMs: timeoutMs("--stop-timeout", options.stopTimeout, faults),
   };
   if (faults.length > 0) throw new CliError(ExitCode.usage, faults.join("\nfpzk: "));

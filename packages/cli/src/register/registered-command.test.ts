@@ -109,6 +109,7 @@ function start(stage: Stage, port: number, change: Partial<RegisteredCommandOpti
     probe: { type: "tcp", host: "127.0.0.1", port },
     readyTimeoutMs: 60_000,
     drainTimeoutMs: 60_000,
+    lingerMs: 0,
     stopTimeoutMs: 60_000,
     sharesTerminal: false,
     say: (text) => {
@@ -149,6 +150,22 @@ test("SIGTERM drains, only then reaches the command, then deregisters", async ()
     const after = stage.events.filter((event) => event !== "said").slice(2);
     assert.deepEqual(after.slice(0, 3), ["drain", "kill SIGTERM", "deregister"]);
     assert.ok(stage.said.includes("these may still call: n1/c2"));
+  });
+});
+
+test("the command serves on for the linger after everyone confirmed, unless in a hurry", async () => {
+  await withListener(async (port) => {
+    const stage = new Stage();
+    stage.drained = Promise.resolve({ confirmedCount: 2, unconfirmed: [] });
+    const { command, ended } = start(stage, port, { lingerMs: 60_000 });
+    await stage.seen("said");
+    command.signal("SIGTERM");
+    await stage.seen("drain");
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.ok(stage.said.includes("drained: 2 subscribers confirmed"));
+    assert.ok(stage.child.isRunning() && !stage.events.includes("kill SIGTERM"));
+    command.signal("SIGTERM");
+    assert.equal(await ended, 143);
   });
 });
 

@@ -2,7 +2,8 @@
  * A command that is registered for as long as it lives and serves.
  *
  * start → ready (port or health URL) → registered → … → the command ends → deregistered, and the
- * command's exit code is ours. SIGTERM: drain first, so that nobody calls any more, then the signal.
+ * command's exit code is ours. SIGTERM: drain first, so that nobody calls any more; linger, for what
+ * a caller sent before it confirmed may still be on its way; then the signal.
  */
 import type { FpzkClient, Registration, RegistrationHandle } from "@fpzk/client";
 import { isRegistryError } from "@fpzk/core";
@@ -19,6 +20,8 @@ export interface RegisteredCommandOptions {
   readonly probe: Probe;
   readonly readyTimeoutMs: number;
   readonly drainTimeoutMs: number;
+  /** From the drain's end to the stop signal. */
+  readonly lingerMs: number;
   /** From the stop signal to SIGKILL. */
   readonly stopTimeoutMs: number;
   /** Ctrl-C reaches the command by the terminal itself. */
@@ -147,7 +150,7 @@ export class RegisteredCommand {
   async #drain(): Promise<void> {
     const handle = this.#handle;
     if (handle === undefined || handle.status !== "registered") return;
-    const { drainTimeoutMs: timeoutMs, say } = this.#options;
+    const { drainTimeoutMs: timeoutMs, lingerMs, say } = this.#options;
     const hurry = new Promise<undefined>((resolve) => {
       this.#endDrainEarly = () => resolve(undefined);
     });
@@ -157,9 +160,11 @@ export class RegisteredCommand {
     });
     // The client bounds the wait too; this holds when it cannot even say so.
     const result = await within(timeoutMs + 1_000, Promise.race([drained, hurry]));
-    if (result !== undefined && result.unconfirmed.length > 0) {
-      say(`these may still call: ${result.unconfirmed.join(", ")}`);
-    }
+    if (result === undefined) return;
+    const { confirmedCount, unconfirmed } = result;
+    if (unconfirmed.length > 0) say(`these may still call: ${unconfirmed.join(", ")}`);
+    else say(`drained: ${confirmedCount} subscribers confirmed`);
+    await within(lingerMs, hurry);
   }
 
   async #deregister(): Promise<void> {
