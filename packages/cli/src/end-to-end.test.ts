@@ -42,6 +42,7 @@ async function fpzk(address: string, ...args: string[]) {
 
 function register(address: string, port: number, ...options: string[]) {
   const words = ["register", "--service", "hello", "--port", String(port), "--server", address];
+  words.push("--linger", "10ms");
   return startFpzk([...words, ...options, "--", process.execPath, "-e", PROGRAM]);
 }
 
@@ -182,5 +183,23 @@ test("a proxy reaches a registered program by its service's name", async () => {
     program.process.kill("SIGTERM");
     assert.equal(await program.ended, 7);
     rmSync(directory, { recursive: true });
+  });
+});
+
+test("SIGHUP replaces a proxy's workers on the same port, and SIGTERM ends them", async () => {
+  await withServer([], async (address) => {
+    const words = ["proxy", "--dynamic", "--workers", "2", "--port", "0"];
+    const proxy = startFpzk([...words, "--registry-servers", address, "--log", "json"]);
+    const [, url = ""] = await proxy.seen("stderr", /"url":"([^"]+)".*"event":"proxy\.ready"/);
+    const started = /"worker":(\d),"pid":(\d+),"event":"worker\.started"/g;
+    assert.equal((await fetch(`${url}/nobody/`)).status, 503);
+    proxy.process.kill("SIGHUP");
+    await proxy.seen("stderr", /"event":"workers\.upgraded"/);
+    const pids = [...proxy.output.stderr.matchAll(started)].map(([, worker, pid]) => [worker, pid]);
+    assert.deepEqual(pids.map(([worker]) => worker).sort(), ["1", "1", "2", "2"]);
+    assert.equal(new Set(pids.map(([, pid]) => pid)).size, 4);
+    assert.equal((await fetch(`${url}/nobody/`)).status, 503);
+    proxy.process.kill("SIGTERM");
+    assert.equal(await proxy.ended, 0);
   });
 });

@@ -1,12 +1,20 @@
 /** `fpzk proxy`: runs a reverse proxy that finds its instances in the registry. */
+import cluster from "node:cluster";
 import type { FpzkClient } from "@fpzk/client";
 import type { AccessLog, RunningProxy } from "@fpzk/proxy";
+import type { Logger } from "@fpzk/server";
 import type { ConfigureCommand } from "../command.js";
 import { addConfigFlags, loadConfig } from "../config/load-config.js";
 import { type ProxyConfig, proxyConfigKind, toProxyOptions } from "../config/proxy-config.js";
 import { ExitCode } from "../exit-code.js";
 import { hasColor, type Io } from "../io.js";
 import { connectClients, readPemFiles } from "../proxy/proxy-parts.js";
+import {
+  PROXY_WORKER_NUMBER,
+  type ProxyPrimaryMessage,
+  type ProxyWorkerMessage,
+  runProxyWorkers,
+} from "../proxy/proxy-workers.js";
 import { createLogger, logForm } from "../server/log.js";
 import { onStopSignals, SIGNAL_EXIT_CODE } from "../server/stop-signals.js";
 import { paint } from "../text-table.js";
@@ -19,6 +27,8 @@ export const configure: ConfigureCommand = (command, io, setExitCode) => {
       `
 Every setting can also come from the environment or a YAML file: see docs/configuration.md.
 SIGTERM and SIGINT end it well: requests in work are finished. A second one ends it at once.
+With --workers, SIGHUP starts new processes with the settings and the program as they are by then,
+and ends the old ones well: no connection is refused or cut meanwhile.
 
 Examples:
   fpzk proxy --dynamic                     http://127.0.0.1:7180/hello/… reaches service hello
@@ -35,13 +45,53 @@ Examples:
 const READY_TIMEOUT_MS = 5_000;
 
 async function serve(config: ProxyConfig, io: Io): Promise<number> {
-  const files = readPemFiles(config, io);
   const form = logForm(config.log, io);
-  const logger = await createLogger(form, config.logLevel, io, {});
+  const number = cluster.isWorker ? Number(io.environment[PROXY_WORKER_NUMBER]) : undefined;
+  const fields = number === undefined ? {} : { worker: number };
+  const logger = await createLogger(form, config.logLevel, io, fields);
+  if (config.workers !== undefined && number === undefined) {
+    // What is wrong with the files is told once, before there are workers.
+    readPemFiles(config, io);
+    return runProxyWorkers({
+      workerCount: config.workers,
+      drainTimeoutMs: config.drainTimeout,
+      logger,
+      onReady: (url) => {
+        if (form === "json") logger.info("proxy.ready", { url, workerCount: config.workers });
+        else io.stdout.write(welcomeText(config, { url }, hasColor(io, io.stdout)));
+      },
+    });
+  }
+  const { proxy, clients } = await start(config, io, logger, number);
+  if (number !== undefined) return runAsWorker(proxy, clients.all, config.drainTimeout);
+  if (form === "json") logger.info("proxy.ready", { url: proxy.url, adminPort: proxy.adminPort });
+  else io.stdout.write(welcomeText(config, proxy, hasColor(io, io.stdout)));
+  return new Promise((resolve) => {
+    onStopSignals(
+      (signal) => {
+        logger.info("proxy.stopping", { signal });
+        void end(proxy, clients.all, config.drainTimeout).then(resolve);
+      },
+      (signal) => process.exit(SIGNAL_EXIT_CODE[signal]),
+    );
+  });
+}
+
+/** Resolves when the views of all routes are known, or the wait for them is over. */
+async function start(config: ProxyConfig, io: Io, logger: Logger, number: number | undefined) {
+  const files = readPemFiles(config, io);
+  const options = toProxyOptions(config);
+  const { admin } = options;
+  // Each worker has an admin port of its own; generations share it.
+  const ownAdmin =
+    admin === undefined || admin.port === 0 || number === undefined
+      ? admin
+      : { ...admin, port: admin.port + number - 1 };
   const { startProxy, directoryFromClient } = await import("@fpzk/proxy");
   const clients = await connectClients(config, logger);
   const proxy = await startProxy({
-    ...toProxyOptions(config),
+    ...options,
+    ...(ownAdmin === undefined ? {} : { admin: ownAdmin }),
     ...files,
     directory: directoryFromClient(clients.main, clients.byNamespace),
     logger,
@@ -50,27 +100,48 @@ async function serve(config: ProxyConfig, io: Io): Promise<number> {
   await proxy.ready({ timeoutMs: READY_TIMEOUT_MS }).catch((error: unknown) => {
     logger.warn("proxy.views_incomplete", { error: String(error) });
   });
-  if (form === "json") logger.info("proxy.ready", { url: proxy.url, adminPort: proxy.adminPort });
-  else io.stdout.write(welcomeText(config, proxy, hasColor(io, io.stdout)));
+  return { proxy, clients };
+}
+
+/** The primary speaks, and signals that reach the whole group count once. */
+function runAsWorker(
+  proxy: RunningProxy,
+  clients: readonly FpzkClient[],
+  drainMs: number,
+): Promise<number> {
   return new Promise((resolve) => {
+    let isClosing = false;
+    const closeOnce = (): void => {
+      if (isClosing) return;
+      isClosing = true;
+      void end(proxy, clients, drainMs).then(resolve);
+    };
     onStopSignals(
-      (signal) => {
-        logger.info("proxy.stopping", { signal });
-        void end(proxy, clients.all, config.drainTimeout).then(resolve, () =>
-          resolve(ExitCode.failed),
-        );
-      },
-      (signal) => process.exit(SIGNAL_EXIT_CODE[signal]),
+      () => {},
+      () => {},
     );
+    process.on("SIGHUP", () => {});
+    process.on("message", (message: ProxyPrimaryMessage) => {
+      if (message.type === "exit") process.exit(ExitCode.failed);
+      if (message.type === "close") closeOnce();
+    });
+    process.on("disconnect", closeOnce);
+    const ready: ProxyWorkerMessage = { type: "ready", url: proxy.url };
+    process.send?.(ready);
   });
 }
 
+/** Finishes what is in work; resolves with the exit code. */
 async function end(
   proxy: RunningProxy,
   clients: readonly FpzkClient[],
   drainMs: number,
 ): Promise<number> {
-  await proxy.close({ drainMs });
+  try {
+    await proxy.close({ drainMs });
+  } catch {
+    return ExitCode.failed;
+  }
   await Promise.allSettled(clients.map((client) => client.close()));
   return ExitCode.ok;
 }
@@ -83,7 +154,11 @@ function jsonAccessLog(io: Io): AccessLog {
   };
 }
 
-function welcomeText(config: ProxyConfig, proxy: RunningProxy, isColored: boolean): string {
+function welcomeText(
+  config: ProxyConfig,
+  proxy: Pick<RunningProxy, "url"> & Partial<Pick<RunningProxy, "adminPort">>,
+  isColored: boolean,
+): string {
   const head = `FPZKProxy is ready at ${proxy.url}`;
   const example = config.routes[0]?.pathPrefix ?? "/SERVICE/";
   const admin = config.admin.host.includes(":") ? `[${config.admin.host}]` : config.admin.host;

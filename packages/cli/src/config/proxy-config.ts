@@ -134,6 +134,12 @@ const proxyShape = {
     about: "Keeps callers' x-forwarded-* and forwarded headers and adds to them.",
     default: false,
   }),
+  workers: optionalInteger({
+    about: "Processes that share the port, and that SIGHUP replaces without a lost request.",
+    min: 1,
+    max: 64,
+    defaultText: "one process, which SIGHUP ends",
+  }),
   drainTimeout: time("At the end, for requests in work.", 10_000),
   log: choice({
     about: "Form of the log on standard error; `auto` is pretty on a terminal, else json.",
