@@ -394,7 +394,8 @@ describe("hostile sessions", { timeout: 280_000 }, () => {
         const target = { service: BYSTANDER_SERVICE, id: BYSTANDER_ID };
         session.send({ type: "deregister", requestId: 1, ...target, reason: 1 });
         assert.equal((await session.receive("refused")).code, "not_found");
-        session.send({ type: "set-state", requestId: 2, ...target, state: 1, timeoutMs: 0 });
+        const wish = { state: 1, timeoutMs: 0, leftRegions: [] } as const;
+        session.send({ type: "set-state", requestId: 2, ...target, ...wish });
         assert.equal((await session.receive("refused")).code, "not_found");
         session.close();
       },

@@ -89,6 +89,8 @@ export const VIEW_TOMBSTONE_COUNT_MAX = 4_096;
 export const VIEW_RECORD_COUNT_MAX = 1_000_000;
 /** Regions whose own records a view remembers; of more, the one left first is forgotten. */
 export const VIEW_REGION_COUNT_MAX = 8;
+/** Regions that a drain asks for what its program left there; of more, the one left first is not. */
+export const LEFT_REGION_COUNT_MAX = 8;
 /** Queries of one client that are not yet answered. */
 export const CLIENT_QUERY_COUNT_MAX = 1_000;
 /** Changes that one reader of a view may lag behind before it gets an error. */

@@ -104,6 +104,8 @@ export interface SetStateMessage {
   readonly state: InstanceState;
   /** For draining: how long to wait for confirmations, in ms. */
   readonly timeoutMs: number;
+  /** For draining a region's own instance: where its program was, which may still show it. */
+  readonly leftRegions: readonly string[];
 }
 
 /**
@@ -413,7 +415,8 @@ export interface RouteMessage {
 export type RoutePayload =
   /**
    * All subscribers of `from` no longer pick the draining record, or these did not confirm. As a
-   * question, from the record's writer: what is known of that? Only who shows the record answers.
+   * question, from the record's writer: what is known of that? Only who shows the record answers;
+   * and, in another region, who is asked what a region's own instance has left there.
    */
   | {
       readonly kind: "drain-confirm";
@@ -428,6 +431,8 @@ export type RoutePayload =
       readonly isQuestion: boolean;
       /** Which life of `from` speaks; 0 from a node of an earlier version, and in a question. */
       readonly generation: number;
+      /** A question about what a region's own instance has left in the region of the receiver. */
+      readonly isLeft: boolean;
     }
   /** The canary with this counter was seen. */
   | { readonly kind: "canary-echo"; readonly counter: number; readonly region: string }

@@ -153,6 +153,7 @@ export const sessionRequest: fc.Arbitrary<SessionRequest> = fc.oneof(
     id,
     state: askedState,
     timeoutMs: durationMs,
+    leftRegions: fc.array(slashless, { maxLength: 2 }),
   }),
   fc.record({
     type: fc.constant("watch" as const),
@@ -286,6 +287,7 @@ const payload: fc.Arbitrary<RoutePayload> = fc.oneof(
     confirmedCount: counter,
     unconfirmed,
     isQuestion: fc.boolean(),
+    isLeft: fc.boolean(),
     generation: counter,
   }),
   fc.record({ kind: fc.constant("canary-echo" as const), counter, region: maybeName }),

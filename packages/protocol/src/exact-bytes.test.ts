@@ -168,9 +168,10 @@ test("peers", () => {
         unconfirmed: ["n1/c"],
         isQuestion: true,
         generation: 5,
+        isLeft: true,
       },
     }),
-    "95 43 a26e32 a26e31 02 9a 01 01 a26e73 a173 a161 93010203 04 91 a46e312f63 c3 05",
+    "95 43 a26e32 a26e31 02 9b 01 01 a26e73 a173 a161 93010203 04 91 a46e312f63 c3 05 c3",
   );
   check(
     encodePeerMessage({

@@ -186,6 +186,7 @@ function writePayload(payload: RoutePayload): unknown[] {
         payload.unconfirmed,
         payload.isQuestion,
         payload.generation,
+        payload.isLeft,
       ];
     case "canary-echo":
       return [kind, payload.counter, payload.region];
@@ -220,6 +221,7 @@ function readPayload(value: unknown): RoutePayload {
         unconfirmed: readUnconfirmed(fields[7]),
         isQuestion: readBoolean(fields[8] ?? false, "isQuestion"),
         generation: readInteger(fields[9] ?? 0, "generation"),
+        isLeft: readBoolean(fields[10] ?? false, "isLeft"),
       };
     case "canary-echo":
       return {

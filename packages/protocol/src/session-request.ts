@@ -1,6 +1,7 @@
 /** What a client says to a node: encoding and total decoding. */
 import {
   BODY_MAX_BYTES,
+  LEFT_REGION_COUNT_MAX,
   NAME_MAX_BYTES,
   REGISTER_BATCH_COUNT_MAX,
   type RegisterItem,
@@ -82,6 +83,7 @@ function writeRequest(message: Exclude<SessionRequest, { type: "heartbeat" }>): 
         message.id,
         message.state,
         writeDuration(message.timeoutMs),
+        message.leftRegions,
       ];
     case "watch":
       return [
@@ -150,6 +152,9 @@ const READERS: Readers<SessionRequest> = {
     id: readName(fields[3], "id"),
     state: readState(fields[4]),
     timeoutMs: readDuration(fields[5] ?? 0, "timeoutMs"),
+    leftRegions: readList(fields[6] ?? [], "leftRegions", LEFT_REGION_COUNT_MAX, (item) =>
+      readName(item, "region"),
+    ),
   }),
   watch: (fields) => ({
     type: "watch",

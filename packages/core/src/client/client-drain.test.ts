@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { InstanceState } from "../record.js";
-import { Harness, stamp } from "./client-harness.fixture.js";
+import { InstanceState, Scope } from "../record.js";
+import { Harness, stamp, WELCOME } from "./client-harness.fixture.js";
 
 /** Online, with `a` registered. */
 function registered(): Harness {
@@ -88,4 +88,20 @@ test("a refusal of an earlier drain does not end a later one", () => {
     "failed 2 invalid_argument",
     "failed 3 invalid_argument",
   ]);
+});
+
+test("P7 the drain of a region's own instance names where its program was", () => {
+  const client = new Harness().online({ region: "us" });
+  const content = { scope: Scope.region, state: InstanceState.up, body: new Uint8Array(0) };
+  client.command({ type: "register", id: "a", ...content });
+  client.disconnected();
+  client.elapse(200);
+  client.connected();
+  client.read({ ...WELCOME, region: "eu" });
+  client.command({ type: "drain", id: "a" });
+  const sent = client.effects.findLast(
+    (effect) => effect.type === "send" && effect.message.type === "set-state",
+  );
+  assert.ok(sent?.type === "send" && sent.message.type === "set-state");
+  assert.deepEqual(sent.message.leftRegions, ["us", "eu"]);
 });

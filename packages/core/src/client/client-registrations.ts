@@ -10,6 +10,7 @@
  */
 import { ERROR_CODES, ErrorCode } from "../errors.js";
 import {
+  LEFT_REGION_COUNT_MAX,
   REGISTER_BATCH_COUNT_MAX,
   SESSION_FRAME_MAX_BYTES,
   SESSION_INSTANCE_COUNT_MAX,
@@ -20,6 +21,7 @@ import type {
   RegisteredMessage,
   RegisterItem,
   SupersededMessage,
+  WelcomeMessage,
 } from "../messages.js";
 import type { Random } from "../random.js";
 import { compareStamps, InstanceState, RemovalReason, Scope, type Stamp } from "../record.js";
@@ -55,6 +57,8 @@ export class ClientRegistrations {
   readonly #inFlight = new Map<number, InFlight>();
   readonly #waiters = new CommandWaiters<Registration, WaitKind>();
   readonly #incarnations: Incarnations;
+  /** Of the nodes that have welcomed this process, the last one last. */
+  readonly #regions = new Set<string>();
 
   constructor(outbox: ClientOutbox, random: Random) {
     this.#outbox = outbox;
@@ -120,9 +124,17 @@ export class ClientRegistrations {
     }
   }
 
-  /** A node said what to begin with; the first one is heard. */
-  welcomed(firstIncarnation: number): void {
+  /** A node said what to begin with, of which the first one is heard, and where it is. */
+  welcomed({
+    firstIncarnation,
+    region,
+  }: Pick<WelcomeMessage, "firstIncarnation" | "region">): void {
     this.#incarnations.welcomed(firstIncarnation);
+    this.#regions.delete(region);
+    if (region !== "") this.#regions.add(region);
+    const [first] = this.#regions;
+    const isFull = this.#regions.size > LEFT_REGION_COUNT_MAX;
+    if (isFull && first !== undefined) this.#regions.delete(first);
   }
 
   /** A new session: all that is wanted is sent again. */
@@ -374,22 +386,26 @@ export class ClientRegistrations {
     this.#inFlight.set(requestId, { kind: "state", registration, revision });
     this.#outbox.emit({
       type: "send",
-      message: { type: "set-state", requestId, service, id, state, timeoutMs: 0 },
+      message: {
+        ...{ type: "set-state", requestId, service, id, state, timeoutMs: 0 },
+        leftRegions: [],
+      },
     });
   }
 
   #sendDrain(registration: Registration, now: Instant): void {
     registration.needsDrain = false;
     if (registration.drainDeadline === undefined) return;
-    const { service, id } = registration;
+    const { service, id, scope } = registration;
     const timeoutMs = Math.max(1, Math.ceil(registration.drainDeadline - now));
     const requestId = this.#outbox.nextRequestId();
     registration.drainRequestId = requestId;
     this.#inFlight.set(requestId, { kind: "drain", registration });
     const state = InstanceState.draining;
+    const leftRegions = scope === Scope.region ? [...this.#regions] : [];
     this.#outbox.emit({
       type: "send",
-      message: { type: "set-state", requestId, service, id, state, timeoutMs },
+      message: { type: "set-state", requestId, service, id, state, timeoutMs, leftRegions },
     });
   }
 

@@ -522,7 +522,7 @@ export class ClientMachine {
     const { nodeId, isReady } = welcome;
     this.#emit({ type: "online", nodeId, address });
     this.#note("info", "client.online", { nodeId, address, isReady });
-    this.#registrations.welcomed(welcome.firstIncarnation);
+    this.#registrations.welcomed(welcome);
     if (!this.#isHolding) return this.#registrations.flush(now);
     this.#isHolding = false;
     this.#sayEverything(now);

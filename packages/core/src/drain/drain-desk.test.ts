@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { EMPTY_DIGEST } from "../hash.js";
 import type { RoutePayload } from "../messages.js";
 import type { Effect } from "../node/events.js";
-import { NodeBench, toSession } from "../node/node.fixture.js";
+import { describeNode, NodeBench, toSession } from "../node/node.fixture.js";
 import { InstanceState, type Origin, RecordKind, RemovalReason, Scope } from "../record.js";
 import { DRAIN_ASK_INTERVAL_MS } from "./drain-table.js";
 
@@ -25,7 +25,8 @@ function meet(bench: NodeBench, nodeId: string, generation = 1): void {
 
 function drain(bench: NodeBench, session: number, timeoutMs = 10_000): void {
   const state = InstanceState.draining;
-  bench.say(session, { type: "set-state", requestId: 9, ...NAME, state, timeoutMs });
+  const wish = { state, timeoutMs, leftRegions: [] };
+  bench.say(session, { type: "set-state", requestId: 9, ...NAME, ...wish });
 }
 
 function watch(bench: NodeBench, session: number): Effect[] {
@@ -202,4 +203,96 @@ test("P7 a subscriber that is silent until its session ends is not waited for an
   assert.equal(drained(bench.effects, 1), undefined);
   bench.runUntil(8_500, () => bench.beat(1));
   assert.deepEqual(drained(bench.effects, 1)?.unconfirmed, []);
+});
+
+const HOME: Origin = { nodeId: "h", generation: 1, scope: Scope.region };
+const LATER = { incarnation: 1, session: 2, claim: 1 };
+
+/** Node `a` of region `r`, which holds what another node there wrote for its region alone. */
+function leftBehind(): NodeBench {
+  const bench = new NodeBench();
+  bench.link(1, "h");
+  meet(bench, "h");
+  const key = { kind: RecordKind.instance, scope: Scope.region, ...NAME };
+  const stamp = { incarnation: 1, session: 1, claim: 0 };
+  const content = { state: InstanceState.up, isSuspect: false, reason: RemovalReason.none };
+  const record = { ...key, origin: HOME, version: 1, stamp, ...content, since: 1 };
+  const records = [{ ...record, body: new Uint8Array([1]) }];
+  bench.hear(1, { type: "delta", groups: [{ origin: HOME, from: 0, to: 1, records }] });
+  bench.openSession(2, "subscriber");
+  watch(bench, 2);
+  return bench;
+}
+
+/** What is answered to a node of another region that asks what is left here. */
+function askLeft(bench: NodeBench, stamp = LATER): readonly string[] {
+  const about = { kind: "drain-confirm", recordKind: RecordKind.instance, ...NAME, stamp } as const;
+  const question = { confirmedCount: 0, unconfirmed: [], isQuestion: true, isLeft: true } as const;
+  const payload = { ...about, ...question, generation: 0 };
+  const message = { type: "route", to: "a", from: "far", hops: 1, payload } as const;
+  const [answer] = routed(bench.hear(2, message));
+  assert.ok(answer?.kind === "drain-confirm" && !answer.isQuestion && answer.generation === 5);
+  assert.deepEqual(answer.stamp, stamp);
+  return answer.unconfirmed;
+}
+
+// It moved to another region when its node died, and this one's callers went on picking it.
+test("P7 what a program left behind in a region drains with it, once its node is gone", () => {
+  const bench = leftBehind();
+  bench.link(2, "far", "q");
+  assert.deepEqual(askLeft(bench), ["a"], "its node may still show it");
+  bench.step({ type: "link-close", link: 1 });
+  const refused = { type: "dial-failed", address: "node1", cause: "refused", detail: "" } as const;
+  bench.runUntil(5_000, () => {
+    bench.beat(2);
+    bench.step(refused);
+  });
+  assert.deepEqual(askLeft(bench), ["a"]);
+  assert.equal(bench.instance("x")?.state, InstanceState.draining);
+  assert.deepEqual(askLeft(bench), ["a/subscriber"]);
+  const stamp = bench.instance("x")?.stamp;
+  assert.ok(stamp !== undefined);
+  confirm(bench, 2, stamp);
+  assert.deepEqual(askLeft(bench), []);
+});
+
+test("P6 what a later process holds in a region is not drained by what was there before", () => {
+  const bench = leftBehind();
+  bench.link(2, "far", "q");
+  assert.deepEqual(askLeft(bench, { incarnation: 1, session: 0, claim: 9 }), []);
+  assert.deepEqual(askLeft(bench, { incarnation: 2, session: 1, claim: 1 }), []);
+  assert.equal(bench.instance("x")?.state, InstanceState.up);
+});
+
+test("P7 a region that a program has left is asked at once, and named until it answers", () => {
+  const decodeNodeDescription = (body: Uint8Array) =>
+    describeNode(body[0] === 9 ? "q" : "r", `node${body[0] ?? 0}`);
+  const bench = new NodeBench({ decodeNodeDescription });
+  bench.link(1, "b");
+  meet(bench, "b");
+  bench.link(2, "far", "q");
+  const origin = { nodeId: "far", generation: 1, scope: Scope.global };
+  const stamp = { incarnation: 1, session: 0, claim: 0 };
+  const node = {
+    kind: RecordKind.node,
+    scope: Scope.global,
+    namespace: "",
+    service: "",
+    id: "far",
+  };
+  const content = { state: InstanceState.up, isSuspect: false, reason: RemovalReason.none };
+  const record = { ...node, origin, version: 1, stamp, ...content, since: 0 };
+  const records = [{ ...record, body: new Uint8Array([9]) }];
+  bench.hear(2, { type: "delta", groups: [{ origin, from: 0, to: 1, records }] });
+  bench.openSession(1);
+  const item = { service: "cart", id: "x", state: InstanceState.up, scope: Scope.region };
+  const items = [{ ...item, incarnation: 1, since: 0, body: new Uint8Array([1]) }];
+  bench.say(1, { type: "register", requestId: 1, items });
+  const wish = { state: InstanceState.draining, timeoutMs: 1_000, leftRegions: ["r", "q"] };
+  bench.effects.length = 0;
+  const asked = bench.say(1, { type: "set-state", requestId: 9, ...NAME, ...wish });
+  const left = routed(asked).filter((each) => each.kind === "drain-confirm" && each.isLeft);
+  assert.equal(left.length, 1);
+  bench.runUntil(1_500, () => bench.beat(1));
+  assert.ok(drained(bench.effects, 1)?.unconfirmed.includes("far"));
 });

@@ -5,9 +5,10 @@
 import { NodeStatus } from "../instance.js";
 import type { Membership } from "../membership/membership.js";
 import type { RoutePayload } from "../messages.js";
+import { isOrphaned } from "../node/adoption.js";
 import type { SessionKey } from "../node/events.js";
 import type { Session, SessionTable } from "../node/session-table.js";
-import { InstanceState, type RegistryRecord, Scope } from "../record.js";
+import { compareStamps, InstanceState, type RegistryRecord, Scope } from "../record.js";
 import type { Replica } from "../replica/replica.js";
 import { NO_SLOT, type Slot } from "../table/record-table.js";
 import { after, type Instant } from "../time.js";
@@ -25,6 +26,10 @@ export interface DrainDeskOptions {
   readonly sessionTtlMs: number;
   /** Addresses of nodes that this one was told of and never met. */
   readonly strangers: () => readonly string[];
+  /** Whether this node holds what its peers hold: only then does its lacking something count. */
+  readonly isFilled: () => boolean;
+  /** Drains what a program has left behind here, if that is for this node to do. */
+  readonly drainLeft: (slot: Slot, now: Instant) => void;
   readonly route: (to: string, payload: RoutePayload) => boolean;
 }
 
@@ -38,7 +43,7 @@ export class DrainDesk {
   constructor(options: DrainDeskOptions) {
     this.#options = options;
     this.table = new DrainTable({
-      witnesses: (slot, now) => this.#witnesses(slot, now),
+      witnesses: (slot, leftRegions, now) => this.#witnesses(slot, leftRegions, now),
       strangers: options.strangers,
     });
   }
@@ -82,7 +87,9 @@ export class DrainDesk {
       const record = replica.table.read(slot);
       for (const nodeId of nodeIds) {
         if (nodeId === replica.nodeId) continue;
-        route(nodeId, { ...confirmOf(record, NO_REPORT), isQuestion: true, generation: 0 });
+        const isLeft = record.scope === Scope.region && !this.#isHere(nodeId);
+        const question = { isQuestion: true, isLeft, generation: 0 };
+        route(nodeId, { ...confirmOf(record, NO_REPORT), ...question });
       }
     }
   }
@@ -108,11 +115,13 @@ export class DrainDesk {
       this.table.report(slot, { nodeId, generation }, record.stamp, report);
       return;
     }
-    route(record.origin.nodeId, { ...confirmOf(record, report), isQuestion: false, generation });
+    const answer = { isQuestion: false, isLeft: false, generation };
+    route(record.origin.nodeId, { ...confirmOf(record, report), ...answer });
   }
 
   /** Another node's word on a drain of this one, or its question. */
   routed(from: string, payload: DrainConfirm, now: Instant): void {
+    if (payload.isQuestion && payload.isLeft) return this.#answerLeft(from, payload, now);
     const { replica } = this.#options;
     const { stamp } = payload;
     for (const scope of [Scope.global, Scope.region]) {
@@ -132,15 +141,50 @@ export class DrainDesk {
   }
 
   /**
-   * The nodes that have to report: all but those that are known to have ended, so long ago that
-   * their clients have noticed. A region's record never reaches the nodes of others.
+   * A node of another region drains its region's own instance, whose program was in this one before:
+   * what it left behind here, should its node have gone meanwhile, is shown as draining too.
    */
-  #witnesses(slot: Slot, now: Instant): DrainWitness[] {
+  #answerLeft(to: string, question: DrainConfirm, now: Instant): void {
+    const { replica, isFilled, route } = this.#options;
+    if (!isFilled()) return;
+    const { generation } = replica;
+    const report = this.#reportOnLeft(question, now) ?? NO_REPORT;
+    const answer = { isQuestion: false, isLeft: false, generation };
+    route(to, { ...question, ...report, ...answer });
+  }
+
+  /** Undefined when nothing is left here. */
+  #reportOnLeft(question: DrainConfirm, now: Instant): DrainReport | undefined {
+    const { replica, drainLeft, membership } = this.#options;
+    const slot = replica.find({ ...question, kind: question.recordKind, scope: Scope.region });
+    if (slot === NO_SLOT) return undefined;
+    const { state, stamp, origin } = replica.table.read(slot);
+    const isEarlier = compareStamps(stamp, question.stamp) < 0;
+    if (state === InstanceState.removed || !isEarlier) return undefined;
+    // Of another process with that id, unless its node has gone.
+    const isOther = stamp.incarnation !== question.stamp.incarnation;
+    if (isOther && (replica.isOwn(origin) || !isOrphaned(origin, membership))) return undefined;
+    if (state !== InstanceState.draining) drainLeft(slot, now);
+    const known = this.table.reportOn(slot, stamp);
+    return known ?? { confirmedCount: 0, unconfirmed: [replica.nodeId] };
+  }
+
+  #isHere(nodeId: string): boolean {
+    return this.#options.membership.get(nodeId)?.description.region === this.#options.region;
+  }
+
+  /**
+   * The nodes that have to report: all but those that are known to have ended, so long ago that
+   * their clients have noticed. A region's record never reaches the nodes of others; they are asked
+   * only where its program was before.
+   */
+  #witnesses(slot: Slot, leftRegions: readonly string[], now: Instant): DrainWitness[] {
     const { replica, region, membership, sessionTtlMs } = this.#options;
     const records = replica.table;
     const isRegional = records.origin(records.originOf(slot)).scope === Scope.region;
     return membership.all.filter((member) => {
-      if (isRegional && member.description.region !== region) return false;
+      const home = member.description.region;
+      if (isRegional && home !== region && !leftRegions.includes(home)) return false;
       const { status, isEnded, since } = member;
       if (status === NodeStatus.left) return false;
       const isOver = status === NodeStatus.dead && isEnded && now >= after(since, sessionTtlMs);

@@ -42,8 +42,15 @@ export interface DrainWitness {
 }
 
 export interface DrainTableOptions {
-  /** Nodes whose subscribers may be shown the record. */
-  readonly witnesses: (slot: Slot, now: Instant) => readonly DrainWitness[];
+  /**
+   * Nodes whose subscribers may be shown the record; `leftRegions` are others in which a region's
+   * own may still be seen.
+   */
+  readonly witnesses: (
+    slot: Slot,
+    leftRegions: readonly string[],
+    now: Instant,
+  ) => readonly DrainWitness[];
   /** Names of who might be there as well, and was never met. */
   readonly strangers: () => readonly string[];
 }
@@ -58,6 +65,7 @@ interface LocalDrain {
 
 interface Waiting {
   readonly stamp: Stamp;
+  readonly leftRegions: readonly string[];
   readonly reports: Map<string, DrainReport & { readonly generation: number }>;
   readonly deadline: Instant;
   askAt: Instant;
@@ -147,17 +155,25 @@ export class DrainTable {
   /** Waits for every witness. False when too many drains run already. */
   wait(
     slot: Slot,
-    options: { stamp: Stamp; timeoutMs: number; finish: (outcome: DrainOutcome) => void },
+    options: {
+      stamp: Stamp;
+      timeoutMs: number;
+      leftRegions?: readonly string[];
+      finish: (outcome: DrainOutcome) => void;
+    },
     now: Instant,
   ): boolean {
     if (this.#waiting.size >= DRAIN_COUNT_MAX) return false;
     // An earlier drain of the record ends here, with what it knows: nobody may take it for done.
     this.abandon(slot, now);
+    const leftRegions = options.leftRegions ?? [];
     this.#waiting.set(slot, {
       stamp: options.stamp,
+      leftRegions,
       reports: new Map(),
       deadline: after(now, options.timeoutMs),
-      askAt: after(now, DRAIN_ASK_INTERVAL_MS),
+      // The record does not come to other regions by itself.
+      askAt: leftRegions.length > 0 ? now : after(now, DRAIN_ASK_INTERVAL_MS),
       finish: options.finish,
     });
     return true;
@@ -190,7 +206,7 @@ export class DrainTable {
       if (now < waiting.askAt) continue;
       waiting.askAt = after(now, DRAIN_ASK_INTERVAL_MS);
       const nodeIds = this.#options
-        .witnesses(slot, now)
+        .witnesses(slot, waiting.leftRegions, now)
         .filter((witness) => !isDone(reportFrom(waiting, witness)))
         .map((witness) => witness.nodeId);
       if (nodeIds.length > 0) questions.push({ slot, stamp: waiting.stamp, nodeIds });
@@ -217,7 +233,7 @@ export class DrainTable {
   #outcomeOf(slot: Slot, waiting: Waiting, now: Instant): DrainOutcome {
     let confirmedCount = 0;
     const unconfirmed: string[] = [];
-    for (const witness of this.#options.witnesses(slot, now)) {
+    for (const witness of this.#options.witnesses(slot, waiting.leftRegions, now)) {
       const report = reportFrom(waiting, witness);
       confirmedCount += report?.confirmedCount ?? 0;
       if (report === undefined) unconfirmed.push(witness.nodeId);

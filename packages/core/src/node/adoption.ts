@@ -30,7 +30,7 @@ export interface AdoptionOptions {
 }
 
 /** Whether an origin's node is gone, as far as this observer knows. */
-export function isOrphaned(origin: Origin, membership: Membership): boolean {
+export function isOrphaned(origin: Origin, membership: Pick<Membership, "get">): boolean {
   const member = membership.get(origin.nodeId);
   if (member === undefined) return true;
   if (member.generation > origin.generation) return true;
@@ -66,6 +66,12 @@ export class Adoption {
       if (count >= ADOPT_COUNT_MAX) break;
     }
     return count;
+  }
+
+  /** Whether this node may write what another said: that one is gone, or it was this node itself. */
+  speaksFor(origin: Origin): boolean {
+    const { replica, membership } = this.#options;
+    return replica.isOwn(origin) || (isOrphaned(origin, membership) && this.#isAdopter(origin));
   }
 
   #adopt(index: OriginIndex, countMax: number, now: Instant): number {

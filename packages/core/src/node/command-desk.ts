@@ -16,6 +16,7 @@ import type { RoutedCommand, RoutePayload } from "../messages.js";
 import {
   compareStamps,
   InstanceState,
+  type Origin,
   type RecordKey,
   RecordKind,
   RemovalReason,
@@ -45,6 +46,8 @@ export interface CommandDeskOptions {
   readonly takeoverTtlMs: number;
   /** The owner's node id when it lives and is another node; undefined when this node must act. */
   readonly livingOwner: (slot: Slot) => string | undefined;
+  /** Whether this node may write what an origin said. */
+  readonly speaksFor: (origin: Origin) => boolean;
   readonly route: (to: string, payload: RoutePayload) => boolean;
 }
 
@@ -186,6 +189,14 @@ export class CommandDesk {
     const stamp = writer.rewrite(slot, { body: command.body }, now);
     this.#keep(slot, now);
     reply({ ...DONE, stamp });
+  }
+
+  /** Drains what a program left behind, if that is for this node to do. */
+  drainLeft(slot: Slot, now: Instant): void {
+    const { table } = this.#options.replica;
+    if (!this.#options.speaksFor(table.origin(table.originOf(slot)))) return;
+    this.#options.writer.rewrite(slot, { state: InstanceState.draining }, now);
+    this.#keep(slot, now);
   }
 
   /** A record taken over from an owner that is gone hangs on a lease, else it would never end. */

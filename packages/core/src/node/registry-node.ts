@@ -157,6 +157,8 @@ export class RegistryNode {
       membership: this.#membership,
       sessionTtlMs: config.sessionTtlMs,
       strangers: () => this.#peers.strangers,
+      isFilled: () => this.#state !== "warming",
+      drainLeft: (slot, at) => this.#commands.drainLeft(slot, at),
       route: (to, payload) => this.#peers.route(to, payload),
     });
     this.#writer = new InstanceWriter({
@@ -172,6 +174,7 @@ export class RegistryNode {
       clock: this.#clock,
       takeoverTtlMs: config.orphanTtlMs,
       livingOwner: (slot) => this.#livingOwner(slot),
+      speaksFor: (origin) => this.#adoption.speaksFor(origin),
       route: (to, payload) => this.#peers.route(to, payload),
     });
     this.#adoption = new Adoption({

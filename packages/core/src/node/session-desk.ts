@@ -363,7 +363,8 @@ export class SessionDesk {
       outbox.toSession(session.key, { type: "drained", requestId, ...outcome });
     };
     const { timeoutMs } = message;
-    if (drains.table.wait(slot, { stamp, timeoutMs, finish }, now)) return;
+    const leftRegions = message.leftRegions.filter((region) => region !== this.#options.region);
+    if (drains.table.wait(slot, { stamp, timeoutMs, leftRegions, finish }, now)) return;
     outbox.toSession(session.key, {
       type: "refused",
       requestId,

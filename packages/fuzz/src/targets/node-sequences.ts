@@ -244,7 +244,9 @@ function requestOf(tape: Tape): SessionRequest {
       return { type: "deregister", requestId, service, id, reason: words.reasonOf(tape) };
     case 3: {
       const timeoutMs = tape.pick([0, 1_000, 86_400_000]);
-      return { type: "set-state", requestId, service, id, state: words.stateOf(tape), timeoutMs };
+      const leftRegions = tape.flag() ? ["eu", "us"] : [];
+      const state = words.stateOf(tape);
+      return { type: "set-state", requestId, service, id, state, timeoutMs, leftRegions };
     }
     case 4: {
       const position = words.positionOf(tape);
@@ -330,6 +332,7 @@ function payloadOf(tape: Tape): Extract<PeerMessage, { type: "route" }>["payload
         ...address,
         stamp,
         isQuestion: tape.flag(),
+        isLeft: tape.flag(),
         generation,
         ...outcome,
       };

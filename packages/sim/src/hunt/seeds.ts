@@ -106,6 +106,14 @@ export const PERMANENT_SEEDS: readonly PermanentSeed[] = [
     mendedBy: "Let a new registration end the drain before it (P7)",
   },
   {
+    seed: 307,
+    story:
+      "everyone confirmed the drain of a region's own instance, and callers of a region from which " +
+      "its program had fled when its node died still picked what it had left behind",
+    mendedBy: "Drain what a program left behind in other regions (P7)",
+    scenario: "drain-of-what-was-left-behind",
+  },
+  {
     seed: 86,
     story:
       "one region's tombstone beat the live record of the same name in another; and a view asked " +
@@ -146,12 +154,6 @@ export const OPEN_DEFECTS: readonly OpenDefect[] = [
     story:
       "a view lets an instance go as collected, on the word of a node that was still filling " +
       "(seed 26)",
-  },
-  {
-    oracle: "P7",
-    text: /which was drained with everyone's confirmation|everyone confirmed, and .* still picks it/,
-    story:
-      "a program still picks what all are said to have confirmed as drained (seeds 5109, 76925245)",
   },
   {
     oracle: "L2",

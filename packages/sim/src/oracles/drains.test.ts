@@ -24,14 +24,18 @@ function newCase() {
   const drainer = subscriber("p1", "us-1", []);
   const caller = subscriber("p2", "eu-1", shown);
   const clients = new Map([drainer, caller].map((client) => [client.id, client]));
-  const world = { nodes: nodes.nodes, clients, hasSession: () => session.isOpen };
+  const held = new Set<string>();
+  const world = {
+    ...{ nodes: nodes.nodes, clients, hasSession: () => session.isOpen },
+    holds: ({ id }: { readonly id: string }) => held.has(id),
+  };
   const oracle = new Drains(trial, new Reach(nodes), world);
   trial.at = PATH_MS + 10_000;
   const ask = () => {
     const timeoutMs = 5_000;
     oracle.asked(drainer, { type: "drain", commandId: 1, service: "orders", id: "o-1", timeoutMs });
   };
-  return { trial, nodes, shown, session, drainer, caller, oracle, ask };
+  return { trial, nodes, shown, session, held, drainer, caller, oracle, ask };
 }
 
 function subscriber(id: string, connectedNodeId: string, shown: RegistryRecord[]): Subscriber {
@@ -74,6 +78,18 @@ test("P7 excuses a caller without a session, and one that nobody could reach for
   oracle.commandDone(drainer, 1, CONFIRMED);
   assert.deepEqual(trial.complaints, []);
   trial.at += PATH_MS;
+  ask();
+  oracle.commandDone(drainer, 1, CONFIRMED);
+  assert.deepEqual(trial.complaints, ["P7"]);
+});
+
+test("P7 excuses what a region's own instance left where every node has lost it", () => {
+  const { trial, oracle, ask, drainer, held } = newCase();
+  held.add("us-1");
+  ask();
+  oracle.commandDone(drainer, 1, CONFIRMED);
+  assert.deepEqual(trial.complaints, []);
+  held.add("eu-1");
   ask();
   oracle.commandDone(drainer, 1, CONFIRMED);
   assert.deepEqual(trial.complaints, ["P7"]);

@@ -14,7 +14,8 @@
  * Excuses: a process that stood still answers when it wakes. A subscriber whose node had no way,
  * not even through others, to the drainer's node during the last {@link PATH_MS} may count as
  * gone: nobody could tell the cut from a death. What a program without a session picks is P8's,
- * not P7's.
+ * not P7's. And a region's own instance that its program left in another region, whose nodes have
+ * all lost it since: a view there keeps it for want of evidence (P4), and nobody knows to ask.
  *
  * Cannot see: drains that an operator asks for; one-way readers, which confirm nothing.
  */
@@ -24,6 +25,7 @@ import {
   createPicker,
   instant,
   PolicyName,
+  Scope,
   SeededRandom,
   type ViewInstance,
 } from "@fpzk/core";
@@ -52,6 +54,8 @@ export interface SubscriberWorld {
   readonly clients: ReadonlyMap<string, Subscriber>;
   /** Whether both sides know of a session between them. */
   hasSession(client: Subscriber, node: LivingNode): boolean;
+  /** Whether a node holds a live record of an instance in a scope. */
+  holds(node: LivingNode, scope: Scope, name: { service: string; id: string }): boolean;
 }
 
 interface Drain {
@@ -98,7 +102,7 @@ export class Drains {
     const drain = this.#confirmed.get(nameOf({ service, id: instance.id }));
     const home = this.#world.nodes.get(drain?.client.machine.connectedNodeId ?? "");
     if (drain === undefined || home === undefined) return;
-    if (!this.#isTold(client, home, service)) return;
+    if (!this.#isTold(client, home, service) || this.#isLostAfar(client, home, drain)) return;
     const text = `${client.id} picked ${nameOf(drain)} of ${drain.client.id}, which was drained with everyone's confirmation`;
     this.#court.fail("P7", text);
   }
@@ -145,10 +149,19 @@ export class Drains {
     if (home === undefined) return;
     for (const other of this.#world.clients.values()) {
       if (!this.#isTold(other, home, drain.service) || !canPick(other, drain)) continue;
+      if (this.#isLostAfar(other, home, drain)) continue;
       const at = other.machine.connectedNodeId;
       const text = `${nameOf(drain)} of ${drain.client.id} at ${home.id} was drained, everyone confirmed, and ${other.id} at ${at} still picks it`;
       this.#court.fail("P7", text);
     }
+  }
+
+  /** Whether it is a region's own, and no node of the other's region holds what is seen there. */
+  #isLostAfar({ machine }: Subscriber, home: LivingNode, drain: Drain): boolean {
+    const region = this.#world.nodes.get(machine.connectedNodeId ?? "")?.region;
+    if (region === home.region || !this.#world.holds(home, Scope.region, drain)) return false;
+    const nodes = [...this.#world.nodes.values()].filter((node) => node.region === region);
+    return !nodes.some((node) => this.#world.holds(node, Scope.region, drain));
   }
 
   /** Whether a program is one of the connected subscribers that the promise speaks of. */

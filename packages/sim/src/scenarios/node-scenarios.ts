@@ -1,4 +1,5 @@
 /** Nodes that die, are cut off, return, or are replaced, and what becomes of their clients. */
+import { InstanceState, Scope } from "@fpzk/core";
 import type { Scenario } from "./scenario.js";
 import { isShown, livenessIn, type Stage } from "./stage.js";
 
@@ -264,6 +265,36 @@ export const NODE_SCENARIOS: readonly Scenario[] = [
       stage.expect(seen === "orphaned", "P6", `an instance without its node is ${seen}`);
       const isAlive = () => livenessIn(viewer, "orders/o") === "alive";
       stage.await(isAlive, 10_000, "P6", "the program is registered again");
+    },
+  },
+  {
+    name: "drain-of-what-was-left-behind",
+    story:
+      "A program with an instance for its region alone flees to another region, goes home when its " +
+      "node there is killed, and drains: the other region's callers pick it no more either (P7).",
+    play: (stage) => {
+      stage.addNodes({ us: 1, eu: 2 });
+      stage.settle();
+      const provider = stage.addClient("provider", "us", ["us-1", "eu-1"]);
+      stage.register(provider, "orders/o", { scope: Scope.region });
+      const caller = stage.addClient("caller", "eu");
+      caller.watch("orders");
+      stage.run(2_000);
+      stage.world.crash("us-1");
+      const refuge = () => provider.machine.connectedNodeId;
+      const hasFled = () => refuge() !== undefined && isShown(caller, "orders/o");
+      stage.await(hasFled, 5_000, "P1", "it is there for the other region");
+      stage.addNode("us-1", ["eu-1", "eu-2"]);
+      stage.run(5_000);
+      stage.world.crash(refuge() ?? "eu-1");
+      const isHome = () => refuge() === "us-1";
+      stage.await(isHome, 15_000, "P1", "the program is at home again");
+      stage.run(12_000);
+      const outcome = stage.drain(provider, "orders/o", 5_000);
+      const isConfirmed = outcome?.kind === "drained" && outcome.unconfirmed.length === 0;
+      stage.expect(isConfirmed, "L3", "a drain in a whole world is not confirmed by everyone");
+      const shown = caller.instances("orders")[0];
+      stage.expect(shown?.state !== InstanceState.up, "P7", "a caller picks what was left behind");
     },
   },
   {

@@ -11,11 +11,15 @@ import {
   type CommandResult,
   type Effect,
   hashText,
+  InstanceState,
+  NO_SLOT,
   NODE_CONFIG_DEFAULT,
   type NodeConfig,
   type PeerMessage,
+  RecordKind,
   type RegistrationStatus,
   type RegistryRecord,
+  type Scope,
   SeededRandom,
   type SessionMessage,
   type SessionRequest,
@@ -275,6 +279,16 @@ export class World implements NodeWorld, ClientWorld {
   /** Whether a client has an open session at a node. */
   hasSession(client: SimClient, node: SimNode): boolean {
     return node.sessions.has(client);
+  }
+
+  holds(
+    { node: { table } }: SimNode,
+    scope: Scope,
+    { service, id }: { service: string; id: string },
+  ): boolean {
+    const key = { kind: RecordKind.instance, scope, namespace: "default", service, id };
+    const slot = table.find(key);
+    return slot !== NO_SLOT && table.state(slot) !== InstanceState.removed;
   }
 
   // -- commands -----------------------------------------------------------------------------
