@@ -148,7 +148,7 @@ export const VIEW_MUTANTS: readonly Mutant[] = [
       "A drain waits for the nodes of its own region alone: callers elsewhere still pick the " +
       "instance when it stops (failed requests at every rolling deploy).",
     file: "drain/drain-desk.js",
-    find: "if (isRegional && member.description.region !== region)",
+    find: "if (isRegional && home !== region && !leftRegions.includes(home))",
     replace: "if (member.description.region !== region)",
   },
   {
