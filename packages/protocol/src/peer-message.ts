@@ -40,7 +40,6 @@ import {
   type RecordBudget,
   readEntries,
   readHoles,
-  readMaybeOrigin,
   readOrigin,
   readPart,
   readPeerGroup,
@@ -95,10 +94,11 @@ function writeMessage(message: PeerMessage): unknown[] {
       ];
     case "delta":
       return [
-        message.groups.map((group) => [
-          ...[...writeGroup(group), group.from, group.to],
-          ...writeTail(group),
-        ]),
+        message.groups.map((group) => {
+          const values = writeGroup(group);
+          values.push(group.from, group.to, ...writeTail(group));
+          return values;
+        }),
       ];
     case "reset":
       return [
@@ -137,7 +137,8 @@ function readDeltaGroup(value: unknown, budget: RecordBudget): DeltaGroup {
   const from = readInteger(fields[2], "from");
   const to = readInteger(fields[3], "to", from);
   const group = readPeerGroup(fields, budget, { from, to });
-  return { ...withHoles(group, readHoles(fields[4], from, to)), from, to };
+  const { origin, records, holes } = withHoles(group, readHoles(fields[4], from, to));
+  return holes === undefined ? { origin, records, from, to } : { origin, records, holes, from, to };
 }
 
 function readResetGroup(value: unknown, budget: RecordBudget): RecordGroup {
@@ -159,12 +160,16 @@ function readPeerGroups<Group>(
 ): Group[] {
   const budget = newRecordBudget();
   const values = readArray(value ?? [], "groups", 0, MESSAGE_RECORD_COUNT_MAX);
-  return values.flatMap((item, index) => {
-    const origin = readMaybeOrigin(Array.isArray(item) ? item[0] : undefined);
-    const part = { name: `groups[${index}]`, origin };
-    return readPart(part, refused, () => read(item, budget)) ?? [];
-  });
+  const groups: Group[] = [];
+  for (const [index, item] of values.entries()) {
+    const part = { refused, name: "groups", index, originOf: first };
+    const group = readPart(item, part, () => read(item, budget));
+    if (group !== undefined) groups.push(group);
+  }
+  return groups;
 }
+
+const first = (value: unknown) => (Array.isArray(value) ? value[0] : undefined);
 
 /** The field for what was left out; absent when nothing was. */
 function saying(refused: readonly RefusedPart[]): { refused?: readonly RefusedPart[] } {

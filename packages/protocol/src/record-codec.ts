@@ -94,7 +94,12 @@ export function readDigest(value: unknown): ContentDigest {
 }
 
 export function writePosition(position: readonly OriginVersion[]): unknown[] {
-  return position.map((entry) => [...writeOrigin(entry.origin), entry.version]);
+  return position.map(({ origin, version }) => [
+    origin.nodeId,
+    origin.generation,
+    origin.scope,
+    version,
+  ]);
 }
 
 /** What a replica holds, from `[nodeId, generation, scope, version]` each. */
@@ -106,14 +111,14 @@ export function readPosition(value: unknown): OriginVersion[] {
 }
 
 export function writeEntries(entries: readonly DigestEntry[]): unknown[] {
-  return entries.map((entry) => [
-    ...writeOrigin(entry.origin),
-    entry.version,
-    entry.watermark,
-    entry.content.high,
-    entry.content.low,
-    ...(entry.isPartial === true ? [true] : []),
-  ]);
+  return entries.map(writeEntry);
+}
+
+/** Value by value: digests go over every link every second, and spreading costs more than packing. */
+function writeEntry({ origin, version, watermark, content, isPartial }: DigestEntry): unknown[] {
+  const { nodeId, generation, scope } = origin;
+  const values = [nodeId, generation, scope, version, watermark, content.high, content.low];
+  return isPartial === true ? [...values, true] : values;
 }
 
 /**
@@ -122,17 +127,22 @@ export function writeEntries(entries: readonly DigestEntry[]): unknown[] {
  */
 export function readEntries(value: unknown, refused: RefusedPart[]): DigestEntry[] {
   const values = readArray(value ?? [], "entries", 0, ORIGIN_COUNT_MAX);
-  return values.flatMap((item, index) => {
-    const part = { name: `entries[${index}]`, origin: readMaybeOrigin(item) };
-    return readPart(part, refused, () => readEntry(item)) ?? [];
-  });
+  const entries: DigestEntry[] = [];
+  for (const [index, item] of values.entries()) {
+    const entry = readPart(item, { refused, name: "entries", index, originOf: whole }, readEntry);
+    if (entry !== undefined) entries.push(entry);
+  }
+  return entries;
 }
+
+/** An entry begins with its origin's values. */
+const whole = (item: unknown) => item;
 
 function readEntry(value: unknown): DigestEntry {
   const fields = readFields(value, "", 7);
   const version = readInteger(fields[3], "version");
   const isPartial = readBoolean(fields[7] ?? false, "isPartial");
-  return {
+  const entry: DigestEntry = {
     origin: readOrigin(fields),
     version,
     watermark: readInteger(fields[4], "watermark", 0, version),
@@ -140,28 +150,39 @@ function readEntry(value: unknown): DigestEntry {
       high: readInteger(fields[5], "content.high", 0, UINT32_MAX),
       low: readInteger(fields[6], "content.low", 0, UINT32_MAX),
     },
-    ...(isPartial ? { isPartial } : {}),
   };
+  return isPartial ? { ...entry, isPartial } : entry;
+}
+
+/** Which part of a message a value is, for when it cannot be read. */
+export interface MessagePart {
+  readonly refused: RefusedPart[];
+  /** Of the list, and the place in it. */
+  readonly name: string;
+  readonly index: number;
+  /** Where in the value its origin stands. */
+  readonly originOf: (value: unknown) => unknown;
 }
 
 /** A part of a message; undefined, and noted, when it cannot be read. */
 export function readPart<T>(
-  part: { readonly name: string; readonly origin: Origin | undefined },
-  refused: RefusedPart[],
-  read: () => T,
+  value: unknown,
+  part: MessagePart,
+  read: (value: unknown) => T,
 ): T | undefined {
   try {
-    return read();
+    return read(value);
   } catch (fault) {
     if (!(fault instanceof WireFault)) throw fault;
-    const { path, reason } = fault.within(part.name);
-    refused.push({ origin: part.origin, reason: `${path} ${reason}` });
+    const { path, reason } = fault.within(`${part.name}[${part.index}]`);
+    const origin = readMaybeOrigin(part.originOf(value));
+    part.refused.push({ origin, reason: `${path} ${reason}` });
     return undefined;
   }
 }
 
 /** The origin that a value begins with, if it can be read. */
-export function readMaybeOrigin(value: unknown): Origin | undefined {
+function readMaybeOrigin(value: unknown): Origin | undefined {
   try {
     return readOrigin(value);
   } catch {

@@ -64,6 +64,11 @@ export class DrainDesk {
     this.table.abandon(slot, now);
   }
 
+  /** Whether the end of a turn has anything to do here. */
+  hasNews(now: Instant): boolean {
+    return this.#changed.size > 0 || this.table.waitingCount > 0 || now >= this.#lost.next();
+  }
+
   /** Draining records that went out with this turn's changes: wait for who was told. */
   show(): void {
     const records = this.#options.replica.table;

@@ -40,6 +40,8 @@ export interface LeaseLapse {
   readonly step: LeaseStep;
 }
 
+const NOTHING_DUE = { lapses: [], held: new Map<DoubtReason, number>() } as const;
+
 export class LeaseTable {
   readonly #timings: LeaseTimings;
   readonly #doubt: SelfDoubt;
@@ -107,10 +109,12 @@ export class LeaseTable {
   expire(
     options: { hasSilentNode: boolean },
     now: Instant,
-  ): { lapses: LeaseLapse[]; held: Map<DoubtReason, number> } {
+  ): { lapses: readonly LeaseLapse[]; held: ReadonlyMap<DoubtReason, number> } {
+    const due = this.#wheel.expire(now);
+    if (due.length === 0) return NOTHING_DUE;
     const lapses: LeaseLapse[] = [];
     const held = new Map<DoubtReason, number>();
-    for (const id of this.#wheel.expire(now)) {
+    for (const id of due) {
       const lease = this.#leases.get(id);
       if (lease === undefined) continue;
       const step = LEASE_RULES[lease.phase].deadline;

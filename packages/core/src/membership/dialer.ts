@@ -49,10 +49,19 @@ export class Dialer {
   readonly #refusedSeeds = new Set<string>();
   /** Region → its nodes in the order to be relays, for the list that it was made of. */
   readonly #relayOrders = new Map<string, { ids: readonly string[]; order: readonly string[] }>();
+  #revision = 0;
 
   constructor(options: DialerOptions) {
     this.#options = options;
     for (const seed of options.seeds) this.#seedNodes.set(seed, undefined);
+  }
+
+  /**
+   * Rises when an attempt ended. While this, the membership's revision and the links stay the same,
+   * {@link due} has nothing new to say before {@link next}.
+   */
+  get revision(): number {
+    return this.#revision;
   }
 
   /** Addresses to dial now. Each is pending until {@link succeeded} or {@link failed}. */
@@ -86,6 +95,7 @@ export class Dialer {
   /** A link opened; `address` is that of the dial, undefined for one that came in. */
   succeeded(nodeId: string, address: string | undefined): void {
     if (address === undefined) return;
+    this.#revision += 1;
     this.#attempts.delete(address);
     this.#refusedSeeds.delete(address);
     if (this.#seedNodes.has(address)) this.#seedNodes.set(address, nodeId);
@@ -93,6 +103,7 @@ export class Dialer {
 
   /** A dial came to nothing. A seed that is this node itself is never dialed again. */
   failed(address: string, isSelf: boolean, now: Instant): void {
+    this.#revision += 1;
     if (isSelf) {
       this.#seedNodes.delete(address);
       this.#attempts.delete(address);

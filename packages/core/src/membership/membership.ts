@@ -72,6 +72,7 @@ export class Membership {
   #all: readonly Member[] | undefined;
   #regions: readonly string[] | undefined;
   readonly #inRegion = new Map<string, readonly string[]>();
+  #revision = 0;
 
   constructor(options: { nodeId: string; region: string }) {
     this.#selfId = options.nodeId;
@@ -90,6 +91,11 @@ export class Membership {
 
   get count(): number {
     return this.#members.size;
+  }
+
+  /** Rises whenever a node comes, goes, moves, or is judged otherwise. */
+  get revision(): number {
+    return this.#revision;
   }
 
   /** A node's record arrived or was written. */
@@ -171,6 +177,7 @@ export class Membership {
       member.isEnded = status === NodeStatus.dead && this.#isRefused(member);
       member.status = status;
       member.since = now;
+      this.#revision += 1;
       changed.push(member);
     }
     return changed.sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
@@ -223,6 +230,7 @@ export class Membership {
 
   /** Who is there, where, or has left is no longer what it was. */
   #listsChanged(): void {
+    this.#revision += 1;
     this.#all = undefined;
     this.#regions = undefined;
     this.#inRegion.clear();

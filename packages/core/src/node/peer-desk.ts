@@ -74,6 +74,10 @@ export class PeerDesk {
   #digestAt: Instant;
   #evaluateAt: Instant;
   #membersChanged = false;
+  /** The revisions of all that dialing depends on, when it was last looked at. */
+  #dialedRevision = -1;
+  /** What the links hear, until {@link PeerLinks.revision} is another. */
+  #lastHearing: { revision: number; hearing: Hearing; heard: readonly string[] } | undefined;
   /** A ready peer was met, and all that it knew, nodes included, is here. */
   #acquaintedAt: Instant | undefined;
 
@@ -143,6 +147,11 @@ export class PeerDesk {
   /** A node record or a judgement changed. */
   noteMembersChanged(): void {
     this.#membersChanged = true;
+  }
+
+  /** Whether the end of a turn has anything to do here. */
+  get hasNews(): boolean {
+    return this.#membersChanged || this.#links.hasNews;
   }
 
   /** Whether members changed since it was last asked. */
@@ -383,8 +392,8 @@ export class PeerDesk {
     this.#links.sendDigest(link, options);
   }
 
-  #heard(): string[] {
-    return [...this.#hearing().direct].sort().slice(0, NODE_COUNT_MAX);
+  #heard(): readonly string[] {
+    return this.#listen().heard;
   }
 
   /** Nodes that are dead and known to have ended. */
@@ -407,7 +416,9 @@ export class PeerDesk {
     return relays;
   }
 
-  #hearing(): Hearing & { direct: Set<string> } {
+  #listen(): { hearing: Hearing; heard: readonly string[] } {
+    const { revision } = this.#links;
+    if (this.#lastHearing?.revision === revision) return this.#lastHearing;
     const direct = new Set<string>();
     const vouched = new Set<string>();
     for (const link of this.#links.all) {
@@ -415,7 +426,9 @@ export class PeerDesk {
       direct.add(link.peer.nodeId);
       for (const nodeId of link.hears) vouched.add(nodeId);
     }
-    return { direct, vouched };
+    const heard = [...direct].sort().slice(0, NODE_COUNT_MAX);
+    this.#lastHearing = { revision, hearing: { direct, vouched }, heard };
+    return this.#lastHearing;
   }
 
   #evaluate(now: Instant): void {
@@ -426,9 +439,10 @@ export class PeerDesk {
         this.#options.outbox.note("warn", "link.silent", { peer: link.peer.nodeId });
         this.#options.outbox.add({ type: "close-link", link: link.key, reason: "silent" });
       }
+      if (link.isSilent !== isSilent) this.#lastHearing = undefined;
       link.isSilent = isSilent;
     }
-    for (const member of this.#options.membership.evaluate(this.#hearing(), now)) {
+    for (const member of this.#options.membership.evaluate(this.#listen().hearing, now)) {
       this.#membersChanged = true;
       const level = member.status === NodeStatus.alive ? "info" : "warn";
       this.#options.outbox.note(level, `member.${member.status}`, {
@@ -440,8 +454,12 @@ export class PeerDesk {
 
   #dial(now: Instant): void {
     if (this.#options.state() === "leaving") return;
-    for (const target of this.#dialer.due(now))
-      this.#options.outbox.add({ type: "dial", ...target });
+    const { membership, outbox } = this.#options;
+    // Each of them only rises.
+    const revision = membership.revision + this.#links.revision + this.#dialer.revision;
+    if (revision === this.#dialedRevision && now < this.#dialer.next()) return;
+    this.#dialedRevision = revision;
+    for (const target of this.#dialer.due(now)) outbox.add({ type: "dial", ...target });
   }
 
   #forward(message: RouteMessage): boolean {

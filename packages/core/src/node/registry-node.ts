@@ -234,7 +234,7 @@ export class RegistryNode {
   /** For people: why {@link isReady} is what it is. */
   get readyReason(): string {
     if (this.#state === "warming") return "warming up: not yet in sync with a peer";
-    return this.#state === "ready" ? "ready" : "leaving the cluster";
+    return this.isReady ? "ready" : "leaving the cluster";
   }
 
   get sessionCount(): number {
@@ -314,8 +314,10 @@ export class RegistryNode {
   step(event: NodeEvent, now: Instant): Effect[] {
     this.#now = now;
     this.#noticeStall(event, now);
-    this.#dispatch(event, now);
-    this.#deadline = this.#nextDeadline(now);
+    if (event.type !== "turn-end" || now > this.#deadline || this.#hasNews(now)) {
+      this.#dispatch(event, now);
+      this.#deadline = this.#nextDeadline(now);
+    }
     return this.#outbox.take();
   }
 
@@ -373,6 +375,12 @@ export class RegistryNode {
     this.#drains.settle(now);
     this.#peers.tick(now);
     if (now >= this.#leaveAt) this.#leave(now);
+  }
+
+  /** Whether {@link #endTurn} would do anything: mostly not. */
+  #hasNews(now: Instant): boolean {
+    if (this.#desk.hasAnswers || this.#watches.hasNews) return true;
+    return this.#peers.hasNews || this.#drains.hasNews(now);
   }
 
   #endTurn(now: Instant): void {
@@ -445,7 +453,8 @@ export class RegistryNode {
   #nextDeadline(now: Instant): Instant {
     if (this.#state === "left") return NEVER;
     if (this.#peers.hasTransfers || this.#desk.hasAnswers) return now;
-    const deadlines = [
+    const next = Math.min(
+      this.#state === "warming" ? this.#warmUntil : NEVER,
       this.#leases.next(),
       this.#canary.next(),
       this.#housekeepingAt,
@@ -454,16 +463,15 @@ export class RegistryNode {
       this.#commands.next(),
       this.#drains.next(),
       this.#leaveAt,
-      this.#state === "warming" ? this.#warmUntil : NEVER,
-    ];
-    return Math.max(now, Math.min(...deadlines)) as Instant;
+    );
+    return Math.max(now, next) as Instant;
   }
 
   /** This copy is being filled: what it lacks is on its way, so the ttl to wait begins anew. */
   #stayWarming(now: Instant): void {
     if (this.#state !== "warming") return;
-    const wanted = after(now, this.#options.config.sessionTtlMs);
-    this.#warmUntil = wanted < this.#warmUntilMax ? wanted : this.#warmUntilMax;
+    const until = after(now, this.#options.config.sessionTtlMs);
+    this.#warmUntil = until < this.#warmUntilMax ? until : this.#warmUntilMax;
   }
 
   #becomeReady(reason: string): void {
@@ -481,8 +489,7 @@ export class RegistryNode {
     const hasOthers = this.#membership.all.some(
       (member) => member.nodeId !== this.nodeId && member.status === NodeStatus.alive,
     );
-    const hasWhereToGo = this.#sessions.count > 0 && hasOthers;
-    this.#leaveAt = hasWhereToGo ? after(now, spreadMs + LEAVE_MS) : now;
+    this.#leaveAt = this.#sessions.count > 0 && hasOthers ? after(now, spreadMs + LEAVE_MS) : now;
     this.#desk.moveAll();
   }
 
@@ -510,8 +517,7 @@ export class RegistryNode {
   }
 
   #announceMembers(): void {
-    const sessions: number[] = [];
-    for (const session of this.#sessions.all) sessions.push(session.key);
+    const sessions = Array.from(this.#sessions.all, ({ key }) => key);
     this.#outbox.toSessions(sessions, { type: "members", members: this.members() });
   }
 

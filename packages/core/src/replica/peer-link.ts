@@ -22,6 +22,8 @@ export interface PeerLink {
   hasDigest: boolean;
   /** The peer's last digest. */
   entries: readonly DigestEntry[];
+  /** The indexes of its origins; -1 for those of which nothing had been seen here. */
+  entryIndexes: readonly OriginIndex[];
   /** Nothing was heard for so long that the link counts as lost. */
   isSilent: boolean;
   /** Parts of its messages that were left out. */

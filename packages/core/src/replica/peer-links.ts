@@ -25,7 +25,15 @@ import type { LinkKey, PeerIdentity } from "../node/events.js";
 import { compareOrigins, type Origin, originText, type RegistryRecord, Scope } from "../record.js";
 import { NO_SLOT, type OriginIndex, type Slot } from "../table/record-table.js";
 import type { Instant } from "../time.js";
-import { type DigestOptions, digestOf } from "./digest-round.js";
+import {
+  type DigestOptions,
+  digestOf,
+  floorsOf,
+  hasSeenAll,
+  hear,
+  heldByPeer,
+  indexesOf,
+} from "./digest-round.js";
 import { holesByOrigin } from "./hole-list.js";
 import {
   isOwnOf,
@@ -61,6 +69,7 @@ export class PeerLinks {
   /** Own origins with news for other regions. */
   readonly #dirtyForRemote = new Set<OriginIndex>();
   #probes: Probes = NO_PROBES;
+  #revision = 0;
 
   constructor(options: PeerLinksOptions) {
     this.#replica = options.replica;
@@ -96,7 +105,7 @@ export class PeerLinks {
       isOutbound,
       isSameRegion: peer.region === this.#region,
       detector: new PhiAccrualDetector(now, { expectedIntervalMs: DIGEST_INTERVAL_MS }),
-      ...{ sent: [], seenAtDigest: [], entries: [] },
+      ...{ sent: [], seenAtDigest: [], entries: [], entryIndexes: [] },
       ...{ isCongested: false, isPeerReady: false, hasDigest: false, isSilent: false },
       refusedPartCount: 0,
       hears: new Set(),
@@ -105,12 +114,18 @@ export class PeerLinks {
       incoming: undefined,
     };
     this.#links.set(key, link);
+    this.#revision += 1;
     return link;
+  }
+
+  /** Rises when links come and go, and when a peer hears others than before. */
+  get revision(): number {
+    return this.#revision;
   }
 
   close(key: LinkKey): PeerLink | undefined {
     const link = this.#links.get(key);
-    this.#links.delete(key);
+    if (this.#links.delete(key)) this.#revision += 1;
     return link;
   }
 
@@ -126,6 +141,11 @@ export class PeerLinks {
       if (link.transfer !== undefined && !link.isCongested) return true;
     }
     return false;
+  }
+
+  /** Whether {@link pushNews} would do anything. */
+  get hasNews(): boolean {
+    return this.#dirtyForMesh.size > 0 || this.#dirtyForRemote.size > 0 || this.hasTransfers;
   }
 
   /** Sends news; `relays` are the links that carry this node's writes to other regions. */
@@ -173,22 +193,23 @@ export class PeerLinks {
     const isFirst = !link.hasDigest;
     link.hasDigest = true;
     link.isPeerReady = message.isReady;
-    link.hears = new Set(message.hears);
-    const held = this.#heldByPeer(message.entries);
+    if (hear(link, message)) this.#revision += 1;
+    link.entryIndexes = indexesOf(this.#replica, link, message.entries);
     link.entries = message.entries;
+    const held = heldByPeer(this.#replica, link);
     closeEndedLives(this.#replica, link);
     // Not before what replaced the records of a collected origin is here: a view would lose them.
     if (this.isCaughtUp(link)) {
       for (const floor of message.floors) this.#replica.raiseFloor(floor.nodeId, floor.generation);
     }
-    const floors = new Map(message.floors.map((floor) => [floor.nodeId, floor.generation]));
+    const floors = floorsOf(message);
     const lacking: { index: OriginIndex; from: number }[] = [];
     let isBelowWatermark = false;
     for (const index of this.#replica.origins(link.isSameRegion)) {
       const origin = this.#replica.table.origin(index);
       if (origin.generation <= (floors.get(origin.nodeId) ?? 0)) continue;
       const seen = this.#replica.seenVersion(index);
-      const version = held.get(index)?.version ?? 0;
+      const version = held[index]?.version ?? 0;
       const isLagging = version < (link.seenAtDigest[index] ?? 0);
       const isDue = message.repair === "now" || isFirst || isLagging;
       if (version < seen && isDue && this.#isGiven(link, index, { version, ...message })) {
@@ -277,14 +298,7 @@ export class PeerLinks {
 
   /** Whether this copy has seen all that the peer's last digest names. */
   isCaughtUp(link: PeerLink): boolean {
-    for (const entry of link.entries) {
-      if (!link.isSameRegion && entry.origin.scope === Scope.region) continue;
-      if (this.#replica.isOwn(entry.origin) || this.#replica.isCollected(entry.origin)) continue;
-      if (!this.#replica.isKnown(entry.origin)) return false;
-      const index = this.#replica.table.originIndex(entry.origin);
-      if (entry.version > this.#replica.seenVersion(index)) return false;
-    }
-    return link.incoming === undefined;
+    return link.incoming === undefined && hasSeenAll(this.#replica, link);
   }
 
   /** A link can take more again: this node's own writes that it missed are news again. */
@@ -546,16 +560,6 @@ export class PeerLinks {
     return this.#replica.isKnown(origin) || this.#replica.hasRoomForOrigin;
   }
 
-  #heldByPeer(entries: readonly DigestEntry[]): Map<OriginIndex, DigestEntry> {
-    const held = new Map<OriginIndex, DigestEntry>();
-    for (const entry of entries) {
-      if (this.#replica.isKnown(entry.origin)) {
-        held.set(this.#replica.table.originIndex(entry.origin), entry);
-      }
-    }
-    return held;
-  }
-
   /**
    * Equal versions must mean equal content. Where they do not, each gives the other its content, and
    * each drops what the other has seen and does not hold: a removal whose tombstone is forgotten
@@ -563,10 +567,10 @@ export class PeerLinks {
    * Of a record that both hold, the writer's content counts, or else that of the greater node id.
    * Again only ever more seldom, should it not help.
    */
-  #healDivergence(link: PeerLink, held: ReadonlyMap<OriginIndex, DigestEntry>): void {
+  #healDivergence(link: PeerLink, held: readonly (DigestEntry | undefined)[]): void {
     const diverged: Origin[] = [];
     for (const index of this.#replica.origins(link.isSameRegion)) {
-      const entry = held.get(index);
+      const entry = held[index];
       if (entry?.isPartial === true || !this.#replica.isWhole(index)) continue;
       if (entry === undefined || entry.version !== this.#replica.seenVersion(index)) return;
       if (!isSameDigest(entry.content, this.#replica.table.digestOfOrigin(index))) {

@@ -94,6 +94,8 @@ export class Replica {
   readonly #tombstones = new TombstoneQueue();
   /** By origin index. Invariant: no record of the origin has a version above it. */
   readonly #seen: number[] = [];
+  /** All indexes, in the order of their origins. */
+  #sorted: OriginIndex[] = [];
   /** By origin index: tombstones up to here may be gone. Invariant: watermark ≤ seen. */
   readonly #watermarks: number[] = [];
   /** By origin index: the origin was collected and must not come back. */
@@ -126,8 +128,18 @@ export class Replica {
 
   /** Whether anything was ever seen of an origin: asking does not intern it. */
   isKnown(origin: Origin): boolean {
+    return this.indexOf(origin) >= 0;
+  }
+
+  /** The index of an origin that anything was seen of; -1 for others. */
+  indexOf(origin: Origin): OriginIndex {
     const index = this.table.findOrigin(origin);
-    return index >= 0 && index < this.#seen.length;
+    return index < this.#seen.length ? index : -1;
+  }
+
+  /** Above all indexes of origins that anything was seen of. */
+  get originCount(): number {
+    return this.#seen.length;
   }
 
   /** Highest version seen of an origin; 0 for one never heard of. */
@@ -142,12 +154,12 @@ export class Replica {
   }
 
   /** Origin indexes that anything was seen of and that are not collected. */
-  *origins(includesRegional: boolean): Iterable<OriginIndex> {
+  origins(includesRegional: boolean): readonly OriginIndex[] {
+    const indexes: OriginIndex[] = [];
     for (let index = 0; index < this.#seen.length; index += 1) {
-      if (this.#collected[index] === true || this.seenVersion(index) === 0) continue;
-      if (!includesRegional && this.table.origin(index).scope === Scope.region) continue;
-      yield index;
+      if (this.#isDigested(index, includesRegional)) indexes.push(index);
     }
+    return indexes;
   }
 
   /** Writes a record as this node. Its stamp must beat the record of the key, if any (asserted). */
@@ -294,7 +306,8 @@ export class Replica {
    */
   digest(includesRegional: boolean): DigestEntry[] {
     const entries: DigestEntry[] = [];
-    for (const index of this.origins(includesRegional)) {
+    for (const index of this.#sortedOrigins()) {
+      if (!this.#isDigested(index, includesRegional)) continue;
       const version = this.provenVersion(index);
       entries.push({
         origin: this.table.origin(index),
@@ -303,7 +316,7 @@ export class Replica {
         content: this.table.digestOfOrigin(index),
       });
     }
-    return entries.sort((a, b) => compareOrigins(a.origin, b.origin));
+    return entries;
   }
 
   /**
@@ -442,15 +455,26 @@ export class Replica {
   get hasRoomForOrigin(): boolean {
     if (this.table.originCount < ORIGIN_COUNT_MAX) return true;
     if (this.table.originCount >= ORIGIN_TOTAL_COUNT_MAX) return false;
-    let count = 0;
-    for (const _ of this.origins(true)) count += 1;
-    return count < ORIGIN_COUNT_MAX;
+    return this.origins(true).length < ORIGIN_COUNT_MAX;
   }
 
   /** Starts a new life of this node's streams: a peer knows a generation at least as high. */
   raiseGeneration(generation: number): void {
     assert(generation > this.#generation, `generation ${generation} must rise`);
     this.#generation = generation;
+  }
+
+  #isDigested(index: OriginIndex, includesRegional: boolean): boolean {
+    if (this.#collected[index] === true || this.seenVersion(index) === 0) return false;
+    return includesRegional || this.table.origin(index).scope !== Scope.region;
+  }
+
+  /** Sorted again when one has come; digests are made every second. */
+  #sortedOrigins(): readonly OriginIndex[] {
+    if (this.#sorted.length === this.#seen.length) return this.#sorted;
+    this.#sorted = [...this.#seen.keys()];
+    this.#sorted.sort((a, b) => compareOrigins(this.table.origin(a), this.table.origin(b)));
+    return this.#sorted;
   }
 
   #store(record: RegistryRecord, slot: Slot, now: Instant): Slot {

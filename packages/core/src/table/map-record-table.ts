@@ -35,6 +35,8 @@ interface Entry {
   readonly origin: OriginIndex;
   readonly service: ServiceIndex;
   readonly tag: number;
+  /** Undefined: a tombstone, which counts nothing. */
+  readonly digest: ContentDigest | undefined;
 }
 
 interface Tally {
@@ -175,7 +177,8 @@ export class MapRecordTable implements RecordTable {
       since: record.since,
       body: record.body.slice(),
     };
-    this.#entries[slot] = { record: copy, origin: originIndex, service: serviceIndex, tag };
+    const digest = record.state === InstanceState.removed ? undefined : recordDigest(record);
+    this.#entries[slot] = { record: copy, origin: originIndex, service: serviceIndex, tag, digest };
     this.#slotByKey.set(keyText, slot);
     origin.slots.add(slot);
     this.#serviceAt(serviceIndex).slots.add(slot);
@@ -292,16 +295,12 @@ export class MapRecordTable implements RecordTable {
 
   /** Adds (1) or takes back (-1) what a slot's record contributes to counts and digests. */
   #count(slot: Slot, sign: 1 | -1): void {
-    const { record, origin, service } = this.#entryAt(slot);
+    const { record, origin, service, digest } = this.#entryAt(slot);
     this.#contentBytes += sign * (record.body.length + record.id.length);
-    if (record.state === InstanceState.removed) return;
+    if (digest === undefined) return;
     this.#liveCount += sign;
-    const digest = recordDigest(record);
-    for (const tally of [this.#originAt(origin), this.#serviceAt(service)]) {
-      tally.liveCount += sign;
-      tally.high = (tally.high + sign * digest.high) >>> 0;
-      tally.low = (tally.low + sign * digest.low) >>> 0;
-    }
+    add(this.#originAt(origin), digest, sign);
+    add(this.#serviceAt(service), digest, sign);
   }
 
   #entryAt(slot: Slot): Entry {
@@ -323,4 +322,10 @@ export class MapRecordTable implements RecordTable {
       throw new AssertionError(`service index ${index} must be below ${this.#services.length}`);
     return state;
   }
+}
+
+function add(tally: Tally, digest: ContentDigest, sign: 1 | -1): void {
+  tally.liveCount += sign;
+  tally.high = (tally.high + sign * digest.high) >>> 0;
+  tally.low = (tally.low + sign * digest.low) >>> 0;
 }

@@ -194,7 +194,7 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
       "A node that is stopped on purpose ends at once instead of letting its sessions move first: " +
       "every rolling restart orphans the instances of a whole node.",
     file: NODE,
-    find: "this.#leaveAt = hasWhereToGo ? after(now, spreadMs + LEAVE_MS) : now;",
-    replace: "this.#leaveAt = now;",
+    find: "this.#sessions.count > 0 && hasOthers ? after(now, spreadMs + LEAVE_MS) : now;",
+    replace: "now;",
   },
 ];
