@@ -1,7 +1,7 @@
 /** The proxy with real sockets: streaming, failures, retries, refusals, drain. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { request as httpRequest, type IncomingMessage } from "node:http";
+import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
 import { describe, it } from "node:test";
 import { RegistryError } from "@fpzk/core";
 import { startProxy } from "./proxy.js";
@@ -456,6 +456,22 @@ describe("drain", () => {
     assert.equal(directory.openCount, 0);
   });
 
+  it("serves a request that was on its way as the drain began, and closes after it", async (t) => {
+    const { proxy, directory } = await startFixture(t);
+    const instance = await startInstance(t, (_request, response) => response.end("done"));
+    directory.set("echo", { id: "a", port: instance.port });
+    const { url } = proxy;
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    t.after(() => agent.destroy());
+    assert.equal((await ask(url, agent)).headers.connection, undefined);
+    const closed = proxy.close({ drainMs: 30_000 });
+    await assert.rejects(fetch(`${url}/`), "no new connection");
+    const second = await ask(url, agent);
+    assert.deepEqual([second.statusCode, second.headers.connection], [200, "close"]);
+    // The only connection is closed: nothing is waited for any more.
+    await closed;
+  });
+
   it("breaks off what does not finish in time", async (t) => {
     const { proxy, directory, nextEntry } = await startFixture(t);
     const reached = deferred<void>();
@@ -479,3 +495,10 @@ describe("drain", () => {
     assert.equal((await fetch(`${base}/other`)).status, 404);
   });
 });
+
+/** A whole answer, by connections that are kept. */
+async function ask(url: string, agent: Agent): Promise<IncomingMessage> {
+  const [answer] = (await once(httpRequest(url, { agent }).end(), "response")) as [IncomingMessage];
+  for await (const _part of answer);
+  return answer;
+}

@@ -36,7 +36,8 @@ export interface RunningProxy extends AsyncDisposable {
   ready(options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<void>;
   /**
    * Stops accepting, lets requests in work finish for at most `drainMs` (default 10000), then
-   * breaks off the rest. Idempotent.
+   * breaks off the rest. Connections between two requests are kept for up to 5 s: a request that
+   * comes by then is served. Idempotent.
    */
   close(options?: { drainMs?: number }): Promise<void>;
 }
@@ -45,6 +46,8 @@ const SWEEP_INTERVAL_MS = 5_000;
 /** Timeouts of the request path are this exact. */
 const TICK_MS = 50;
 const DRAIN_DEFAULT_MS = 10_000;
+/** A caller that is silent for so long after the drain began is not waited for. */
+const IDLE_GRACE_MS = 5_000;
 const BREAK_OFF_MS = 1_000;
 const CLOSE_MS = 500;
 
@@ -181,9 +184,14 @@ class FpzkProxy implements RunningProxy {
     const { logger } = this.#options;
     this.#isDraining = true;
     logger.info("proxy.draining", { activeCount: this.#front.activeCount, drainMs });
+    const deadlineMs = now() + drainMs;
     const stopped = stop(this.#listener.server);
+    // A connection between two requests may have the next one on its way: that one is served, and
+    // told to close. Only who stays silent is closed, after what has arrived by then was read.
+    await waitAtMost(stopped, Math.min(drainMs, IDLE_GRACE_MS));
+    await new Promise((resolve) => setImmediate(resolve));
     this.#listener.closeIdle();
-    await waitAtMost(this.#front.idle(), drainMs);
+    await waitAtMost(this.#front.idle(), Math.max(0, deadlineMs - now()));
     const brokenOffCount = this.#front.activeCount;
     // Callers who were told to close do so; their last answers must not be cut.
     if (brokenOffCount === 0) await waitAtMost(stopped, Math.min(drainMs, CLOSE_MS));
