@@ -6,6 +6,7 @@ import { killBench } from "./kill-bench.js";
 import { memoryBench } from "./memory-bench.js";
 import { partsBench } from "./parts-bench.js";
 import { pickBench } from "./pick-bench.js";
+import { proxyBench } from "./proxy-bench.js";
 import { pushBench } from "./push-bench.js";
 import { registerBench } from "./register-bench.js";
 import { routeBench } from "./route-bench.js";
@@ -23,5 +24,6 @@ export const BENCHES: readonly Bench[] = [
   joinBench,
   pickBench,
   routeBench,
+  proxyBench,
   partsBench,
 ];
