@@ -15,6 +15,7 @@
  * @see Das, Gupta, Motivala, "SWIM" (2002), section 4; Dadgar et al., "Lifeguard" (2018).
  */
 import { type NodeDescription, NodeStatus } from "../instance.js";
+import type { MemberView } from "../messages.js";
 import { after, type Instant } from "../time.js";
 
 /** Between two canaries of one node. */
@@ -39,6 +40,12 @@ export interface Member {
   refusedAt: Instant | undefined;
   /** Dead, and its process is known to have ended: a host refused a connection to it. */
   isEnded: boolean;
+}
+
+/** A member as clients and people are told of it. */
+export function viewOfMember({ nodeId, generation, description, status }: Member): MemberView {
+  const { region, zone, address, tls } = description;
+  return { nodeId, generation, region, zone, address, tls, status };
 }
 
 /** What is heard over links now; gathered by the caller for one evaluation. */

@@ -15,7 +15,7 @@ import { type NodeDescription, NodeStatus } from "../instance.js";
 import { LeasePhase } from "../lease/lease-rules.js";
 import { type LeaseLapse, LeaseTable } from "../lease/lease-table.js";
 import { type DoubtReason, SelfDoubt, STALL_MS } from "../lease/self-doubt.js";
-import { Membership } from "../membership/membership.js";
+import { Membership, viewOfMember } from "../membership/membership.js";
 import type { DigestEntry, MemberView, RoutePayload } from "../messages.js";
 import type { Random } from "../random.js";
 import { RecordKind, type RegistryRecord } from "../record.js";
@@ -260,15 +260,7 @@ export class RegistryNode {
 
   /** All nodes as this one sees them, by id. */
   members(): MemberView[] {
-    return this.#membership.all.map((member) => ({
-      nodeId: member.nodeId,
-      generation: member.generation,
-      region: member.description.region,
-      zone: member.description.zone,
-      address: member.description.address,
-      tls: member.description.tls,
-      status: member.status,
-    }));
+    return this.#membership.all.map(viewOfMember);
   }
 
   /** The answer to a query; see `WatchTable.answer`. */
