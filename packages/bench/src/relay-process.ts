@@ -53,6 +53,7 @@ function relay(from: WebSocket, data: Buffer): void {
       region: "local",
       isReady: true,
       firstIncarnation: 0,
+      knowsRouteSets: true,
     };
     answer(from, { type: "welcome", ...node, ...timings });
   }

@@ -262,6 +262,7 @@ export class FakeNode {
     send({
       type: "welcome",
       ...{ nodeId: this.nodeId, generation: 1, region: "", isReady: true, firstIncarnation: 0 },
+      knowsRouteSets: true,
       heartbeatIntervalMs: heartbeatIntervalMs ?? 1_000,
       ttlMs: ttlMs ?? 3_000,
       reconnectDelayMs: reconnectDelayMs ?? 0,

@@ -97,6 +97,8 @@ export const CLIENT_QUERY_COUNT_MAX = 1_000;
 export const CLIENT_CHANGE_QUEUE_COUNT_MAX = 10_000;
 /** Routes of one proxy, from its configuration and the registry together. */
 export const ROUTE_COUNT_MAX = 1_000;
+/** Route sets of one namespace. */
+export const ROUTE_SET_COUNT_MAX = 256;
 /** Conditions of a route on methods, and on headers: each is looked at for each request. */
 export const ROUTE_CONDITION_COUNT_MAX = 16;
 /** Destinations that one route is split over. */

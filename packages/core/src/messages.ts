@@ -185,6 +185,8 @@ export interface WelcomeMessage {
    * the node, of an earlier version, chooses itself.
    */
   readonly firstIncarnation: number;
+  /** The node answers watches of route sets. False from one of an earlier version. */
+  readonly knowsRouteSets: boolean;
 }
 
 /** One node as the answering node sees it. */

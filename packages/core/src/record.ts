@@ -20,8 +20,21 @@ export const RecordKind = {
   override: 3,
   /** A counter each node writes to measure propagation: key node id. */
   canary: 4,
+  /** Named routes of a namespace: id `namespace/name`; stamp is a hybrid logical clock. */
+  routeSet: 5,
 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
+
+/**
+ * What stands for the service of route sets, so that they are watched as a service is. No service
+ * can have this name, for it has a slash.
+ */
+export const ROUTE_SET_SERVICE = "/route-sets";
+
+/** The id of a route set: namespaces and names have no slash. */
+export function routeSetId(namespace: string, name: string): string {
+  return `${namespace}/${name}`;
+}
 
 /** How far a record travels: `global` everywhere, `region` never across a region's border. */
 export const Scope = { global: 0, region: 1 } as const;
@@ -61,7 +74,7 @@ export type RemovalReason = (typeof RemovalReason)[keyof typeof RemovalReason];
  * Instance: (process start, connection, claim); the first two chosen by the client's side, the first
  * of them from a node's hybrid clock. `claim` is raised by one when another node speaks for a record
  * whose owner is gone, and with each drain.
- * Node: (generation, 0, 0). Override: hybrid logical clock (wall ms, counter, 0).
+ * Node: (generation, 0, 0). Override and route set: hybrid logical clock (packed, 0, 0).
  */
 export interface Stamp {
   /** 0 to 2^53-1. */

@@ -13,8 +13,10 @@ import {
   RecordKind,
   type RegistryRecord,
   RemovalReason,
+  ROUTE_SET_SERVICE,
   type RoutedCommand,
   type RoutePayload,
+  routeSetId,
   Scope,
   type SessionMessage,
   type SessionRequest,
@@ -87,16 +89,19 @@ const group: fc.Arbitrary<DeltaGroup> = fc
     let version = from;
     const records = seeds.map(({ step, kind, namespace, service, rest }): RegistryRecord => {
       version += step;
+      const common = { ...rest, kind, scope: origin.scope, origin, version };
+      if (kind === RecordKind.routeSet) {
+        const name = { namespace: "default", service: ROUTE_SET_SERVICE };
+        const state = rest.state === InstanceState.removed ? rest.state : InstanceState.up;
+        const id = routeSetId("default", `shop-${step}`);
+        return { ...common, ...name, id, state, isSuspect: false };
+      }
       const isNamed = kind === RecordKind.instance || kind === RecordKind.override;
       return {
-        ...rest,
-        kind,
-        scope: origin.scope,
+        ...common,
         namespace: isNamed ? namespace : "",
         service: isNamed ? service : "",
         id: isNamed ? rest.id : origin.nodeId,
-        origin,
-        version,
       };
     });
     const to = version + beyond;
@@ -184,6 +189,7 @@ export const sessionMessage: fc.Arbitrary<SessionMessage> = fc.oneof(
     reconnectDelayMs: durationMs,
     isReady: fc.boolean(),
     firstIncarnation: counter,
+    knowsRouteSets: fc.boolean(),
   }),
   fc.record({
     type: fc.constant("members" as const),

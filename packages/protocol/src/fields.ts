@@ -4,7 +4,13 @@
  * Each returns the value with its type proved, or throws a {@link WireFault} that names the field,
  * the value and the bound.
  */
-import { CLAIM_MAX, type ErrorCode, SESSION_NUMBER_MAX, type Stamp } from "@fpzk/core";
+import {
+  CLAIM_MAX,
+  type ErrorCode,
+  ROUTE_SET_SERVICE,
+  SESSION_NUMBER_MAX,
+  type Stamp,
+} from "@fpzk/core";
 import { findNameProblem, findTextProblem, type NameKind, show } from "./names.js";
 import { WireFault } from "./wire-fault.js";
 import { DURATION_MAX_MS, TEXT_MAX_BYTES } from "./wire-limits.js";
@@ -76,6 +82,11 @@ export function readName(value: unknown, kind: NameKind, field: string = kind): 
   const problem = findNameProblem(kind, value);
   if (problem !== undefined) throw new WireFault(field, `${show(value)} ${problem}`);
   return value as string;
+}
+
+/** What can be watched: a service, or the route sets of the namespace. */
+export function readWatchedName(value: unknown): string {
+  return value === ROUTE_SET_SERVICE ? ROUTE_SET_SERVICE : readName(value, "service");
 }
 
 /** A text without control characters; may be empty. */

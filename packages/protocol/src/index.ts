@@ -29,6 +29,11 @@ export {
   type PeerHandshakeOptions,
 } from "./peer-handshake.js";
 export { decodePeerMessage, encodePeerMessage } from "./peer-message.js";
+export {
+  decodeRouteSet,
+  encodeRouteSet,
+  type RouteSetDescription,
+} from "./route-set-description.js";
 export { decodeSavedView, encodeSavedView } from "./saved-view.js";
 export { decodeSessionMessage, encodeSessionMessage } from "./session-message.js";
 export { decodeSessionRequest, encodeSessionRequest } from "./session-request.js";

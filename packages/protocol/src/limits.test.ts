@@ -171,7 +171,7 @@ test("requests: names, numbers and counts", () => {
 test("messages: records, members and counts", () => {
   check({
     "record version": [MESSAGE, record(0, 1), record(0, 0), /groups\[0\]\.records\[0\]\.version 0/],
-    "record kind": [MESSAGE, record(1, 3), record(1, 5), /records\[0\]\.kind 5/],
+    "record kind": [MESSAGE, record(1, 3), record(1, 6), /records\[0\]\.kind 6/],
     "first namespace": [MESSAGE, record(2, "x"), record(2, null), /namespace nil must follow/],
     "first service": [MESSAGE, record(3, "x"), record(3, null), /service nil must follow/],
     "named instance": [MESSAGE, record(3, "x"), record(3, ""), /service "" must have 1 to 200/],

@@ -36,6 +36,7 @@ import {
 } from "./fields.js";
 import { show } from "./names.js";
 import { WireFault } from "./wire-fault.js";
+import { keyOfWire, type WireKey, wireKeyOf } from "./wire-key.js";
 import { MESSAGE_RECORD_COUNT_MAX } from "./wire-limits.js";
 
 export const STATE_MAX = InstanceState.removed;
@@ -76,7 +77,7 @@ export function readReason(value: unknown): RemovalReason {
 }
 
 export function readRecordKind(value: unknown, field: string): RecordKind {
-  return readInteger(value, field, RecordKind.instance, RecordKind.canary) as RecordKind;
+  return readInteger(value, field, RecordKind.instance, RecordKind.routeSet) as RecordKind;
 }
 
 export function writeDigest(digest: ContentDigest): unknown[] {
@@ -192,28 +193,23 @@ function readMaybeOrigin(value: unknown): Origin | undefined {
 
 /** `[origin, records]`; the caller may append. */
 export function writeGroup(group: RecordGroup): unknown[] {
-  let namespace: string | undefined;
-  let service: string | undefined;
+  let before: WireKey | undefined;
   const records: unknown[] = [];
   for (const record of group.records) {
-    records.push(writeRecord(record, record.namespace === namespace, record.service === service));
-    namespace = record.namespace;
-    service = record.service;
+    const key = wireKeyOf(record);
+    records.push(writeRecord(record, key, before));
+    before = key;
   }
   return [writeOrigin(group.origin), records];
 }
 
-function writeRecord(
-  record: RegistryRecord,
-  hasSameNamespace: boolean,
-  hasSameService: boolean,
-): unknown[] {
+function writeRecord(record: RegistryRecord, key: WireKey, before: WireKey | undefined): unknown[] {
   const { stamp } = record;
   return [
     record.version,
     record.kind,
-    hasSameNamespace ? null : record.namespace,
-    hasSameService ? null : record.service,
+    key.namespace === before?.namespace ? null : key.namespace,
+    key.service === before?.service ? null : key.service,
     record.id,
     stamp.incarnation,
     stamp.session,
@@ -225,7 +221,7 @@ function writeRecord(
 }
 
 /**
- * Kinds that a node takes from peers: those above `canary` are for additions. A node that does not
+ * Kinds that a node takes from peers: those above `routeSet` are for additions. A node that does not
  * know one keeps it and passes it on. Tables keep three bits of it.
  */
 const KIND_MAX = 7;
@@ -283,7 +279,7 @@ export function readPeerGroup(
     try {
       const record = readRecord(value, origin, { previous, kindMax: KIND_MAX, versionMax: to });
       records.push(record);
-      previous = record;
+      previous = { version: record.version, ...wireKeyOf(record) };
     } catch (fault) {
       if (!(fault instanceof WireFault)) throw fault;
       const { path, reason } = fault.within(`records[${index}]`);
@@ -338,11 +334,12 @@ export function readGroup(fields: readonly unknown[], budget: RecordBudget): Rec
   const values = readArray(fields[1], "records", 0, budget.recordCount);
   budget.recordCount -= values.length;
   const records: RegistryRecord[] = [];
-  let previous: RegistryRecord | undefined;
+  let previous: Preceding | undefined;
   try {
     for (const value of values) {
-      previous = readRecord(value, origin, { previous, kindMax: RecordKind.canary });
-      records.push(previous);
+      const record = readRecord(value, origin, { previous, kindMax: RecordKind.routeSet });
+      records.push(record);
+      previous = { version: record.version, ...wireKeyOf(record) };
     }
   } catch (fault) {
     throw fault instanceof WireFault ? fault.within(`records[${records.length}]`) : fault;
@@ -385,11 +382,14 @@ function readRecord(value: unknown, origin: Origin, context: RecordContext): Reg
   const flags = readInteger(fields[8], "flags", 0, FLAGS_MAX);
   const id = readName(fields[4], "id");
   checkSpeaker(kind, id, origin, flags);
+  checkRouteSetFlags(kind, flags);
   return {
     kind,
     scope: origin.scope,
-    namespace: readKeyPart(fields[2], "namespace", kind, previous),
-    service: readKeyPart(fields[3], "service", kind, previous),
+    ...keyOfWire(kind, id, {
+      namespace: readKeyPart(fields[2], "namespace", kind, previous),
+      service: readKeyPart(fields[3], "service", kind, previous),
+    }),
     id,
     origin,
     version,
@@ -417,6 +417,13 @@ function checkSpeaker(kind: RecordKind, id: string, origin: Origin, flags: numbe
     "id",
     `${show(id)} must equal its origin ${show(origin.nodeId)} for kind ${kind}`,
   );
+}
+
+/** A route set is there or is not: it does not drain, and nobody suspects it. */
+function checkRouteSetFlags(kind: RecordKind, flags: number): void {
+  const state = flags & (STATE_MAX | SUSPECT_BIT);
+  if (kind !== RecordKind.routeSet || state === InstanceState.up) return;
+  if (state !== InstanceState.removed) throw new WireFault("flags", `${flags} suit no route set`);
 }
 
 /** Namespace or service: named, or nil for that of the record before; empty where {@link isNamed}. */

@@ -23,6 +23,7 @@ import {
   readProse,
   readStamp,
   readText,
+  readWatchedName,
   writeDuration,
   writeMaybeErrorCode,
   writeMaybeStamp,
@@ -89,6 +90,7 @@ function writeMessage(message: SessionMessage): unknown[] {
         writeDuration(message.reconnectDelayMs),
         message.isReady,
         message.firstIncarnation,
+        message.knowsRouteSets,
       ];
     case "members":
       return [message.members.map(writeMember)];
@@ -176,7 +178,7 @@ function readRegisteredItem(value: unknown): RegisteredItem {
 
 function readServiceDigest(value: unknown) {
   const fields = readFields(value, "", 3);
-  return { service: readName(fields[0], "service"), digest: readDigest([fields[1], fields[2]]) };
+  return { service: readWatchedName(fields[0]), digest: readDigest([fields[1], fields[2]]) };
 }
 
 /** Field 0 is the type number. */
@@ -191,6 +193,8 @@ const READERS: Readers<SessionMessage> = {
     reconnectDelayMs: readDuration(fields[6] ?? 0, "reconnectDelayMs"),
     isReady: readBoolean(fields[7] ?? true, "isReady"),
     firstIncarnation: readInteger(fields[8] ?? 0, "firstIncarnation"),
+    // What a later version adds here is none of ours, whatever it is.
+    knowsRouteSets: fields[9] === true,
   }),
   members: (fields) => ({
     type: "members",
@@ -217,7 +221,7 @@ const READERS: Readers<SessionMessage> = {
   snapshot: (fields) => ({
     type: "snapshot",
     requestId: readInteger(fields[1], "requestId"),
-    service: readName(fields[2], "service"),
+    service: readWatchedName(fields[2]),
     kind: readEnum(fields[3], "kind", snapshotKinds),
     isFinal: readBoolean(fields[4], "isFinal"),
     groups: readGroups(fields[5]),
@@ -226,7 +230,7 @@ const READERS: Readers<SessionMessage> = {
   }),
   change: (fields) => ({
     type: "change",
-    service: readName(fields[1], "service"),
+    service: readWatchedName(fields[1]),
     groups: readGroups(fields[2]),
     digest: readDigest(fields[3]),
   }),

@@ -21,6 +21,7 @@ import {
   readProse,
   readStamp,
   readText,
+  readWatchedName,
   writeDuration,
   writeProse,
   writeStamp,
@@ -159,11 +160,11 @@ const READERS: Readers<SessionRequest> = {
   watch: (fields) => ({
     type: "watch",
     requestId: readInteger(fields[1], "requestId"),
-    service: readName(fields[2], "service"),
+    service: readWatchedName(fields[2]),
     position: readPosition(fields[3]),
     digest: readDigest(fields[4]),
   }),
-  unwatch: (fields) => ({ type: "unwatch", service: readName(fields[1], "service") }),
+  unwatch: (fields) => ({ type: "unwatch", service: readWatchedName(fields[1]) }),
   query: (fields) => ({
     type: "query",
     requestId: readInteger(fields[1], "requestId"),

@@ -152,6 +152,7 @@ export function echoScript(event: NodeEvent): Effect[] {
       reconnectDelayMs: 0,
       isReady: true,
       firstIncarnation: 0,
+      knowsRouteSets: true,
     };
     return [{ type: "send-sessions", sessions: [event.session], message: welcome }];
   }

@@ -293,5 +293,5 @@ async function freePort(): Promise<number> {
 }
 
 function addressOf(event: Extract<NodeEvent, { type: "command" }>): string {
-  return event.command.id;
+  return "id" in event.command ? event.command.id : "";
 }

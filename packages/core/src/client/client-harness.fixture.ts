@@ -19,6 +19,7 @@ export const WELCOME: WelcomeMessage = {
   reconnectDelayMs: 0,
   isReady: true,
   firstIncarnation: 0,
+  knowsRouteSets: true,
 };
 
 /** A client, its clock, and what it asked for as short texts. */

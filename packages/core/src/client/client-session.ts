@@ -518,7 +518,7 @@ export class ClientMachine {
     this.#attempt.deadline = NEVER;
     this.#session = new LiveSession(welcome, now);
     this.#parting?.welcomed(now);
-    this.#watches.welcomed(welcome.region);
+    this.#watches.welcomed(welcome);
     const { nodeId, isReady } = welcome;
     this.#emit({ type: "online", nodeId, address });
     this.#note("info", "client.online", { nodeId, address, isReady });

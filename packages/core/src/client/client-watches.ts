@@ -6,6 +6,9 @@
  * of the changes it counts, and a node that a client has moved to may be behind the one it left.
  * Asking again is spread out by a backoff, because a node that is behind for good must not be asked
  * for ever.
+ *
+ * Route sets are watched as a service is, but only of a node whose welcome says that it knows them:
+ * one of an earlier version would answer that there are none.
  */
 import { ERROR_CODES, ErrorCode } from "../errors.js";
 import { type ContentDigest, EMPTY_DIGEST, isSameDigest } from "../hash.js";
@@ -17,6 +20,7 @@ import type {
   PongMessage,
   SnapshotMessage,
 } from "../messages.js";
+import { ROUTE_SET_SERVICE } from "../record.js";
 import { after, type Instant, instant, NEVER } from "../time.js";
 import type { ClientCommand, ClientOutbox, ViewState } from "./client-events.js";
 import { CommandWaiters } from "./command-waiters.js";
@@ -71,6 +75,8 @@ export class ClientWatches {
   #members: MemberTable | undefined;
   /** Of the node of this session; empty without one. */
   #region = "";
+  /** The node of this session has said that it knows route sets. */
+  #knowsRouteSets = false;
 
   constructor(options: ClientWatchesOptions, outbox: ClientOutbox) {
     this.#options = options;
@@ -85,7 +91,8 @@ export class ClientWatches {
   /** The node of this session has answered every watch, or refused it. */
   get isAnswered(): boolean {
     for (const watch of this.#watches.values()) {
-      if (!watch.isAnswered && !this.#refused.has(watch)) return false;
+      const isAsked = !this.#refused.has(watch) && this.#isServed(watch);
+      if (!watch.isAnswered && isAsked) return false;
     }
     return true;
   }
@@ -129,7 +136,8 @@ export class ClientWatches {
     this.#watches.delete(service);
     this.#refused.delete(watch);
     this.#unsaved.delete(service);
-    if (isOnSession) this.#outbox.emit({ type: "send", message: { type: "unwatch", service } });
+    if (!isOnSession || !this.#isServed(watch)) return;
+    this.#outbox.emit({ type: "send", message: { type: "unwatch", service } });
   }
 
   query(
@@ -154,7 +162,9 @@ export class ClientWatches {
 
   /** A new session: all watches and open queries are sent again. */
   reconnect(): void {
-    for (const watch of this.#watches.values()) this.#sendWatch(watch);
+    for (const watch of this.#watches.values()) {
+      if (watch.requestId === 0) this.#sendWatch(watch);
+    }
     const queries = [...this.#queries.values()];
     this.#queries.clear();
     for (const query of queries) {
@@ -166,14 +176,18 @@ export class ClientWatches {
   }
 
   /** A node of a region has welcomed this client: what comes now may be that region's own. */
-  welcomed(region: string): void {
+  welcomed({ region, knowsRouteSets }: { region: string; knowsRouteSets: boolean }): void {
     this.#region = region;
     for (const { view } of this.#watches.values()) view.enterRegion(region);
+    this.#knowsRouteSets = knowsRouteSets;
+    const routeSets = this.#watches.get(ROUTE_SET_SERVICE);
+    if (routeSets !== undefined) this.#sendWatch(routeSets);
   }
 
   /** The session is gone: views stay and are no longer current. */
   disconnect(now: Instant): void {
     this.#region = "";
+    this.#knowsRouteSets = false;
     for (const [service, watch] of this.#watches) {
       if (watch.isCurrent) watch.lastCurrentAt = now;
       watch.isCurrent = false;
@@ -187,6 +201,7 @@ export class ClientWatches {
   /** To the node that was moved from: it is no longer asked what is shown. */
   sayUnwatched(): void {
     for (const service of this.#watches.keys()) {
+      if (service === ROUTE_SET_SERVICE) continue;
       this.#outbox.emit({ type: "send", message: { type: "unwatch", service } });
     }
   }
@@ -212,7 +227,7 @@ export class ClientWatches {
     // A part of an answer to an earlier watch of this session: the newer one covers it.
     if (!isUnasked && watch.requestId !== message.requestId) return;
     const { changes, draining } = watch.view.applySnapshot(message, now);
-    if (changes.length > 0) this.#changed(message.service, changes, now);
+    if (isNews(message, changes)) this.#changed(message.service, changes, now);
     if (!message.isFinal) {
       this.#confirm(message.service, draining);
       return;
@@ -228,7 +243,7 @@ export class ClientWatches {
     const watch = this.#watches.get(message.service);
     if (watch === undefined) return;
     const { changes, draining } = watch.view.applyChange(message);
-    if (changes.length > 0) this.#changed(message.service, changes, now);
+    if (isNews(message, changes)) this.#changed(message.service, changes, now);
     if (watch.isAnswered) this.#compare(watch, message.digest, now);
     this.#report(message.service, watch);
     this.#confirm(message.service, draining);
@@ -321,7 +336,13 @@ export class ClientWatches {
     return view;
   }
 
+  /** Whether the node of this session answers such a watch. */
+  #isServed({ view }: Watch): boolean {
+    return this.#knowsRouteSets || view.service !== ROUTE_SET_SERVICE;
+  }
+
   #sendWatch(watch: Watch): void {
+    if (!this.#isServed(watch)) return;
     const { view } = watch;
     this.#sendWatchFrom(watch, view.isComplete ? view.position : [], view.heldDigest);
   }
@@ -407,4 +428,9 @@ export class ClientWatches {
     watch.reported = { isComplete, isCurrent, isRestored, lastCurrentAt };
     this.#outbox.emit({ type: "view-state", service, state: watch.reported });
   }
+}
+
+/** Route sets are no instances: a view's changes do not tell of them. */
+function isNews({ service }: { service: string }, changes: readonly unknown[]): boolean {
+  return changes.length > 0 || service === ROUTE_SET_SERVICE;
 }

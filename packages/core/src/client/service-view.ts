@@ -418,7 +418,7 @@ export class ServiceView {
     const draining: DrainingRecord[] = [];
     for (const group of groups) {
       for (const record of group.records) {
-        if (record.kind !== RecordKind.instance && record.kind !== RecordKind.override) continue;
+        if (record.kind === RecordKind.node || record.kind === RecordKind.canary) continue;
         this.#buffer?.touched.add(this.#keyOf(record));
         if (this.#applyRecord(record)) touched.add(record.id);
         const isDraining = record.state === InstanceState.draining;

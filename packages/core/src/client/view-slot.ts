@@ -66,6 +66,10 @@ export function entryOf(
     const override = decoder.override(record.body);
     return { record, digest, description: undefined, override };
   }
+  // What routes say is read by who follows them.
+  if (record.kind === RecordKind.routeSet) {
+    return { record, digest, description: undefined, override: undefined };
+  }
   const isSameBody = held?.description !== undefined && isSameBytes(held.record.body, record.body);
   const description = isSameBody ? held?.description : decoder.instance(record.body);
   return { record, digest, description, override: undefined };

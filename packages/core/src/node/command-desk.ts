@@ -14,13 +14,11 @@ import { ttlOfRemark } from "../lease/ttl-remark.js";
 import { ROUTE_PENDING_COUNT_MAX } from "../limits.js";
 import type { RoutedCommand, RoutePayload } from "../messages.js";
 import {
-  compareStamps,
   InstanceState,
   type Origin,
   type RecordKey,
   RecordKind,
   RemovalReason,
-  raiseStamp,
   Scope,
   type Stamp,
 } from "../record.js";
@@ -29,6 +27,8 @@ import { NO_SLOT, type Slot } from "../table/record-table.js";
 import { after, type Instant, NEVER } from "../time.js";
 import type { Command, CommandResult } from "./events.js";
 import type { InstanceWriter } from "./instance-writer.js";
+import { stampOfWord } from "./last-writer.js";
+import { writeRouteSet } from "./route-set-writer.js";
 
 /** How long an owner may take to answer, beside what the request itself may take. */
 const ROUTE_TIMEOUT_MS = 5_000;
@@ -69,6 +69,11 @@ export class CommandDesk {
       }
       case "override":
         return this.#override(command, reply, now);
+      case "route-set": {
+        const written = writeRouteSet(command, this.#options, now);
+        if ("code" in written) return reply(refusal(written));
+        return reply({ ...DONE, stamp: written.stamp });
+      }
       case "renew":
       case "deregister":
       case "set-state":
@@ -280,12 +285,7 @@ export class CommandDesk {
   ): { slot: Slot; stamp: Stamp } | undefined {
     const { replica, clock } = this.#options;
     const isLift = command.state === undefined;
-    const held = replica.find(overrideKey(command, scope));
-    // A word from a clock that runs far ahead is not followed by this one, and still gives way.
-    const below = held === NO_SLOT ? undefined : replica.table.stamp(held);
-    const read = { incarnation: clock.next(), session: 0, claim: 0 };
-    const isAbove = below === undefined || compareStamps(read, below) > 0;
-    const stamp = isAbove ? read : raiseStamp(below);
+    const stamp = stampOfWord(overrideKey(command, scope), { replica, clock });
     if (stamp === undefined) return undefined;
     const slot = replica.write(
       {

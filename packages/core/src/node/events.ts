@@ -51,6 +51,13 @@ export type Command =
       readonly body: Uint8Array;
       readonly description: OverrideDescription;
       readonly timeoutMs: number;
+    }
+  | {
+      /** Named routes of a namespace; `body` undefined deletes them. */
+      readonly kind: "route-set";
+      readonly namespace: string;
+      readonly name: string;
+      readonly body: Uint8Array | undefined;
     };
 
 export interface CommandResult {

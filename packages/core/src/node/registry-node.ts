@@ -523,6 +523,7 @@ export class RegistryNode {
         return isOwn ? undefined : this.#nodes.changed(table.read(slot), this.#now);
       case RecordKind.canary:
         return isOwn ? undefined : this.#nodes.canaryArrived(table.read(slot), this.#now);
+      case RecordKind.routeSet:
       case RecordKind.instance:
       case RecordKind.override: {
         const { namespace, service } = table.serviceName(table.serviceOf(slot));
@@ -535,7 +536,7 @@ export class RegistryNode {
 
   #recordCollected(tombstone: RegistryRecord, slot: Slot): void {
     this.#drains.table.hide(slot);
-    if (tombstone.kind !== RecordKind.instance && tombstone.kind !== RecordKind.override) return;
+    if (tombstone.kind === RecordKind.node || tombstone.kind === RecordKind.canary) return;
     const name = serviceName(tombstone.namespace, tombstone.service);
     this.#watches.collected(name, tombstone);
   }
@@ -558,7 +559,7 @@ export class RegistryNode {
   /** Another node's record took a key: what hung on a lease here does no more. */
   #taken(record: RegistryRecord, tag: number, slot: Slot): void {
     this.#clock.observe(
-      record.kind === RecordKind.override ? record.stamp.incarnation : record.since,
+      record.kind === RecordKind.instance ? record.since : record.stamp.incarnation,
     );
     if (tag === 0) return;
     this.table.setTag(slot, 0);

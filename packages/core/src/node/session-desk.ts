@@ -141,6 +141,7 @@ export class SessionDesk {
       reconnectDelayMs: this.#reconnectDelayMs(slot),
       isReady: this.#options.isReady(),
       firstIncarnation: this.#options.clock.next(),
+      knowsRouteSets: true,
     });
     outbox.toSession(event.session, { type: "members", members: this.#options.members() });
   }
@@ -264,15 +265,15 @@ export class SessionDesk {
 
   /**
    * Writes all of this process's former generation again, in its new one: peers hold another
-   * life's writes under the former, and refuse these. What hangs on leases goes above; tombstones
-   * and overrides stay as they are.
+   * life's writes under the former, and refuse these. What hangs on leases goes above; tombstones,
+   * overrides and route sets stay as they are.
    */
   rewriteAll(former: number, now: Instant): void {
     const { replica, leases, writer, nodeId } = this.#options;
     const { table } = replica;
     for (const slot of [...table.slots()]) {
       const { kind, origin, state, isSuspect } = table.read(slot);
-      if (kind !== RecordKind.instance && kind !== RecordKind.override) continue;
+      if (kind === RecordKind.node || kind === RecordKind.canary) continue;
       if (origin.nodeId !== nodeId || origin.generation !== former) continue;
       const lease = leases.get(table.tag(slot));
       if (lease === undefined || state === InstanceState.removed) {

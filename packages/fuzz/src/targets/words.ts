@@ -134,6 +134,7 @@ export function sessionMessageOf(tape: Tape): SessionMessage {
         reconnectDelayMs: tape.pick([0, 100, 86_400_000]),
         isReady: tape.flag(),
         firstIncarnation: tape.pick([0, 1, GENERATION, HUGE]),
+        knowsRouteSets: tape.below(2) === 0,
       };
     case 1:
       return {

@@ -184,9 +184,9 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     story:
       "An operator's word is dated by the node's own clock alone: after a word from a clock that " +
       "runs ahead nobody else's counts (a change that is lost when two clocks disagree).",
-    file: "node/command-desk.js",
-    find: "const stamp = isAbove ? read : raiseStamp(below);",
-    replace: "const stamp = read;",
+    file: "node/last-writer.js",
+    find: "return isAbove ? read : raiseStamp(below);",
+    replace: "return read;",
   },
   {
     name: "stops-before-sessions-moved",
