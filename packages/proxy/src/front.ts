@@ -35,6 +35,7 @@ export class Front {
 
   constructor(ports: FrontPorts) {
     this.#ports = ports;
+    ports.metrics.readActiveCount = () => this.#active.size;
     this.#exchangePorts = {
       ...ports.exchange,
       onEnded: (exchange) => this.#end(exchange),
@@ -76,7 +77,6 @@ export class Front {
     );
     const exchange = new Exchange(call, record, this.#exchangePorts);
     this.#active.add(exchange);
-    this.#ports.metrics.active.set(this.#active.size);
     const target = isFull ? this.#tooMany() : this.#target(call);
     if (isProblem(target)) {
       exchange.refuse(target);
@@ -145,7 +145,6 @@ export class Front {
   #end(exchange: Exchange): void {
     this.#active.delete(exchange);
     const { metrics } = this.#ports;
-    metrics.active.set(this.#active.size);
     if (exchange.isUpgraded) {
       this.#upgradedCount -= 1;
       metrics.upgradesActive.set(this.#upgradedCount);

@@ -37,7 +37,19 @@ const FORWARDED: ReadonlySet<string> = new Set([
   "x-forwarded-proto",
 ]);
 
+/** Fields of a request that need a look; a name of another length is none of them. */
+const OF_REQUEST: ReadonlySet<string> = new Set([
+  ...HOP_BY_HOP,
+  ...FORWARDED,
+  "expect",
+  "host",
+  "via",
+]);
+const OF_REQUEST_LENGTHS = lengthsOf(OF_REQUEST);
+const OF_ANSWER_LENGTHS = lengthsOf(new Set([...HOP_BY_HOP, "trailer"]));
+
 export const VIA_NAME = "fpzk";
+const OF_ANSWER_VIA = `1.1 ${VIA_NAME}`;
 
 export interface RequestOrigin {
   /** Address of the caller's socket. */
@@ -54,21 +66,25 @@ export interface RequestOrigin {
 export function requestHeaders(raw: RawHeaders, origin: RequestOrigin): string[] {
   const named = connectionNames(raw);
   const headers: string[] = [];
-  const via: string[] = [];
-  const forwardedFor: string[] = [];
+  let via = "";
+  let forwardedFor = "";
   let forwardedHost: string | undefined;
   let forwardedProto: string | undefined;
   let acceptsTrailers = false;
   for (let index = 0; index + 1 < raw.length; index += 2) {
-    const name = raw[index] ?? "";
-    const value = raw[index + 1] ?? "";
+    const name = raw[index] as string;
+    const value = raw[index + 1] as string;
+    if (named === undefined && OF_REQUEST_LENGTHS[name.length] !== 1) {
+      headers.push(name, value);
+      continue;
+    }
     const lower = name.toLowerCase();
     if (lower === "te") acceptsTrailers ||= hasToken(value, "trailers");
     if (lower === "expect" || lower === "host" || isHop(lower, named)) continue;
-    if (lower === "via") via.push(value);
+    if (lower === "via") via += `${value}, `;
     else if (!FORWARDED.has(lower)) headers.push(name, value);
     else if (origin.trustsForwarded) {
-      if (lower === "x-forwarded-for") forwardedFor.push(value);
+      if (lower === "x-forwarded-for") forwardedFor += `${value}, `;
       else if (lower === "x-forwarded-host") forwardedHost = value;
       else if (lower === "x-forwarded-proto") forwardedProto = value;
       else headers.push(name, value);
@@ -76,10 +92,10 @@ export function requestHeaders(raw: RawHeaders, origin: RequestOrigin): string[]
   }
   if (origin.host !== "") headers.push("host", origin.host);
   if (acceptsTrailers) headers.push("te", "trailers");
-  headers.push("x-forwarded-for", [...forwardedFor, origin.remoteAddress].join(", "));
+  headers.push("x-forwarded-for", forwardedFor + origin.remoteAddress);
   headers.push("x-forwarded-proto", forwardedProto ?? (origin.isTls ? "https" : "http"));
   if (origin.host !== "") headers.push("x-forwarded-host", forwardedHost ?? origin.host);
-  headers.push("via", [...via, `${origin.httpVersion} ${VIA_NAME}`].join(", "));
+  headers.push("via", `${via}${origin.httpVersion} ${VIA_NAME}`);
   return headers;
 }
 
@@ -87,16 +103,17 @@ export function requestHeaders(raw: RawHeaders, origin: RequestOrigin): string[]
 export function responseHeaders(raw: RawHeaders): string[] {
   const named = connectionNames(raw);
   const headers: string[] = [];
-  const isSized = firstValue(raw, "content-length") !== undefined;
   for (let index = 0; index + 1 < raw.length; index += 2) {
-    const name = raw[index] ?? "";
-    const lower = name.toLowerCase();
-    if (isHop(lower, named)) continue;
-    // Only a chunked answer can carry trailers.
-    if (lower === "trailer" && isSized) continue;
-    headers.push(name, raw[index + 1] ?? "");
+    const name = raw[index] as string;
+    if (named !== undefined || OF_ANSWER_LENGTHS[name.length] === 1) {
+      const lower = name.toLowerCase();
+      if (isHop(lower, named)) continue;
+      // Only a chunked answer can carry trailers.
+      if (lower === "trailer" && firstValue(raw, "content-length") !== undefined) continue;
+    }
+    headers.push(name, raw[index + 1] as string);
   }
-  headers.push("via", `1.1 ${VIA_NAME}`);
+  headers.push("via", OF_ANSWER_VIA);
   return headers;
 }
 
@@ -114,7 +131,7 @@ export function passableTrailers(trailers: RawHeaders): string[] {
 export function passedCount(raw: RawHeaders): number {
   let count = 0;
   for (let index = 0; index + 1 < raw.length; index += 2) {
-    if (raw[index]?.toLowerCase() !== "via") continue;
+    if (raw[index]?.length !== 3 || raw[index]?.toLowerCase() !== "via") continue;
     for (const hop of (raw[index + 1] ?? "").split(",")) {
       if (hop.trim().split(" ")[1] === VIA_NAME) count += 1;
     }
@@ -144,7 +161,8 @@ function isHop(lowerName: string, named: ReadonlySet<string> | undefined): boole
 function connectionNames(raw: RawHeaders): ReadonlySet<string> | undefined {
   let names: Set<string> | undefined;
   for (let index = 0; index + 1 < raw.length; index += 2) {
-    if (raw[index]?.toLowerCase() !== "connection") continue;
+    if (raw[index]?.length !== 10 || raw[index]?.toLowerCase() !== "connection") continue;
+    if (isUsual(raw[index + 1] ?? "")) continue;
     for (const part of (raw[index + 1] ?? "").split(",")) {
       const name = part.trim().toLowerCase();
       if (name === "" || name === "keep-alive" || name === "close") continue;
@@ -154,4 +172,16 @@ function connectionNames(raw: RawHeaders): ReadonlySet<string> | undefined {
     }
   }
   return names;
+}
+
+/** The values of nearly every Connection field. */
+function isUsual(value: string): boolean {
+  return value === "keep-alive" || value === "close" || value === "Keep-Alive";
+}
+
+/** A table that tells by a name's length whether it may be in a set. */
+function lengthsOf(names: ReadonlySet<string>): Uint8Array {
+  const lengths = new Uint8Array(256);
+  for (const name of names) lengths[name.length] = 1;
+  return lengths;
 }

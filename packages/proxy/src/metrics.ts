@@ -1,5 +1,6 @@
 /** The proxy's metrics. Label values are bounded: a service that is not known shares one value. */
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, Gauge, Registry } from "prom-client";
+import { RequestMeters } from "./request-meters.js";
 
 /** Services with label values of their own; later ones share {@link OTHER_SERVICE}. */
 const SERVICE_LABEL_COUNT_MAX = 1_024;
@@ -7,32 +8,13 @@ const SERVICE_LABEL_COUNT_MAX = 1_024;
 export const UNKNOWN_SERVICE = "unknown";
 export const OTHER_SERVICE = "other";
 
-const DURATION_BUCKETS_SECONDS = [
-  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
-];
-
 export class ProxyMetrics {
   readonly registry = new Registry();
   readonly #labels = new Set<string>();
   readonly #registers = [this.registry];
-  readonly requests = new Counter({
-    name: "proxy_requests_total",
-    help: "Requests by service and class of the status; 0xx: the caller went away.",
-    labelNames: ["service", "code_class"],
-    registers: this.#registers,
-  });
-  readonly duration = new Histogram({
-    name: "proxy_request_duration_seconds",
-    help: "From the request's header to the end of the answer.",
-    labelNames: ["service"],
-    buckets: DURATION_BUCKETS_SECONDS,
-    registers: this.#registers,
-  });
-  readonly active = new Gauge({
-    name: "proxy_requests_active",
-    help: "Requests in work.",
-    registers: this.#registers,
-  });
+  readonly requests = new RequestMeters();
+  /** Requests in work, asked for at each scrape. */
+  readActiveCount: () => number = () => 0;
   readonly retries = new Counter({
     name: "proxy_retries_total",
     help: "Further attempts, by service.",
@@ -73,6 +55,34 @@ export class ProxyMetrics {
     registers: this.#registers,
   });
 
+  constructor() {
+    const { requests, registry } = this;
+    const readActiveCount = (): number => this.readActiveCount();
+    new Counter({
+      name: "proxy_requests_total",
+      help: "Requests by service and class of the status; 0xx: the caller went away.",
+      labelNames: ["service", "code_class"],
+      registers: this.#registers,
+      collect() {
+        requests.fill(this);
+      },
+    });
+    new Gauge({
+      name: "proxy_requests_active",
+      help: "Requests in work.",
+      registers: this.#registers,
+      collect() {
+        this.set(readActiveCount());
+      },
+    });
+    registry.registerMetric(
+      requests.histogram(
+        "proxy_request_duration_seconds",
+        "From the request's header to the end of the answer.",
+      ),
+    );
+  }
+
   /** The label value of a service. */
   serviceLabel(service: string, isKnown: boolean): string {
     if (!isKnown || service === "") return UNKNOWN_SERVICE;
@@ -81,9 +91,4 @@ export class ProxyMetrics {
     this.#labels.add(service);
     return service;
   }
-}
-
-/** `2xx` for 204. */
-export function codeClass(statusCode: number): string {
-  return `${Math.floor(statusCode / 100)}xx`;
 }

@@ -1,6 +1,6 @@
 /** What the proxy remembers of one request for its access line and metrics. */
-import type { AccessEntry, AccessLog } from "./access-log.js";
-import { codeClass, type ProxyMetrics } from "./metrics.js";
+import { type AccessEntry, type AccessLog, silentAccessLog } from "./access-log.js";
+import type { ProxyMetrics } from "./metrics.js";
 
 export interface RequestRecord {
   readonly method: string;
@@ -48,10 +48,21 @@ export function createRequestRecord(
 
 /** Writes the access line and counts the request. */
 export function closeRequestRecord(record: RequestRecord, ports: RecordPorts): void {
-  const { startedAtMs, isServiceKnown, ...entry } = record;
-  const durationMs = ports.now() - startedAtMs;
-  const label = ports.metrics.serviceLabel(record.service, isServiceKnown);
-  ports.metrics.requests.inc({ service: label, code_class: codeClass(record.statusCode) });
-  ports.metrics.duration.observe({ service: label }, durationMs / 1_000);
-  ports.accessLog.write({ ...entry, durationMs: Math.round(durationMs * 1_000) / 1_000 });
+  const durationMs = ports.now() - record.startedAtMs;
+  const service = ports.metrics.serviceLabel(record.service, record.isServiceKnown);
+  ports.metrics.requests.add(service, record.statusCode, durationMs);
+  if (ports.accessLog === silentAccessLog) return;
+  ports.accessLog.write({
+    method: record.method,
+    host: record.host,
+    path: record.path,
+    statusCode: record.statusCode,
+    service: record.service,
+    instanceId: record.instanceId,
+    attemptCount: record.attemptCount,
+    requestBodyBytes: record.requestBodyBytes,
+    responseBodyBytes: record.responseBodyBytes,
+    outcome: record.outcome,
+    durationMs: Math.round(durationMs * 1_000) / 1_000,
+  });
 }
