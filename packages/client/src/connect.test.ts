@@ -236,6 +236,7 @@ test("superseded by a living process: stops, and says so", async (t) => {
     stamp,
     isAlive: true,
     isUndecided: false,
+    since: 0,
   });
   await handle.superseded;
   assert.equal(handle.status, "superseded");
@@ -255,6 +256,7 @@ test("superseded by what is gone: registers above it", async (t) => {
     stamp,
     isAlive: false,
     isUndecided: false,
+    since: 0,
   });
   const again = await node.request("register", ({ items }) => (items[0]?.incarnation ?? 0) > 7);
   assert.notEqual(again.items[0]?.since, 0);

@@ -72,7 +72,7 @@ export interface RegisterItem {
   readonly id: string;
   /** From the first welcome. 0 (earlier versions): the node chooses, above all it knows of the id. */
   readonly incarnation: number;
-  /** 0: the node sets it. Else what it answered before, so that age survives a reconnect. */
+  /** When the process began: its first `firstIncarnation`. 0 (earlier versions): the node sets it. */
   readonly since: number;
   readonly state: InstanceState;
   readonly scope: Scope;
@@ -301,6 +301,8 @@ export interface SupersededMessage {
    * registering above it.
    */
   readonly isUndecided: boolean;
+  /** When the winner's process began, as its record says; 0 for unknown. */
+  readonly since: number;
 }
 
 /** The node is about to close this session: connect to another one after the delay. */

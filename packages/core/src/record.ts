@@ -116,9 +116,9 @@ export interface RegistryRecord extends RecordKey {
   /** Of a tombstone; a live record carries its lease's ttl there, see lease/ttl-remark.ts. */
   readonly reason: RemovalReason;
   /**
-   * When the key was first registered in this incarnation, as a packed hybrid logical clock (see
-   * `hlc.ts`): orders instances by age without comparing two machines' wall clocks alone. 0 when
-   * it means nothing.
+   * When the process that registers the key began, or a lease without one was first registered, as
+   * a packed hybrid logical clock (see `hlc.ts`): orders instances by age, and says which of two
+   * processes of one id is the later. Of a canary: when it was written. 0 when it means nothing.
    */
   readonly since: number;
   readonly body: Uint8Array;

@@ -268,6 +268,7 @@ export const sessionMessage: fc.Arbitrary<SessionMessage> = fc.oneof(
     stamp,
     isAlive: fc.boolean(),
     isUndecided: fc.boolean(),
+    since: counter,
   }),
   fc.record({ type: fc.constant("move" as const), delayMs: durationMs, reason: prose }),
 );

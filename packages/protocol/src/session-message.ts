@@ -127,6 +127,7 @@ function writeMessage(message: SessionMessage): unknown[] {
         writeStamp(message.stamp),
         message.isAlive,
         message.isUndecided,
+        message.since,
       ];
     case "move":
       return [writeDuration(message.delayMs), writeProse(message.reason)];
@@ -249,6 +250,7 @@ const READERS: Readers<SessionMessage> = {
     stamp: readStamp(fields[3], "stamp"),
     isAlive: readBoolean(fields[4], "isAlive"),
     isUndecided: readBoolean(fields[5] ?? false, "isUndecided"),
+    since: readInteger(fields[6] ?? 0, "since"),
   }),
   move: (fields) => ({
     type: "move",

@@ -235,13 +235,14 @@ export class ClientRegistrations {
       registration.stamp !== undefined && compareStamps(message.stamp, registration.stamp) < 0;
     if (isStale) return;
     const { service, id } = registration;
-    // Who never held the id is the later to claim it, whatever the clocks of their nodes say.
-    if (message.isAlive && registration.wasHeld) {
+    // Of two processes the one that began later has the id, whichever claimed it last.
+    const beganLater = message.since > 0 && registration.since > message.since;
+    if (message.isAlive && !beganLater) {
       this.#note("warn", "client.superseded", { service, id });
       this.#end(registration, "superseded");
       return;
     }
-    if (message.isUndecided && registration.wasHeld && this.#awaits(registration, now)) return;
+    if (message.isUndecided && !beganLater && this.#awaits(registration, now)) return;
     this.#note("info", "client.claimed-again", { service, id });
     // At the end of the range the node refuses the registration, not the frame.
     registration.incarnation = this.#incarnations.above(message.stamp.incarnation);
@@ -307,7 +308,6 @@ export class ClientRegistrations {
       return;
     }
     const registration = newRegistration(command, now);
-    registration.wasHeld = this.#incarnations.wasHeld(keyOf(command));
     this.#registrations.set(keyOf(command), registration);
     this.#unsent.add(registration);
     this.#wait(command, registration, "confirm", now);
@@ -365,6 +365,7 @@ export class ClientRegistrations {
       const itemBytes = registration.body.length + ITEM_OVERHEAD_BYTES;
       const isFull = items.length >= REGISTER_BATCH_COUNT_MAX;
       registration.incarnation ||= this.#incarnations.next;
+      registration.since ||= this.#incarnations.first;
       if (isFull || bytes + itemBytes > BATCH_MAX_BYTES) send();
       const { service, id, incarnation, since, scope, body, revision } = registration;
       // What is only registered to be removed is not to be picked in between.
@@ -424,9 +425,8 @@ export class ClientRegistrations {
 
   #confirmStamp(registration: Registration, revision: number, stamp: Stamp, since: number): void {
     registration.incarnation = Math.max(registration.incarnation, stamp.incarnation);
-    registration.since = since;
+    registration.since ||= since;
     registration.stamp = stamp;
-    registration.wasHeld = true;
     registration.retryCount = 0;
     registration.undecidedUntil = undefined;
     this.#confirm(registration, revision);
@@ -539,7 +539,7 @@ export class ClientRegistrations {
     if (!this.#isHeld(registration)) return;
     this.#registrations.delete(keyOf(registration));
     this.#unsent.delete(registration);
-    this.#incarnations.letGo(keyOf(registration), registration.incarnation, registration);
+    this.#incarnations.letGo(registration.incarnation);
     for (const waiter of this.#waiters.take(registration, undefined)) {
       if (waiter.kind === "remove" && status === "removed") {
         this.#outbox.emit({ type: "command-done", commandId: waiter.commandId, outcome: DONE });

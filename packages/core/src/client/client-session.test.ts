@@ -27,7 +27,7 @@ test("says everything with its hello, but what it registers before its first wel
   assert.deepEqual(client.connected(), ["send hello 1", "send watch s "]);
   assert.deepEqual(client.read({ ...WELCOME, firstIncarnation: 40 }), [
     "online n1",
-    "send register a/40/0/up",
+    "send register a/40/40/up",
   ]);
   assert.deepEqual(client.registered(client.sent("register"), "a", stamp(40)), [
     "a is registered",
@@ -37,11 +37,15 @@ test("says everything with its hello, but what it registers before its first wel
   client.elapse(200);
   assert.deepEqual(client.connected(), [
     "send hello 2",
-    "send register a/40/77/up",
+    "send register a/40/40/up",
     "send watch s ",
   ]);
   client.read({ ...WELCOME, firstIncarnation: 90 });
-  assert.deepEqual(client.register("b"), ["send register b/40/0/up"], "one process, one beginning");
+  assert.deepEqual(
+    client.register("b"),
+    ["send register b/40/40/up"],
+    "one process, one beginning",
+  );
 });
 
 test("what was deregistered and is registered again is another life", () => {
@@ -53,21 +57,41 @@ test("what was deregistered and is registered again is another life", () => {
   assertRegistersAbove(client.register("a"), "a", 40);
 });
 
-test("superseded before it was ever registered: it comes later, and goes above", () => {
-  const client = new Harness().online({ firstIncarnation: 40 });
-  client.register("a");
-  const by = { service: "s", id: "a", stamp: stamp(60), isAlive: true, isUndecided: false };
-  assertRegistersAbove(client.read({ type: "superseded", ...by }), "a", 60);
+// Whichever claimed it last: an earlier one may have taken it while the later one was away.
+test("superseded by a process that began earlier: it goes above, wherever that one's stamp is", () => {
+  for (const isAlive of [true, false]) {
+    const client = new Harness().online({ firstIncarnation: 40 });
+    client.register("a");
+    const by = { service: "s", id: "a", stamp: stamp(60), isAlive, isUndecided: !isAlive };
+    assertRegistersAbove(client.read({ type: "superseded", ...by, since: 39 }), "a", 60);
+  }
 });
 
-test("superseded after it held the id once: it stops, though it registered again meanwhile", () => {
+test("superseded by a process that began later, or nobody knows when: it stops", () => {
+  for (const since of [0, 40, 41]) {
+    const client = new Harness().online({ firstIncarnation: 40 });
+    client.register("a");
+    const by = { service: "s", id: "a", stamp: stamp(60), isAlive: true, isUndecided: false };
+    const texts = client.read({ type: "superseded", ...by, since });
+    assert.deepEqual(texts, ["failed 1 aborted", "a is superseded"]);
+  }
+});
+
+test("a process that registers an id again began no later for it", () => {
   const client = new Harness().online({ firstIncarnation: 40 });
   client.register("a");
   client.registered(client.sent("register"), "a", stamp(40));
   client.command({ type: "deregister", id: "a" });
   client.read({ type: "done", requestId: client.sent("deregister") });
   client.register("a");
-  const by = { service: "s", id: "a", stamp: stamp(60), isAlive: true, isUndecided: false };
+  const by = {
+    service: "s",
+    id: "a",
+    stamp: stamp(60),
+    isAlive: true,
+    isUndecided: false,
+    since: 0,
+  };
   assert.deepEqual(client.read({ type: "superseded", ...by }), [
     "failed 3 aborted",
     "a is superseded",
@@ -81,7 +105,7 @@ test("superseded by one that may come back: asks for a while, and takes the id o
   client.registered(client.sent("register"), "a", stamp(3));
   const by = { service: "s", id: "a", stamp: stamp(5) };
   const undecided = (): string[] =>
-    client.read({ type: "superseded", ...by, isAlive: false, isUndecided: true });
+    client.read({ type: "superseded", ...by, isAlive: false, isUndecided: true, since: 0 });
   assert.deepEqual(undecided(), []);
   const begin = client.now;
   const texts: string[] = [];
@@ -103,9 +127,9 @@ test("superseded by one that comes back: stops", () => {
   client.register("a");
   client.registered(client.sent("register"), "a", stamp(3));
   const by = { service: "s", id: "a", stamp: stamp(5) };
-  client.read({ type: "superseded", ...by, isAlive: false, isUndecided: true });
+  client.read({ type: "superseded", ...by, isAlive: false, isUndecided: true, since: 0 });
   client.elapse(2_000);
-  const back = { ...by, stamp: stamp(5), isAlive: true, isUndecided: false };
+  const back = { ...by, stamp: stamp(5), isAlive: true, isUndecided: false, since: 0 };
   assert.deepEqual(client.read({ type: "superseded", ...back }), ["a is superseded"]);
 });
 
@@ -466,6 +490,7 @@ test("superseded: stops for the living, goes above the gone, ignores what is old
       stamp: by,
       isAlive,
       isUndecided: false,
+      since: 0,
     });
   assert.deepEqual(superseded(stamp(2), true), []);
   const above = assertRegistersAbove(superseded(stamp(5), false), "a", 5);
@@ -490,6 +515,7 @@ test("superseded by an equal stamp: another claimed the id at the same moment, a
       stamp: stamp(3),
       isAlive,
       isUndecided: false,
+      since: 0,
     });
   assert.deepEqual(superseded("a", true), ["a is superseded"]);
   assertRegistersAbove(superseded("b", false), "b", 3);
@@ -513,6 +539,7 @@ test("a refusal that comes with superseded is answered once", () => {
       stamp: by,
       isAlive: false,
       isUndecided: false,
+      since: 0,
     }),
     "a",
     5,
@@ -536,6 +563,7 @@ test("superseded over and over is answered ever more slowly", () => {
       stamp: by,
       isAlive: false,
       isUndecided: false,
+      since: 0,
     });
     sentCount += texts.filter((text) => text.startsWith("send register")).length;
   }

@@ -11,6 +11,7 @@ export interface Registration {
   body: Uint8Array;
   /** 0 until a node answered one. */
   incarnation: number;
+  /** When this process began, or what a node of an earlier version said; 0 until it is sent. */
   since: number;
   /** The record's stamp as last answered on this session. */
   stamp: Stamp | undefined;
@@ -20,8 +21,6 @@ export interface Registration {
   confirmedBody: Uint8Array;
   /** The program was told that it is registered. */
   isTold: boolean;
-  /** This process held the id before: a process that began later and holds it now goes first. */
-  wasHeld: boolean;
   needsRegister: boolean;
   needsState: boolean;
   /** The drain's end; undefined when none runs. */
@@ -68,7 +67,6 @@ export function newRegistration(
     confirmedRevision: 0,
     confirmedBody: body,
     isTold: false,
-    wasHeld: false,
     needsRegister: true,
     needsState: false,
     drainDeadline: undefined,

@@ -45,7 +45,11 @@ function observe(nodeId: string) {
   });
   const timings = { reconnectGraceMs: 2_000, confirmationMs: 5_000, orphanTtlMs: ORPHAN_TTL_MS };
   const leases = new LeaseTable({ timings, doubt, now: instant(0) });
-  const clock = new HybridClock(() => 1_000 as WallTime);
+  const clock = new HybridClock({
+    wallNow: () => 1_000 as WallTime,
+    now: () => instant(0),
+    name: "a",
+  });
   const writer = new InstanceWriter({ replica, leases, clock });
   const membership = new Membership({ nodeId, region: "r" });
   for (const id of ["lost", ...REGION, "far"]) {

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { HybridClock } from "../hlc.js";
 import { CANARY_INTERVAL_MS } from "../membership/membership.js";
 import { RecordKind } from "../record.js";
 import { Replica } from "../replica/replica.js";
 import { MapRecordTable } from "../table/map-record-table.js";
-import { instant } from "../time.js";
+import { instant, type WallTime } from "../time.js";
 import { Canary } from "./canary.js";
 
 function createCanary() {
@@ -17,7 +18,9 @@ function createCanary() {
       buried: () => {},
     },
   });
-  return { replica, canary: new Canary(replica, instant(100)) };
+  const wallNow = () => 1_000 as WallTime;
+  const clock = new HybridClock({ wallNow, now: () => instant(0), name: "a" });
+  return { replica, clock, canary: new Canary({ replica, clock, now: instant(100) }) };
 }
 
 test("writes one record of its own, anew at each interval, with a rising counter", () => {
@@ -34,6 +37,14 @@ test("writes one record of its own, anew at each interval, with a rising counter
   const { kind, id, stamp } = replica.table.read(slot);
   assert.deepEqual([kind, id, stamp.incarnation], [RecordKind.canary, "a", 4]);
   assert.equal(canary.next(), 100 + 4 * CANARY_INTERVAL_MS);
+});
+
+test("carries the hybrid clock: whoever hears it is above what this node gives out", () => {
+  const { replica, clock, canary } = createCanary();
+  const before = clock.next();
+  canary.tick(instant(100));
+  const [slot] = replica.table.slots();
+  assert.ok(slot !== undefined && replica.table.read(slot).since > before);
 });
 
 test("an echo tells half of the round trip by this node's clock alone (P11)", () => {

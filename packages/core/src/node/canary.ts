@@ -2,8 +2,10 @@
  * Measures propagation with the real thing: a small record of this node's own that changes every
  * few seconds and is echoed, once per region, by the node that saw it. Half of the round trip is
  * the propagation time to that region; no two clocks are compared (P11). The canaries of others
- * double as proof of life between regions.
+ * double as proof of life between regions, and carry the hybrid clock: a node is above what those
+ * it hears have given out, also where nobody registers anything.
  */
+import type { HybridClock } from "../hlc.js";
 import { CANARY_INTERVAL_MS } from "../membership/membership.js";
 import { InstanceState, RecordKind, RemovalReason, Scope } from "../record.js";
 import type { Replica } from "../replica/replica.js";
@@ -14,13 +16,15 @@ const OPEN_COUNT_MAX = 32;
 
 export class Canary {
   readonly #replica: Replica;
+  readonly #clock: HybridClock;
   readonly #sentAt = new Map<number, Instant>();
   #counter = 0;
   #dueAt: Instant;
 
-  constructor(replica: Replica, now: Instant) {
-    this.#replica = replica;
-    this.#dueAt = now;
+  constructor(options: { replica: Replica; clock: HybridClock; now: Instant }) {
+    this.#replica = options.replica;
+    this.#clock = options.clock;
+    this.#dueAt = options.now;
   }
 
   next(): Instant {
@@ -54,7 +58,7 @@ export class Canary {
         state: InstanceState.up,
         isSuspect: false,
         reason: RemovalReason.none,
-        since: 0,
+        since: this.#clock.next(),
         body: new Uint8Array(0),
       },
       now,

@@ -84,6 +84,7 @@ export class InstanceWriter {
       : this.#roomFor(session.namespace, item.service, { lease, slot });
     if (noRoom !== undefined) return refused(item, noRoom);
     const held = slot === NO_SLOT ? undefined : this.#replica.table.read(slot);
+    this.#clock.observe(item.incarnation);
     const incarnation = item.incarnation || this.#incarnationAbove(held);
     if (incarnation > INCARNATION_MAX) return refused(item, outOfRange(item, incarnation));
     const stamp = this.#stampOver(held, { incarnation, session: session.sessionNumber });

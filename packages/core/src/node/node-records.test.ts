@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { HybridClock } from "../hlc.js";
 import { DEAD_TTL_MS, Membership } from "../membership/membership.js";
 import { originOf } from "../record.fixture.js";
 import { InstanceState, RecordKind, type RegistryRecord, RemovalReason, Scope } from "../record.js";
 import { Replica } from "../replica/replica.js";
 import { MapRecordTable } from "../table/map-record-table.js";
-import { after, instant } from "../time.js";
+import { after, instant, type WallTime } from "../time.js";
 import { describeNode, NodeBench, notes } from "./node.fixture.js";
 import { NodeRecords } from "./node-records.js";
 import { Outbox } from "./outbox.js";
@@ -42,6 +43,7 @@ function afterADay() {
       ...{ nodeId, region: "r", description, encodedDescription: new Uint8Array([1]) },
       ...{ replica, membership, outbox, decodeNodeDescription: () => description },
       peers: {} as PeerDesk,
+      clock: new HybridClock({ wallNow: () => 1_000 as WallTime, now: () => NOW, name: nodeId }),
     });
   const goodbyes = () =>
     [...table.slots()].map((slot) => table.read(slot)).filter((one) => one.id === "b");

@@ -3,6 +3,7 @@
  * the dead.
  */
 import { rendezvous } from "../hash.js";
+import type { HybridClock } from "../hlc.js";
 import { type NodeDescription, NodeStatus } from "../instance.js";
 import type { Membership } from "../membership/membership.js";
 import {
@@ -31,6 +32,7 @@ export interface NodeRecordsOptions {
   readonly membership: Membership;
   readonly peers: PeerDesk;
   readonly outbox: Outbox;
+  readonly clock: HybridClock;
 }
 
 export class NodeRecords {
@@ -115,7 +117,8 @@ export class NodeRecords {
 
   /** A canary of another node arrived: it lives; one node of each region says so back. */
   canaryArrived(record: RegistryRecord, now: Instant): void {
-    const { membership, peers, region, nodeId } = this.#options;
+    const { membership, peers, region, nodeId, clock } = this.#options;
+    clock.observe(record.since);
     membership.wrote(record.id, now);
     const others = this.#living(region).filter((other) => other !== record.id);
     if (rendezvous(record.id, others) !== nodeId) return;

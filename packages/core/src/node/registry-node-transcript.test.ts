@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { EMPTY_DIGEST } from "../hash.js";
+import { HLC_COUNTER_SPAN } from "../hlc.js";
 import type { DeltaGroup, DigestMessage } from "../messages.js";
 import { originOf, recordFor, stampOf } from "../record.fixture.js";
 import {
@@ -129,6 +130,7 @@ describe("a session", () => {
     const told = toSession(effects, 1).find((one) => one.type === "superseded");
     assert.deepEqual([told?.isAlive, told?.isUndecided], [true, false]);
     assert.ok((told?.stamp.incarnation ?? 0) > first);
+    assert.equal(told?.since, bench.instance("x")?.since, "when the winner began");
     bench.step({ type: "session-close", session: 1 });
     bench.runUntil(20_000, () => bench.beat(2));
     assert.equal(bench.seen("x"), "alive", "the end of the earlier one harms nobody");
@@ -230,6 +232,26 @@ describe("peers", () => {
     bench.step({ type: "session-close", session: 1 });
     bench.runUntil(10_000, () => bench.hear(1, digest()));
     assert.equal(bench.seen("x"), "alive");
+  });
+
+  it("a clock that is ahead, heard in any record, is followed by what begins from then on", () => {
+    const hour = 3_600_000 * HLC_COUNTER_SPAN;
+    const b = originOf("b");
+    const heard = (record: (ahead: number) => RegistryRecord) => {
+      const bench = new NodeBench();
+      const firstOf = (session: number) =>
+        toSession(bench.openSession(session), session).find((one) => one.type === "welcome")
+          ?.firstIncarnation ?? Number.NaN;
+      const ahead = firstOf(1) + hour;
+      bench.link(1, "b");
+      bench.hear(1, { type: "delta", groups: [delta(b, nodeRecord("b"), record(ahead))] });
+      return firstOf(2) > ahead;
+    };
+    const at = { origin: b, version: 2 };
+    const canary = { kind: RecordKind.canary, namespace: "", service: "" };
+    assert.ok(heard((ahead) => recordFor("x", { ...at, since: ahead })));
+    assert.ok(heard((ahead) => recordFor("x", { ...at, stamp: stampOf(ahead) })));
+    assert.ok(heard((since) => ({ ...recordFor("b", { ...at, since }), ...canary })));
   });
 
   it("word that comes once the node knows its peers is of a later process", () => {

@@ -104,7 +104,8 @@ export class RegistryNode {
     const { config, random, now, table, nodeId, region } = options;
     this.#options = options;
     this.#now = now;
-    this.#clock = new HybridClock(options.wallNow, nodeId);
+    const { wallNow } = options;
+    this.#clock = new HybridClock({ wallNow, now: () => this.#now, name: nodeId });
     this.#replica = new Replica({
       table,
       nodeId,
@@ -141,6 +142,7 @@ export class RegistryNode {
       membership: this.#membership,
       peers: this.#peers,
       outbox: this.#outbox,
+      clock: this.#clock,
     });
     this.#doubt = new SelfDoubt({
       windowMs: config.sessionTtlMs,
@@ -184,7 +186,7 @@ export class RegistryNode {
       membership: this.#membership,
       ...config,
     });
-    this.#canary = new Canary(this.#replica, now);
+    this.#canary = new Canary({ replica: this.#replica, clock: this.#clock, now });
     this.#desk = this.#createDesk();
     this.#isAlone = options.seeds.length === 0 && table.liveCount === 0;
     this.#warmUntil = this.#isAlone ? now : after(now, config.sessionTtlMs);
@@ -558,9 +560,9 @@ export class RegistryNode {
 
   /** Another node's record took a key: what hung on a lease here does no more. */
   #taken(record: RegistryRecord, tag: number, slot: Slot): void {
-    this.#clock.observe(
-      record.kind === RecordKind.instance ? record.since : record.stamp.incarnation,
-    );
+    // Also what a program chose by itself, above others: who begins from here on begins above it.
+    this.#clock.observe(record.since);
+    this.#clock.observe(record.stamp.incarnation);
     if (tag === 0) return;
     this.table.setTag(slot, 0);
     const lease = this.#writer.dropFrom(this.#leases.get(tag), slot);

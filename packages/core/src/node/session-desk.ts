@@ -117,6 +117,7 @@ export class SessionDesk {
       event.kind === "native" ? leases.open({ ttlMs, session: event.session }, now).id : 0;
     counters.sessionsOpened += 1;
     const slot = this.#options.random.next();
+    const firstIncarnation = this.#options.clock.next();
     sessions.add({
       key: event.session,
       kind: event.kind,
@@ -127,6 +128,7 @@ export class SessionDesk {
       lease,
       ttlMs,
       slot,
+      firstIncarnation,
       watches: new Map(),
       waiting: new Map(),
       unsure: new Set(),
@@ -140,7 +142,7 @@ export class SessionDesk {
       ttlMs,
       reconnectDelayMs: this.#reconnectDelayMs(slot),
       isReady: this.#options.isReady(),
-      firstIncarnation: this.#options.clock.next(),
+      firstIncarnation,
       knowsRouteSets: true,
     });
     outbox.toSession(event.session, { type: "members", members: this.#options.members() });
@@ -229,6 +231,7 @@ export class SessionDesk {
       stamp: winner.stamp,
       isAlive: !isGone && !isLost,
       isUndecided: !isGone && isLost,
+      since: winner.since,
     });
   }
 
@@ -312,8 +315,9 @@ export class SessionDesk {
     for (const item of message.items) {
       const result = this.#options.writer.register(session, lease, item, now);
       items.push(result);
-      // A first registration: what this node cannot know of may be higher, and dead.
-      if (item.since === 0 && this.#options.isIgnorant()) this.#noteUnsure(session, item);
+      // It began here: what this node cannot know of yet may be higher, and dead.
+      const beganHere = item.since === 0 || item.since === session.firstIncarnation;
+      if (beganHere && this.#options.isIgnorant()) this.#noteUnsure(session, item);
       if (result.superseding !== undefined) {
         const slot = this.#options.replica.find(result.superseding);
         const isUnsure = session.unsure.has(slot);

@@ -18,6 +18,8 @@ export interface Session {
   readonly ttlMs: number;
   /** Its place in the time over which sessions come back to other nodes, from 0 to below 1. */
   readonly slot: number;
+  /** When its process began, if this is its first session. */
+  readonly firstIncarnation: number;
   /** By name; the value is the service without its namespace. */
   readonly watches: Map<ServiceName, string>;
   /** Watches that came while the node was warming up; answered when it is ready. */

@@ -195,6 +195,7 @@ export function sessionMessageOf(tape: Tape): SessionMessage {
         stamp: stampOf(tape),
         isAlive: tape.flag(),
         isUndecided: tape.flag(),
+        since: tape.below(20),
       };
     default:
       return { type: "move", delayMs: tape.pick([0, 100, 86_400_000]), reason: "" };

@@ -87,6 +87,14 @@ export const PERMANENT_SEEDS: readonly PermanentSeed[] = [
     mendedBy: "Doubt what takes an id at a node that knew nothing",
   },
   {
+    seed: 20,
+    story:
+      "the latest of three processes deregistered an id, an earlier one that waited took it, and " +
+      "the latest was told to stop when it registered again",
+    mendedBy: "Let the process that began later have the id",
+    scenario: "later-process-comes-back",
+  },
+  {
     seed: 58,
     story: "a node that ended each session after its welcome was stormed by all of its clients",
     mendedBy: "Back off from nodes that end sessions at once",
@@ -130,11 +138,6 @@ export interface OpenDefect {
 }
 
 export const OPEN_DEFECTS: readonly OpenDefect[] = [
-  {
-    oracle: "P6",
-    text: /is superseded for [^,]+, not registered/,
-    story: "the latest process of an id is superseded by an earlier one, and stays so (seed 2)",
-  },
   {
     oracle: "P6",
     text: /is orphaned in the view of/,

@@ -11,7 +11,7 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
       "A process whose id was taken by a later one claims it again: the two evict each other " +
       "without end.",
     file: REGISTRATIONS,
-    find: "if (message.isAlive && registration.wasHeld) {",
+    find: "if (message.isAlive && !beganLater) {",
     replace: "if (false) {",
   },
   {
@@ -58,6 +58,24 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
     file: SESSION,
     find: "if (session.isSilent(now)) {",
     replace: "if (false) {",
+  },
+  {
+    name: "last-claim-wins",
+    story:
+      "Whoever claimed an id last keeps it, not whoever began last: an earlier process that has " +
+      "taken it over while the later one was away turns that one out for good.",
+    file: REGISTRATIONS,
+    find: "const beganLater = message.since > 0 && registration.since > message.since;",
+    replace: "const beganLater = false;",
+  },
+  {
+    name: "clock-hears-nobody",
+    story:
+      "A node's hybrid clock does not learn from what others write: of two processes of one id " +
+      "the one whose node's wall clock is ahead has it, an hour after it was replaced.",
+    file: "hlc.js",
+    find: "if (value > this.#reading() + HLC_COUNTER_SPAN)",
+    replace: "if (false)",
   },
   {
     name: "refusal-is-final",

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { InstanceState, Scope, type Stamp } from "@fpzk/core";
+import { Beginnings } from "./beginnings.js";
 import { Fencing } from "./fencing.js";
 import {
   ForgedWorld,
@@ -20,10 +21,14 @@ function newCase() {
   const trial = new Trial();
   const [us, eu] = [forgedNode("us-1"), forgedNode("eu-1")];
   const world = new ForgedWorld(trial, us, eu);
-  const oracle = new Fencing(trial, new Reach(world));
+  const beginnings = new Beginnings(() => trial.at);
+  const oracle = new Fencing(trial, new Reach(world), beginnings);
   for (const node of [us, eu]) oracle.nodeStarted(node);
   const [earlier, later] = [forgedClient("p1.1"), forgedClient("p1.2")];
   for (const client of [earlier, later]) oracle.clientStarted(client);
+  // Whoever starts first may begin last: it counts when a node welcomes it.
+  beginnings.welcomed(us, earlier, 5);
+  beginnings.welcomed(eu, later, 6);
   trial.at = 60_000;
   const give = (node: typeof us, client: typeof earlier, stamp: Stamp, version: number) => {
     oracle.stored(node, forgedRecord(node.id, version, { stamp }));

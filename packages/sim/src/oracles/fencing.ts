@@ -11,10 +11,8 @@
  *
  * Excuses: a node that does not hold the later process's record when it takes the earlier's cannot
  * know better, and one that holds it as a tombstone, suspect, or of a node that has ended, gives
- * the id to who asks. Which of two claims made apart wins is settled by their stamps; that exactly
- * one is left in the end is judged after the faults are over.
- *
- * Cannot see: which of two processes that started apart from each other *ought* to win.
+ * the id to who asks. Which of two processes that began apart is the later one, the clocks may say
+ * wrongly ({@link Beginnings}); that exactly one is left in the end is judged after the faults are over.
  */
 import {
   type ClientEvent,
@@ -26,6 +24,7 @@ import {
   type SessionRequest,
   type Stamp,
 } from "@fpzk/core";
+import type { Beginnings } from "./beginnings.js";
 import type { Reach, SeenProcess } from "./reach.js";
 import { keyOf, nameOf, orderOfStamps, recordText, stampText } from "./record-order.js";
 import { isOfLife, type SeenClient, type SeenNode } from "./seen.js";
@@ -45,10 +44,10 @@ type LivingNode = SeenNode & SeenProcess;
 export class Fencing {
   readonly #court: Court;
   readonly #reach: Reach;
+  readonly #beginnings: Beginnings;
   /** Per life of a node: key → what it stored last. */
   readonly #tables = new WeakMap<SeenNode, Map<string, RegistryRecord>>();
-  /** Clients that live, in the order of their starts. */
-  readonly #living = new Map<SeenClient, number>();
+  readonly #living = new Set<SeenClient>();
   readonly #nodes = new Map<string, LivingNode>();
   /** service/id → the last stamp that each process was given. */
   readonly #claims = new Map<string, Map<SeenClient, Stamp>>();
@@ -56,11 +55,11 @@ export class Fencing {
   readonly #taken = new WeakMap<SeenNode, Map<string, Taken>>();
   /** Per client: names that it was told it had lost. */
   readonly #lost = new WeakMap<SeenClient, Set<string>>();
-  #startCount = 0;
 
-  constructor(court: Court, reach: Reach) {
+  constructor(court: Court, reach: Reach, beginnings: Beginnings) {
     this.#court = court;
     this.#reach = reach;
+    this.#beginnings = beginnings;
   }
 
   nodeStarted(node: LivingNode): void {
@@ -72,8 +71,7 @@ export class Fencing {
   }
 
   clientStarted(client: SeenClient): void {
-    this.#startCount += 1;
-    this.#living.set(client, this.#startCount);
+    this.#living.add(client);
   }
 
   clientEnded(client: SeenClient): void {
@@ -149,10 +147,10 @@ export class Fencing {
     if (taken === undefined || orderOfStamps(taken.by, item.stamp) !== 0) return;
     const { record } = taken;
     if (record.state === InstanceState.removed || record.isSuspect) return;
-    const startOf = (each: SeenClient) => this.#living.get(each) ?? 0;
     for (const [other, stamp] of claims) {
-      const isOther = other !== client && startOf(other) > startOf(client);
-      if (!isOther || !isSameSession(stamp, record.stamp)) continue;
+      const isLater = this.#beginnings.orderOf(other) > this.#beginnings.orderOf(client);
+      if (!isLater || !this.#living.has(other) || !isSameSession(stamp, record.stamp)) continue;
+      if (this.#beginnings.excuseOf(other, client) !== undefined) continue;
       const owner = this.#nodes.get(record.origin.nodeId);
       if (owner === undefined || !isOfLife(owner, record)) continue;
       if (this.#reach.pathSince(node, owner) > this.#court.now() - KNOWN_ALIVE_MS) continue;

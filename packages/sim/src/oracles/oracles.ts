@@ -20,6 +20,7 @@ import type { WorldObserver } from "../world/observer.js";
 import type { SimClient } from "../world/sim-client.js";
 import type { SimNode } from "../world/sim-node.js";
 import type { World } from "../world/world.js";
+import { Beginnings } from "./beginnings.js";
 import { Bounds } from "./bounds.js";
 import { CalmVoices } from "./calm-voices.js";
 import { Drains } from "./drains.js";
@@ -55,7 +56,8 @@ export class Oracles implements WorldObserver {
   readonly #verdict: Verdict;
   readonly #written: WrittenRecords;
   readonly #reach: Reach;
-  readonly #wishes = new Wishes<SimClient>();
+  readonly #beginnings: Beginnings;
+  readonly #wishes: Wishes<SimClient>;
   readonly #nothingReturns: NothingReturns;
   readonly #evidence: Evidence;
   readonly #noStepBack: NoStepBack;
@@ -70,6 +72,8 @@ export class Oracles implements WorldObserver {
   readonly #calmVoices: CalmVoices;
   readonly #regionalStreams: RegionalStreams;
   readonly #wholeness: Wholeness;
+  /** Excuses that were told. */
+  readonly #told = new Set<string>();
   #lookAt = 0;
 
   constructor(world: World) {
@@ -83,7 +87,9 @@ export class Oracles implements WorldObserver {
     this.#evidence = new Evidence(verdict, this.#written);
     this.#noStepBack = new NoStepBack(verdict);
     this.#noFalseEviction = new NoFalseEviction(verdict, this.#reach, world.nodes);
-    this.#fencing = new Fencing(verdict, this.#reach);
+    this.#beginnings = new Beginnings(now);
+    this.#wishes = new Wishes(this.#beginnings);
+    this.#fencing = new Fencing(verdict, this.#reach, this.#beginnings);
     this.#oneWriter = new OneWriter(verdict, this.#written);
     this.#drains = new Drains(verdict, this.#reach, world);
     this.#bounds = new Bounds(verdict, world);
@@ -130,7 +136,12 @@ export class Oracles implements WorldObserver {
 
   /** What is not whole yet in a world that was mended; undefined when all is. */
   defect(): Defect | undefined {
-    return this.#wholeness.defect();
+    const defect = this.#wholeness.defect();
+    for (const excuse of this.#wholeness.excuses) {
+      if (!this.#told.has(excuse)) this.#world.tell(`EXCUSED ${excuse}`);
+      this.#told.add(excuse);
+    }
+    return defect;
   }
 
   // -- what the world shows ---------------------------------------------------------------------
@@ -161,6 +172,7 @@ export class Oracles implements WorldObserver {
 
   stored(node: SimNode, record: RegistryRecord): void {
     this.#written.stored(node, record);
+    this.#beginnings.stored(node, record);
     this.#oneWriter.stored(node, record);
     this.#nothingReturns.stored(node, record);
     this.#fencing.stored(node, record);
@@ -226,7 +238,10 @@ export class Oracles implements WorldObserver {
 
   sessionSent(node: SimNode, client: SimClient, message: SessionMessage, byteCount: number): void {
     this.#bounds.sessionSent(node, client, message, byteCount);
-    if (message.type === "welcome") this.#wishes.welcomed(client);
+    if (message.type === "welcome") {
+      this.#beginnings.welcomed(node, client, message.firstIncarnation);
+      this.#wishes.welcomed(client);
+    }
     this.#noFalseEviction.sessionSent(node, client, message);
     this.#fencing.sessionSent(node, client, message);
   }

@@ -4,6 +4,7 @@ import { NODE_CONFIG_DEFAULT } from "@fpzk/core";
 import { bodyOf } from "../history/instance-body.js";
 import type { SimClient } from "../world/sim-client.js";
 import type { World } from "../world/world.js";
+import { Beginnings } from "./beginnings.js";
 import { forgedRecord, stampOf } from "./forged.fixture.js";
 import { register, SERVICE, smallWorld, watcher } from "./small-world.fixture.js";
 import { Wholeness } from "./wholeness.js";
@@ -14,13 +15,16 @@ const ORDER = { service: SERVICE, id: "o-1" };
 /** Two nodes in one region and one in another; p1 registers, p2 looks on. */
 function newCase() {
   const world = smallWorld({ us: 2, eu: 1 });
-  const wishes = new Wishes<SimClient>();
+  const beginnings = new Beginnings(() => world.now());
+  const wishes = new Wishes<SimClient>(beginnings);
   world.observe({
     clientStarted: (client) => wishes.clientStarted(client),
     clientEnded: (client) => wishes.clientEnded(client),
     asked: (client, event) => wishes.asked(client, event),
-    sessionSent: (_node, client, message) => {
-      if (message.type === "welcome") wishes.welcomed(client);
+    sessionSent: (node, client, message) => {
+      if (message.type !== "welcome") return;
+      beginnings.welcomed(node, client, message.firstIncarnation);
+      wishes.welcomed(client);
     },
     registration: (client, instance, status) => wishes.registration(client, instance, status),
   });

@@ -17,6 +17,9 @@
  * holds what every node has lost, or lacks what it saw removed and every node has not, cannot agree
  * with its node, and need not be current.
  *
+ * A process may lose its name to an earlier one where it began at a node that had never heard of a
+ * clock as far ahead as the earlier one's; both readings are told ({@link Wholeness.excuses}).
+ *
  * Cannot see: origins' versions. Equal records under unequal versions would pass.
  */
 import {
@@ -60,6 +63,8 @@ export class Wholeness {
   /** service/id of programs → when the last one that wanted it ended or gave it up. */
   readonly #unwantedSince = new Map<string, number>();
   #mendedAt = 0;
+  /** What was looked over, and why. */
+  readonly excuses = new Set<string>();
 
   constructor(world: WholeWorld, wishes: Wishes<SimClient>) {
     this.#world = world;
@@ -94,7 +99,7 @@ export class Wholeness {
       // A region's own record is a key of that region: processes of two regions do not compete.
       const holders = new Map<string, SimClient>();
       for (const wish of all.toReversed()) {
-        if (wish.status === "superseded" && this.#wishes.hasSuccessor(wish)) continue;
+        if (this.#mayLack(wish)) continue;
         const where = wish.scope === Scope.region ? this.#sessionRegion(wish.client) : "";
         const holder = holders.get(where);
         const who = `${wish.client.id} is ${wish.status} for ${nameOf(wish)}`;
@@ -106,6 +111,19 @@ export class Wholeness {
       }
     }
     return undefined;
+  }
+
+  /**
+   * Whether a later process may have the name; or an earlier one that nobody could tell from it, for
+   * which this one waits while it may be dead.
+   */
+  #mayLack(wish: Wish<SimClient>): boolean {
+    if (wish.status !== "superseded" && wish.status !== "registering") return false;
+    if (wish.status === "superseded" && this.#wishes.hasSuccessor(wish)) return true;
+    const excuse = this.#wishes.excuseOf(wish);
+    if (excuse !== undefined)
+      this.excuses.add(`${wish.client.id} lacks ${nameOf(wish)}: ${excuse}`);
+    return excuse !== undefined;
   }
 
   #membershipDefect(): Defect | undefined {

@@ -1,5 +1,6 @@
 /** What each living program wants to have registered, as it asked for it. */
 import type { ClientEvent, RegistrationStatus, Scope } from "@fpzk/core";
+import type { Beginnings } from "./beginnings.js";
 import { nameOf } from "./record-order.js";
 import type { SeenClient } from "./seen.js";
 
@@ -18,10 +19,14 @@ export class Wishes<Client extends SeenClient> {
   readonly #wishes = new Map<Client, Map<string, Wish<Client>>>();
   /** name → the latest process that ever asked for it, dead or alive. */
   readonly #latest = new Map<string, number>();
+  /** name → processes that ever held it, dead or alive. */
+  readonly #holders = new Map<string, Set<Client>>();
+  readonly #beginnings: Beginnings;
   readonly #welcomed = new Set<Client>();
-  /** Clients that were welcomed, in the order of that. */
-  readonly #begins = new Map<Client, number>();
-  #beginCount = 0;
+
+  constructor(beginnings: Beginnings) {
+    this.#beginnings = beginnings;
+  }
 
   clientStarted(client: Client): void {
     this.#wishes.set(client, new Map());
@@ -34,9 +39,7 @@ export class Wishes<Client extends SeenClient> {
     this.#welcomed.add(client);
     this.#wishes.delete(client);
     this.#wishes.set(client, wishes);
-    this.#beginCount += 1;
-    this.#begins.set(client, this.#beginCount);
-    for (const name of wishes.keys()) this.#latest.set(name, this.#beginCount);
+    for (const name of wishes.keys()) this.#latest.set(name, this.#beginnings.orderOf(client));
   }
 
   clientEnded(client: Client): void {
@@ -50,7 +53,7 @@ export class Wishes<Client extends SeenClient> {
     if (event.type === "deregister") wishes.delete(nameOf(event));
     if (event.type !== "register") return;
     const { service, id, scope } = event;
-    const start = this.#begins.get(client) ?? 0;
+    const start = this.#beginnings.orderOf(client);
     this.#latest.set(nameOf(event), Math.max(start, this.#latest.get(nameOf(event)) ?? 0));
     const known = wishes.get(nameOf(event));
     if (known?.status === "registered") return;
@@ -64,11 +67,24 @@ export class Wishes<Client extends SeenClient> {
   ): void {
     const wish = this.#wishes.get(client)?.get(nameOf(instance));
     if (wish !== undefined) wish.status = status;
+    if (status !== "registered") return;
+    const holders = this.#holders.get(nameOf(instance)) ?? new Set<Client>();
+    this.#holders.set(nameOf(instance), holders);
+    holders.add(client);
   }
 
   /** Whether a later process than a wish's ever asked for the name. */
   hasSuccessor(wish: Wish<Client>): boolean {
-    return (this.#latest.get(nameOf(wish)) ?? 0) > (this.#begins.get(wish.client) ?? 0);
+    return (this.#latest.get(nameOf(wish)) ?? 0) > this.#beginnings.orderOf(wish.client);
+  }
+
+  /** Why a process that began before may keep the name; undefined when nothing excuses that. */
+  excuseOf(wish: Wish<Client>): string | undefined {
+    for (const holder of this.#holders.get(nameOf(wish)) ?? []) {
+      const excuse = this.#beginnings.excuseOf(wish.client, holder);
+      if (excuse !== undefined) return excuse;
+    }
+    return undefined;
   }
 
   /** By name, the wishes of all living programs, the earliest process first. */

@@ -1,4 +1,5 @@
 import { CALM_SCENARIOS } from "./calm-scenarios.js";
+import { CLAIM_SCENARIOS } from "./claim-scenarios.js";
 import { COPY_SCENARIOS } from "./copy-scenarios.js";
 import { LIFE_SCENARIOS } from "./life-scenarios.js";
 import { NODE_SCENARIOS } from "./node-scenarios.js";
@@ -14,4 +15,5 @@ export const SCENARIOS: readonly Scenario[] = [
   ...LIFE_SCENARIOS,
   ...NODE_SCENARIOS,
   ...PROMISE_SCENARIOS,
+  ...CLAIM_SCENARIOS,
 ];

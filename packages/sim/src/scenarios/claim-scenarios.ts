@@ -1,0 +1,71 @@
+/** Two processes of one id: which of them goes on. */
+import type { SimClient } from "../world/sim-client.js";
+import type { Scenario } from "./scenario.js";
+import type { Stage } from "./stage.js";
+
+const HOUR_MS = 3_600_000;
+
+export const CLAIM_SCENARIOS: readonly Scenario[] = [
+  {
+    name: "later-process-comes-back",
+    story:
+      "The later of two processes deregisters while the earlier one waits for it, which then has " +
+      "the id; the later one registers again: it is still the later one, and has it (P6, S5).",
+    play: (stage) => {
+      stage.addNodes({ us: 2 });
+      stage.settle();
+      const early = stage.addClient("early", "us", ["us-1"]);
+      stage.register(early, "orders/o");
+      stage.run(1_000);
+      stage.cut(["us-1", "early"], ["us-2", "late"]);
+      const late = stage.addClient("late", "us", ["us-2"]);
+      stage.register(late, "orders/o");
+      stage.run(1_000);
+      // Suspect when the earlier one hears of it: it may come back, and is waited for.
+      stage.world.freeze(late, 7_000);
+      stage.run(3_500);
+      stage.heal();
+      stage.deregister(late, "orders/o");
+      const isGone = () => late.statuses.get("orders/o") === "removed";
+      stage.await(isGone, 10_000, "L3", "what a program deregisters when it wakes is gone");
+      stage.run(1_000);
+      const hasIt =
+        early.statuses.get("orders/o") === "registered" && stage.holds("us-2", "orders/o");
+      stage.expect(hasIt, "P6", "the earlier process does not have the id that nobody has");
+      stage.register(late, "orders/o");
+      expectLater(stage, early, late);
+    },
+  },
+  {
+    name: "clock-of-the-other-node",
+    story:
+      "The clock of one node is an hour ahead. A process begins there, and a later one of the same " +
+      "id at a node that is cut off by then, and heard of that clock before: the later one has the " +
+      "id when the cut is over (P11).",
+    play: (stage) => {
+      stage.addNodes({ us: 2 });
+      stage.world.node("us-1").wallAheadMs += HOUR_MS;
+      stage.settle();
+      stage.cut(["us-1", "early"], ["us-2", "late"]);
+      stage.run(1_000);
+      const early = stage.addClient("early", "us", ["us-1"]);
+      stage.register(early, "orders/o");
+      stage.run(2_000);
+      const late = stage.addClient("late", "us", ["us-2"]);
+      stage.register(late, "orders/o");
+      stage.run(2_000);
+      stage.heal();
+      expectLater(stage, early, late);
+    },
+  },
+];
+
+/** The later process has the id in the end, the earlier one knows, and so it stays. */
+function expectLater(stage: Stage, early: SimClient, late: SimClient): void {
+  const isSo = () =>
+    early.statuses.get("orders/o") === "superseded" &&
+    late.statuses.get("orders/o") === "registered";
+  stage.await(isSo, 15_000, "P6", "the later process has the id, and the earlier one knows");
+  stage.run(5_000);
+  stage.expect(isSo(), "S5", "the earlier process took the id back");
+}
