@@ -17,6 +17,7 @@ const LONGEST_FIRST = [
   "test/faults/faults.test.ts",
   "packages/cli/src/end-to-end.test.ts",
   "packages/bench/src/benches.test.ts",
+  "test/deploys/deploys.test.ts",
   "packages/server/src/rest/watch-stream.test.ts",
   "test/packaging/pack.test.ts",
   "packages/sim-page/src/node/page.test.ts",

@@ -1,0 +1,32 @@
+/**
+ * One instance of the service: an HTTP server that registers itself with the embedded client, and
+ * leaves on SIGTERM by what the client does without code of its own. Runs as a process of its own.
+ *
+ * For callers in other regions it has a public endpoint behind a wire with a delay.
+ */
+import { connect } from "@fpzk/client";
+import { startWire } from "@fpzk/wire";
+import { startInstanceServer } from "./instance-server.js";
+import { type InstancePlan, SERVICE } from "./plan.js";
+
+const plan = JSON.parse(process.argv[2] ?? "{}") as InstancePlan;
+process.on("disconnect", () => process.exit(1));
+
+const server = await startInstanceServer(plan);
+const wire = await startWire({ targetPort: server.port, delayMs: plan.delayMs });
+const client = await connect({
+  servers: plan.servers,
+  region: plan.region,
+  clientId: plan.id,
+  drainsOnSigterm: true,
+});
+await client.register({
+  service: SERVICE,
+  id: plan.id,
+  version: plan.version,
+  endpoints: [
+    { protocol: "http", host: "127.0.0.1", port: server.port },
+    { protocol: "http", host: "127.0.0.1", port: wire.port, reach: "public" },
+  ],
+});
+process.send?.({ type: "ready", port: server.port });

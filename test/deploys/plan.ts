@@ -1,0 +1,89 @@
+/** What the processes of a deploy run are started with, and what they tell. */
+
+/** The service that is deployed and called. */
+export const SERVICE = "orders";
+
+/**
+ * How a request reaches an instance: through the region's FPZKProxy, picked by an embedded client
+ * (near first), or picked by one that calls every region alike.
+ */
+export const PATHS = ["proxy", "embedded", "anywhere"] as const;
+export type Path = (typeof PATHS)[number];
+
+/** What one instance's process is started with. */
+export interface InstancePlan {
+  readonly id: string;
+  readonly region: string;
+  readonly version: string;
+  readonly servers: readonly string[];
+  readonly port: number;
+  /** One way, for callers in other regions. */
+  readonly delayMs: number;
+}
+
+/** What the process of one region's callers is started with. */
+export interface CallerPlan {
+  readonly region: string;
+  readonly servers: readonly string[];
+  readonly proxyUrl: string;
+  readonly ratePerSecond: number;
+  readonly seed: number;
+  /** Further attempts of a safe call on other instances; 0: retries are off. */
+  readonly retryCount: number;
+  /** A call without an answer for so long has failed. */
+  readonly timeoutMs: number;
+}
+
+/** A call that did not get its right answer. */
+export interface CallFailure {
+  /** When it was to be sent, by the wall clock in ms since 1970. */
+  readonly atWallMs: number;
+  readonly region: string;
+  readonly path: Path;
+  readonly method: string;
+  /** Where it went, as far as is known. */
+  readonly target: string;
+  readonly tookMs: number;
+  readonly reason: string;
+}
+
+/** Counts from the start. */
+export interface CallCounts {
+  readonly sentCount: number;
+  readonly doneCount: number;
+  readonly failedCount: number;
+}
+
+/** What happened since the last of these. */
+export interface CallWindow {
+  /** Answers by instance. */
+  readonly byInstance: Readonly<Record<string, number>>;
+  /** Calls that failed and could have been repeated. */
+  readonly safeFailedCount: number;
+  readonly unsafeFailedCount: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
+}
+
+export type CallerReport =
+  | { readonly type: "ready" }
+  | { readonly type: "counts"; readonly counts: CallCounts; readonly window: CallWindow }
+  | { readonly type: "failed"; readonly failure: CallFailure }
+  | {
+      readonly type: "finished";
+      readonly counts: CallCounts;
+      readonly latencies: Readonly<Record<Path, string>>;
+    };
+
+/** What a region's callers are told. */
+export type CallerOrder = { readonly type: "start" } | { readonly type: "finish" };
+
+/** What an instance answers. */
+export interface InstanceAnswer {
+  readonly id: string;
+  readonly version: string;
+  /** What the caller put in the path, so that an answer of another request is noticed. */
+  readonly echo: string;
+  readonly bodyBytes: number;
+}
