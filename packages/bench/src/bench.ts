@@ -1,5 +1,5 @@
 /** What a benchmark is, and how large it is to be. */
-import type { Figure } from "./figure.js";
+import type { Figure, MeasuredFigure } from "./figure.js";
 
 /** `tiny` only keeps the code from rotting; `quick` gives a first look. */
 export type Scale = "tiny" | "quick" | "full";
@@ -18,6 +18,12 @@ export interface Bench {
   readonly title: string;
   /** Long benches are not run more often than this. */
   readonly runCountMax?: number;
+  /** Where its own tables go, instead of `docs/performance.md`: a page with the same markers. */
+  readonly document?: {
+    /** From the repository's root. */
+    readonly path: string;
+    readonly text: (figures: readonly MeasuredFigure[]) => string;
+  };
   run(context: BenchContext): Promise<Figure[]>;
 }
 

@@ -1,3 +1,4 @@
+import { balancingBench } from "./balancing/balancing-bench.js";
 import type { Bench } from "./bench.js";
 import { hangBench } from "./hang-bench.js";
 import { heartbeatBench } from "./heartbeat-bench.js";
@@ -23,6 +24,7 @@ export const BENCHES: readonly Bench[] = [
   hangBench,
   joinBench,
   pickBench,
+  balancingBench,
   routeBench,
   proxyBench,
   partsBench,

@@ -5,10 +5,10 @@ import { type BenchArguments, parseBenchArguments, USAGE } from "./arguments.js"
 import type { Bench, BenchContext } from "./bench.js";
 import { BENCHES } from "./catalog.js";
 import { type Figure, isMet, type MeasuredFigure, summarize } from "./figure.js";
-import { describeMachine, machineText } from "./machine.js";
+import { describeMachine, type Machine, machineText } from "./machine.js";
 import { benchText, docsText, jsonLine, missedText, replaceMeasured } from "./report.js";
 
-const DOCS_PATH = fileURLToPath(new URL("../../../docs/performance.md", import.meta.url));
+const DOCS_PATH = "docs/performance.md";
 const USAGE_EXIT_CODE = 2;
 
 /** Resolves with the exit code: 0 also when goals are missed. */
@@ -29,7 +29,7 @@ export async function main(args: readonly string[]): Promise<number> {
   const chosen = BENCHES.filter(
     ({ name }) => options.names.length === 0 || options.names.includes(name),
   );
-  const measured: { bench: Bench; figures: MeasuredFigure[] }[] = [];
+  const measured: Measured[] = [];
   for (const bench of chosen) {
     const figures = summarize(await runBench(bench, options));
     measured.push({ bench, figures });
@@ -41,11 +41,27 @@ export async function main(args: readonly string[]): Promise<number> {
     print(missed.length === 0 ? "All goals were met." : "MISSED:");
     for (const figure of missed) print(`  ${missedText(figure)}`);
   }
-  if (options.writesDocs) {
-    const document = readFileSync(DOCS_PATH, "utf8");
-    writeFileSync(DOCS_PATH, replaceMeasured(document, docsText(machine, measured)));
-  }
+  if (options.writesDocs) writeDocs(machine, measured);
   return 0;
+}
+
+interface Measured {
+  readonly bench: Bench;
+  readonly figures: MeasuredFigure[];
+}
+
+/** Benches with a page of their own go there, the others together to one page. */
+function writeDocs(machine: Machine, measured: readonly Measured[]): void {
+  for (const { bench, figures } of measured) {
+    if (bench.document !== undefined) writeDoc(bench.document.path, bench.document.text(figures));
+  }
+  const others = measured.filter(({ bench }) => bench.document === undefined);
+  if (others.length > 0) writeDoc(DOCS_PATH, docsText(machine, others));
+}
+
+function writeDoc(path: string, text: string): void {
+  const file = fileURLToPath(new URL(`../../../${path}`, import.meta.url));
+  writeFileSync(file, replaceMeasured(readFileSync(file, "utf8"), text));
 }
 
 async function runBench(bench: Bench, options: BenchArguments): Promise<Figure[][]> {

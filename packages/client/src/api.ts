@@ -153,7 +153,10 @@ export interface SubscribeOptions {
   readonly retryBudget?: Partial<RetryBudgetOptions>;
   /** Over this a new or returning instance comes to its share of the load. Default 10000. */
   readonly slowStartMs?: number;
-  /** Calls of this process under way at one instance; more go to others. Default 1024. */
+  /**
+   * Calls of this process under way at one instance; more go to others. Needs every call to be
+   * released. Default: no bound.
+   */
   readonly instanceCallCountMax?: number;
   /** An instance was ejected: too many of its calls failed. */
   readonly onEjection?: (instance: ViewInstance) => void;

@@ -5,7 +5,6 @@ import {
   checkOutlierOptions,
   checkRetryBudgetOptions,
   ErrorCode,
-  INSTANCE_CALL_COUNT_MAX_DEFAULT,
   OUTLIER_DEFAULTS,
   PolicyName,
   RETRY_BUDGET_DEFAULTS,
@@ -36,7 +35,7 @@ export function completeBalancing(
     outlier: { ...OUTLIER_DEFAULTS, ...options.outlier },
     retryBudget: { ...RETRY_BUDGET_DEFAULTS, ...options.retryBudget },
     slowStartMs: options.slowStartMs ?? SLOW_START_DEFAULT_MS,
-    instanceCallCountMax: options.instanceCallCountMax ?? INSTANCE_CALL_COUNT_MAX_DEFAULT,
+    instanceCallCountMax: options.instanceCallCountMax ?? Number.POSITIVE_INFINITY,
   };
   const faults = faultsOf(complete);
   if (faults.length === 0) return complete;

@@ -27,14 +27,12 @@ export interface ServiceBalancerOptions extends Omit<PickerOptions, "ejected"> {
   readonly retryBudget: RetryBudgetOptions;
   /** Over this an instance that begins (anew) comes to its share of the load; 0: at once. */
   readonly slowStartMs: number;
-  /** Calls of this subscription's process under way at one instance; more go elsewhere. */
+  /** Calls of this process under way at one instance; more go elsewhere. Infinity: no bound. */
   readonly instanceCallCountMax: number;
 }
 
 export const SLOW_START_DEFAULT_MS = 10_000;
 export const SLOW_START_MAX_MS = 3_600_000;
-export const INSTANCE_CALL_COUNT_MAX_DEFAULT = 1_024;
-const INSTANCE_CALL_COUNT_MAX_MAX = 1_000_000;
 
 /** What is wrong with the options that no part checks itself; empty when nothing is. */
 export function checkBalancerOptions(
@@ -46,9 +44,9 @@ export function checkBalancerOptions(
     faults.push(`slowStartMs ${slowStartMs} must be 0 to ${SLOW_START_MAX_MS}`);
   }
   const isCount = Number.isSafeInteger(instanceCallCountMax) && instanceCallCountMax >= 1;
-  if (!isCount || instanceCallCountMax > INSTANCE_CALL_COUNT_MAX_MAX) {
-    const bounds = `1 to ${INSTANCE_CALL_COUNT_MAX_MAX}`;
-    faults.push(`instanceCallCountMax ${instanceCallCountMax} must be a whole number, ${bounds}`);
+  if (!isCount && instanceCallCountMax !== Number.POSITIVE_INFINITY) {
+    const value = instanceCallCountMax;
+    faults.push(`instanceCallCountMax ${value} must be a whole number from 1, or Infinity`);
   }
   return faults;
 }

@@ -1,10 +1,9 @@
-import type { Random } from "../random.js";
 import type { Instant } from "../time.js";
+import { FewChoicesPolicy } from "./few-choices-policy.js";
 import type { ViewInstance } from "./picker.js";
-import { TwoChoicesPolicy } from "./two-choices-policy.js";
 
 /**
- * Draws two instances and picks the one that is expected to succeed sooner.
+ * Draws five instances and picks the one that is expected to succeed soonest.
  *
  * The cost of an instance is its latency, times the calls under way with the new one, times the
  * calls it takes until one succeeds ({@link InstanceLoad}). Latency sees what counting calls does
@@ -12,14 +11,16 @@ import { TwoChoicesPolicy } from "./two-choices-policy.js";
  *
  * An instance without a measured latency is taken for as fast as the one it is compared with, and
  * one that fails for no faster, in the measure in which it fails: so failing quickly attracts
- * nothing. Draws are by weight; weights say who is asked, measurements who is picked.
+ * nothing.
  *
- * @see Finagle `PeakEwma.scala`; Mitzenmacher, "The Power of Two Choices in Randomized Load
- * Balancing" (2001). Finagle's penalty for the unknown is not used: see above.
+ * Weights say who is drawn, measurements who is picked: where weights differ only two are drawn, so
+ * that an instance of a small weight gets at most twice its share.
+ *
+ * @see Finagle `PeakEwma.scala`, with two choices; Finagle's penalty for the unknown is not used.
  */
-export class EwmaPolicy extends TwoChoicesPolicy {
-  constructor(instances: readonly ViewInstance[], random: Random) {
-    super(instances, random);
+export class EwmaPolicy extends FewChoicesPolicy {
+  protected override get weightedChoiceCount(): number {
+    return 2;
   }
 
   protected override better(first: ViewInstance, second: ViewInstance, now: Instant): ViewInstance {

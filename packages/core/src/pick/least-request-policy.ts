@@ -1,9 +1,9 @@
 import type { Instant } from "../time.js";
+import { FewChoicesPolicy } from "./few-choices-policy.js";
 import type { ViewInstance } from "./picker.js";
-import { TwoChoicesPolicy } from "./two-choices-policy.js";
 
 /**
- * Draws two instances and picks the one with fewer calls under way for its weight.
+ * Draws five instances and picks the one with the fewest calls under way for its weight.
  *
  * Draws are by weight and the loads compared are calls / weight; so weights hold when idle (ties go
  * to the first draw) and calls under way are proportional to weights when busy.
@@ -13,7 +13,7 @@ import { TwoChoicesPolicy } from "./two-choices-policy.js";
  *
  * @see gRFC A48 (least request); linkerd2-proxy's crate `linkerd/load-biaser` for failures as load.
  */
-export class LeastRequestPolicy extends TwoChoicesPolicy {
+export class LeastRequestPolicy extends FewChoicesPolicy {
   protected override better(first: ViewInstance, second: ViewInstance, now: Instant): ViewInstance {
     const firstLoad = loadOf(first, now);
     const secondLoad = loadOf(second, now);
