@@ -12,7 +12,7 @@
  * Cannot see: a record that its own origin wrote wrongly.
  */
 import type { RegistryRecord } from "@fpzk/core";
-import { keyOf, orderOfStamps, recordText } from "./record-order.js";
+import { orderOfStamps, recordText } from "./record-order.js";
 import { isOfLife, type SeenNode } from "./seen.js";
 import type { Court } from "./verdict.js";
 import type { WrittenRecords } from "./written-records.js";
@@ -45,8 +45,16 @@ function isSame(a: RegistryRecord, b: RegistryRecord): boolean {
     a.reason === b.reason &&
     a.since === b.since &&
     orderOfStamps(a.stamp, b.stamp) === 0 &&
-    keyOf(a) === keyOf(b) &&
-    a.body.length === b.body.length &&
-    a.body.every((byte, index) => byte === b.body[index])
+    a.kind === b.kind &&
+    a.scope === b.scope &&
+    a.service === b.service &&
+    a.id === b.id &&
+    isSameBytes(a.body, b.body)
   );
+}
+
+function isSameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let index = 0; index < a.length; index += 1) if (a[index] !== b[index]) return false;
+  return true;
 }

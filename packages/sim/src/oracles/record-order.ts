@@ -17,9 +17,16 @@ export function isSameOrigin(a: RegistryRecord["origin"], b: RegistryRecord["ori
   return a.nodeId === b.nodeId && a.generation === b.generation && a.scope === b.scope;
 }
 
+type Key = Pick<RegistryRecord, "kind" | "scope" | "service" | "id">;
+
+/** The last record that was asked for: each that is stored is shown to several oracles. */
+let last: { record: Key; text: string } | undefined;
+
 /** A key as a text, for maps. */
-export function keyOf(record: Pick<RegistryRecord, "kind" | "scope" | "service" | "id">): string {
-  return `${record.kind} ${record.scope} ${record.service}/${record.id}`;
+export function keyOf(record: Key): string {
+  if (last?.record === record) return last.text;
+  last = { record, text: `${record.kind} ${record.scope} ${record.service}/${record.id}` };
+  return last.text;
 }
 
 /** A key in a view: a region's own record is a key of that region. */

@@ -2,7 +2,9 @@
 export interface Scheduled {
   readonly at: number;
   readonly order: number;
-  readonly run: () => void;
+  readonly run: (argument?: unknown) => void;
+  /** What to run it with: cheaper than a function of its own for each message. */
+  readonly argument: unknown;
 }
 
 export class EventQueue {
@@ -13,9 +15,11 @@ export class EventQueue {
     return this.#heap.length;
   }
 
-  add(at: number, run: () => void): void {
+  add(at: number, run: () => void): void;
+  add<Argument>(at: number, run: (argument: Argument) => void, argument: Argument): void;
+  add(at: number, run: (argument: never) => void, argument?: unknown): void {
     this.#order += 1;
-    const entry = { at, order: this.#order, run };
+    const entry = { at, order: this.#order, run: run as Scheduled["run"], argument };
     const heap = this.#heap;
     let index = heap.length;
     heap.push(entry);

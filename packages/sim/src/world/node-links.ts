@@ -12,6 +12,7 @@ import {
   type HandshakeStep,
   PeerHandshake,
 } from "@fpzk/protocol";
+import { readOnce } from "./read-once.js";
 import { spokenBy } from "./release.js";
 import type { SimNode } from "./sim-node.js";
 import type { Socket } from "./socket.js";
@@ -165,7 +166,7 @@ export class NodeLinks {
       this.#apply(link, link.handshake.receive(bytes));
       return;
     }
-    const decoded = decodeOnce(bytes);
+    const decoded = readOnce(bytes, decodePeerMessage);
     if (!decoded.ok) {
       this.#world.refused(this.#node, decoded.refusal.message);
       this.close(link.key);
@@ -241,14 +242,3 @@ export class NodeLinks {
 }
 
 type DialCause = "refused" | "timeout" | "rejected" | "self";
-
-/** What was sent to several is decoded once: nobody changes what was decoded. */
-const decodedOf = new WeakMap<Uint8Array, ReturnType<typeof decodePeerMessage>>();
-
-function decodeOnce(bytes: Uint8Array): ReturnType<typeof decodePeerMessage> {
-  const known = decodedOf.get(bytes);
-  if (known !== undefined) return known;
-  const decoded = decodePeerMessage(bytes);
-  decodedOf.set(bytes, decoded);
-  return decoded;
-}

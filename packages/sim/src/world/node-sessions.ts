@@ -133,7 +133,7 @@ export class NodeSessions {
   #refuse(session: Session, code: ErrorCode, text: string): void {
     this.#world.refused(this.#node, text);
     const message: SessionMessage = { type: "refused", requestId: 0, code, message: text };
-    this.#write(session, message, encodeSessionMessage(message).slice());
+    this.#write(session, message, encodeSessionMessage(message));
     this.#forget(session);
     session.socket.close();
   }

@@ -18,7 +18,7 @@ class Lone {
     for (let next = this.queue.peek(); next !== undefined && next.at <= until; ) {
       this.queue.take();
       this.now = next.at;
-      next.run();
+      next.run(next.argument);
       next = this.queue.peek();
     }
     this.now = until;

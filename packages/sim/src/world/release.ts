@@ -21,7 +21,7 @@ const ADDITION = [0xa1, 0x3f];
 /** A frame as a release sends it: one small array, with one value more if there is room. */
 export function spokenBy(release: Release, frame: Uint8Array): Uint8Array {
   const head = frame[0] ?? 0;
-  if (!release.addsFields || head < ARRAY_MIN || head > ARRAY_MAX) return frame.slice();
+  if (!release.addsFields || head < ARRAY_MIN || head > ARRAY_MAX) return frame;
   const longer = new Uint8Array(frame.length + ADDITION.length);
   longer.set(frame);
   longer[0] = head + 1;

@@ -25,6 +25,7 @@ import {
 } from "@fpzk/protocol";
 import type { Disk } from "./disk.js";
 import { type ClockOptions, type ProcessWorld, SimProcess } from "./process.js";
+import { readOnce } from "./read-once.js";
 import type { SimNode } from "./sim-node.js";
 import type { Socket } from "./socket.js";
 
@@ -288,13 +289,13 @@ export class SimClient extends SimProcess {
   #send(message: SessionRequest): void {
     const socket = this.#attached;
     if (socket === undefined || !socket.isOpen) return;
-    const bytes = encodeSessionRequest(message).slice();
+    const bytes = encodeSessionRequest(message);
     this.#world.requestSent(this, socket.peerOwner as SimNode, message, bytes.length);
     socket.send(bytes);
   }
 
   #receive(attempt: number, bytes: Uint8Array): void {
-    const decoded = decodeSessionMessage(bytes);
+    const decoded = readOnce(bytes, decodeSessionMessage);
     if (!decoded.ok) throw new Error(`session message refused: ${decoded.refusal.message}`);
     this.feed({ type: "message", attempt, message: decoded.message as SessionMessage });
   }

@@ -60,7 +60,7 @@ class Line {
     for (let next = this.queue.peek(); next !== undefined && next.at <= until; ) {
       this.queue.take();
       this.now = next.at;
-      next.run();
+      next.run(next.argument);
       next = this.queue.peek();
     }
     this.now = until;

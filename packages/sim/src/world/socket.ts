@@ -83,6 +83,7 @@ export class Socket {
       carries,
       random: this.#options.random,
       isRead: () => peer.owner.isReading || !peer.isOpen,
+      deliver: (bytes) => peer.take(bytes),
       onFlushed: () => {
         if (this.isOpen) this.events.flushed?.();
       },
@@ -91,12 +92,12 @@ export class Socket {
 
   send(bytes: Uint8Array, isLossy = false): void {
     if (!this.isOpen) return;
-    this.#outgoing?.send(() => this.#peer?.take(bytes), bytes, isLossy);
+    this.#outgoing?.send(bytes, isLossy);
   }
 
   /** Lets the other end do something when word from here arrives, if it is still open then. */
   greet(run: () => void): void {
-    this.#outgoing?.send(() => {
+    this.#outgoing?.say(() => {
       if (this.#peer?.isOpen === true) run();
     });
   }
@@ -104,7 +105,7 @@ export class Socket {
   /** Ends it after what was sent. */
   close(): void {
     if (!this.#end()) return;
-    this.#outgoing?.send(() => this.#peer?.hearEnd());
+    this.#outgoing?.say(() => this.#peer?.hearEnd());
   }
 
   /** Ends it now: what waits is thrown away, and the other end is told if the way is open now. */

@@ -26,15 +26,18 @@ export interface StreamOptions {
   readonly random: Random;
   /** Whether who receives takes what comes; when it does again, {@link Stream.resume} is called. */
   readonly isRead: () => boolean;
+  /** Bytes are read. */
+  readonly deliver: (bytes: Uint8Array) => void;
   /** Something that waited went out. */
   readonly onFlushed: () => void;
 }
 
-/** What is sent: its bytes, and what happens when it is read. */
+/** What is sent: bytes, or a word of the connection itself. */
 interface Parcel {
   readonly bytes: Uint8Array;
   readonly byteCount: number;
-  readonly deliver: () => void;
+  /** What happens when the word is read; undefined for bytes. */
+  readonly word: (() => void) | undefined;
   readonly isLossy: boolean;
 }
 
@@ -70,10 +73,17 @@ export class Stream {
     return Math.max(0, this.#waitingBytes - this.#network.options.windowBytes);
   }
 
-  /** No bytes: a word of the connection itself, such as its end. */
-  send(deliver: () => void, bytes: Uint8Array = NO_BYTES, isLossy = false): void {
+  send(bytes: Uint8Array, isLossy: boolean): void {
+    this.#send({ bytes, byteCount: bytes.length + FRAME_HEAD_BYTES, word: undefined, isLossy });
+  }
+
+  /** Sends a word of the connection itself, such as its end. */
+  say(word: () => void): void {
+    this.#send({ bytes: NO_BYTES, byteCount: FRAME_HEAD_BYTES, word, isLossy: false });
+  }
+
+  #send(parcel: Parcel): void {
     if (this.#isClosed) return;
-    const parcel = { bytes, byteCount: bytes.length + FRAME_HEAD_BYTES, deliver, isLossy };
     this.#look();
     if (this.#waiting.length === 0 && this.#canCarry(this.#network.options.now())) {
       this.#carry(parcel);
@@ -173,30 +183,32 @@ export class Stream {
         at += randomBelow(random, REORDER_MAX_MS);
         this.#tell(parcel, sentAt, at);
         this.#unreadBytes += parcel.byteCount;
-        queue.add(at, () => this.#arrive(parcel));
+        queue.add(at, this.#arrive, parcel);
         return;
       }
     }
     this.#lastArrival = Math.max(at, this.#lastArrival);
     this.#tell(parcel, sentAt, this.#lastArrival);
     this.#unreadBytes += parcel.byteCount;
-    queue.add(this.#lastArrival, () => this.#arrive(parcel));
+    queue.add(this.#lastArrival, this.#arrive, parcel);
     if (parcel.isLossy && weather !== CLEAR && random.next() < weather.duplicateRatio) {
       const again = this.#lastArrival + randomBelow(random, DUPLICATE_MAX_MS);
       this.#unreadBytes += parcel.byteCount;
-      queue.add(again, () => this.#arrive(parcel));
+      queue.add(again, this.#arrive, parcel);
     }
   }
 
-  #arrive(parcel: Parcel): void {
+  /** Made once, not for each message. */
+  readonly #arrive = (parcel: Parcel) => {
     if (this.#isClosed) return;
     if (this.#unread.length > 0 || !this.#options.isRead()) this.#unread.push(parcel);
     else this.#read(parcel);
-  }
+  };
 
   #read(parcel: Parcel): void {
     this.#unreadBytes -= parcel.byteCount;
-    parcel.deliver();
+    if (parcel.word === undefined) this.#options.deliver(parcel.bytes);
+    else parcel.word();
     const isRoomNew = this.#waiting.length > 0 && !this.#isPumpPlanned;
     if (isRoomNew) this.#pump(RESEND_MIN_MS);
   }

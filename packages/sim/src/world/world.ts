@@ -182,7 +182,7 @@ export class World implements NodeWorld, ClientWorld {
       if (next === undefined || next.at > end) break;
       this.#queue.take();
       this.#now = Math.max(this.#now, next.at);
-      next.run();
+      next.run(next.argument);
       each?.();
     }
     this.#now = end;
@@ -196,7 +196,7 @@ export class World implements NodeWorld, ClientWorld {
       if (next === undefined || next.at > end) return false;
       this.#queue.take();
       this.#now = Math.max(this.#now, next.at);
-      next.run();
+      next.run(next.argument);
     }
     return true;
   }
