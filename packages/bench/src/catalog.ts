@@ -11,6 +11,7 @@ import { proxyBench } from "./proxy-bench.js";
 import { pushBench } from "./push-bench.js";
 import { registerBench } from "./register-bench.js";
 import { routeBench } from "./route-bench.js";
+import { simBench } from "./sim-bench.js";
 import { stormBench } from "./storm-bench.js";
 
 /** Every benchmark, in the order of the table. */
@@ -28,4 +29,5 @@ export const BENCHES: readonly Bench[] = [
   routeBench,
   proxyBench,
   partsBench,
+  simBench,
 ];
