@@ -6,10 +6,12 @@
  * session that nobody holds, a drain that waits for somebody who is gone.
  *
  * L3: the drain is confirmed by everybody. L2b: who is killed is suspect at once, whose host is
- * lost when its ttl is over. L2: they are gone after grace or confirmation. L4: nodes hold no
+ * lost when its ttl is over. L2: they are gone after grace or confirmation; but what a region's own
+ * left behind before, in a region where its node died and that the last one comes home to, has the
+ * times of orphans. L4: nodes hold no
  * more sessions, leases and links than the world that is left calls for.
  */
-import { InstanceState, Liveness, type NodeConfig } from "@fpzk/core";
+import { compareStamps, InstanceState, Liveness, type NodeConfig, type Stamp } from "@fpzk/core";
 import type { Oracles } from "../oracles/oracles.js";
 import type { SimClient } from "../world/sim-client.js";
 import type { SimNode } from "../world/sim-node.js";
@@ -31,6 +33,7 @@ interface Departure {
   readonly service: string;
   readonly id: string;
   readonly clientId: string;
+  readonly stamp: Stamp;
   readonly isHostLost: boolean;
 }
 
@@ -94,9 +97,11 @@ export class Epilogue {
       if (isHostLost) lostCount -= 1;
       for (const [name, status] of client.statuses) {
         const [service = "", id = ""] = name.split("/");
-        const isSeen = shownTo(last, { service, id })?.liveness === Liveness.alive;
-        if (status !== "registered" || !isSeen) continue;
-        departures.push({ service, id, clientId: client.id, isHostLost });
+        const shown = shownTo(last, { service, id });
+        // Of two regions' own instances of one id the last one holds its own, and goes on.
+        if (status !== "registered" || last.statuses.get(name) === "registered") continue;
+        if (shown?.liveness !== Liveness.alive) continue;
+        departures.push({ service, id, clientId: client.id, stamp: shown.stamp, isHostLost });
       }
       this.#world.crashClient(client.id, isHostLost);
     }
@@ -119,7 +124,11 @@ export class Epilogue {
     departures: readonly Departure[],
     longestMs: number,
   ): Generator<number, void> {
-    const remaining = () => departures.find((departure) => shownTo(last, departure) !== undefined);
+    const isThere = (departure: Departure) => {
+      const stamp = shownTo(last, departure)?.stamp;
+      return stamp !== undefined && compareStamps(stamp, departure.stamp) >= 0;
+    };
+    const remaining = () => departures.find(isThere);
     for (let left = longestMs; left > 0 && remaining() !== undefined; left -= LOOK_INTERVAL_MS) {
       yield LOOK_INTERVAL_MS;
     }
