@@ -94,7 +94,7 @@ function drawConfig(draw: Draw): Partial<NodeConfig> {
   const config: { -readonly [Name in keyof NodeConfig]?: NodeConfig[Name] } = {};
   if (draw.chance(0.3)) config.tombstoneTtlMs = draw.pick([60_000, 300_000]);
   if (draw.chance(0.4)) config.orphanSuspectMs = 10_000;
-  if (draw.chance(0.3)) config.reconnectGraceMs = draw.pick([500, 5_000]);
+  if (draw.chance(0.3)) config.reconnectGraceMs = draw.pick([1_500, 5_000]);
   if (draw.chance(0.2)) {
     config.sessionTtlMs = 6_000;
     config.heartbeatIntervalMs = 2_000;
