@@ -62,6 +62,11 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   { name: "deregister", summary: "remove an instance", load: operate },
   {
+    name: "forget-node",
+    summary: "say that a server is gone for good",
+    load: () => import("./commands/forget-node.js"),
+  },
+  {
     name: "token",
     summary: "sign a token",
     load: () => import("./commands/token.js"),

@@ -15,7 +15,7 @@ export const EXIT_CODES: readonly { readonly code: ExitCode; readonly meaning: s
   { code: ExitCode.ok, meaning: "done" },
   { code: ExitCode.failed, meaning: "failed, or done in part: see the message" },
   { code: ExitCode.usage, meaning: "wrong arguments or settings; nothing was done" },
-  { code: ExitCode.notFound, meaning: "no such service or instance" },
+  { code: ExitCode.notFound, meaning: "no such service, instance or server" },
   { code: ExitCode.refused, meaning: "refused: no token, or one without the right" },
   { code: ExitCode.unavailable, meaning: "no server answered, or it is not ready: try again" },
 ];

@@ -112,6 +112,24 @@ test("an operator's actions are audited, done or refused, and others are not", a
   assert.equal(audits(edge).at(-1)?.fields["outcome"], "permission_denied");
 });
 
+test("who forgets a node may operate in all namespaces, and is audited", async () => {
+  await using edge = await startEdge({}, answering(DONE));
+  const { port } = edge.server;
+  await assert.rejects(port.forgetNode(holder("shop", "operate"), "n9"), {
+    code: "permission_denied",
+  });
+  await port.forgetNode(holder("*", "operate"), "n9");
+  const commands = edge.node.seen("command").map(({ command }) => command);
+  assert.deepEqual(commands, [{ kind: "forget-node", nodeId: "n9" }]);
+  assert.deepEqual(
+    audits(edge).map(({ event, fields }) => [event, fields["nodeId"], fields["outcome"]]),
+    [
+      ["audit.forget-node", "n9", "permission_denied"],
+      ["audit.forget-node", "n9", "done"],
+    ],
+  );
+});
+
 test("names and times are checked before core sees them", async () => {
   await using edge = await startEdge({}, answering(DONE));
   const who = holder("shop", "register");

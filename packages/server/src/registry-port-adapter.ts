@@ -166,7 +166,8 @@ export class RegistryPortAdapter implements RegistryPort {
       const command: Command = { kind: "deregister", ...plainAddress(address), reason };
       return this.#ask(command, COMMAND_TIMEOUT_MS);
     };
-    if (isOperator) await this.#audited("audit.deregister", principal, address, {}, run);
+    const what = { ...plainAddress(address) };
+    if (isOperator) await this.#audited("audit.deregister", principal, what, run);
     else await run();
   }
 
@@ -191,6 +192,7 @@ export class RegistryPortAdapter implements RegistryPort {
     timeoutMs: number,
   ): Promise<DrainOutcome> {
     const fields = {
+      ...plainAddress(address),
       state: state === undefined ? "lifted" : stateName(state),
       weight: description.weight,
       note: description.note,
@@ -209,7 +211,7 @@ export class RegistryPortAdapter implements RegistryPort {
       };
       return this.#ask(command, timeoutFor(state, timeoutMs));
     };
-    return outcomeOf(await this.#audited("audit.override", principal, address, fields, run));
+    return outcomeOf(await this.#audited("audit.override", principal, fields, run));
   }
 
   query(principal: Principal, namespace: string, service: string): ServiceAnswer {
@@ -261,6 +263,14 @@ export class RegistryPortAdapter implements RegistryPort {
     return this.#node.members();
   }
 
+  async forgetNode(principal: Principal, nodeId: string): Promise<void> {
+    await this.#audited("audit.forget-node", principal, { nodeId }, async () => {
+      // A node serves every namespace.
+      requireRight(principal, "*", "mayOperate", "forget a node");
+      return this.#ask({ kind: "forget-node", nodeId }, COMMAND_TIMEOUT_MS);
+    });
+  }
+
   quarantined(): readonly QuarantinedOriginView[] {
     return this.#node.quarantined();
   }
@@ -296,13 +306,12 @@ export class RegistryPortAdapter implements RegistryPort {
 
   /** Runs an operator's action and logs who asked for what, and what came of it. */
   async #audited<T>(
-    event: "audit.override" | "audit.deregister",
+    event: "audit.override" | "audit.deregister" | "audit.forget-node",
     principal: Principal,
-    address: InstanceAddress,
-    fields: Record<string, string | number | undefined>,
+    what: Readonly<Record<string, string | number | undefined>>,
     run: () => Promise<T>,
   ): Promise<T> {
-    const who = { principal: principal.name, ...plainAddress(address), ...fields };
+    const who = { principal: principal.name, ...what };
     try {
       const result = await run();
       this.#logger.info(event, { ...who, outcome: "done" });

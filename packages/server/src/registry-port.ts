@@ -142,6 +142,11 @@ export interface RegistryPort {
     listener: (message: SessionMessage) => void,
   ): PortWatch;
   nodes(): readonly MemberView[];
+  /**
+   * An operator's word that a node is gone for good. Throws `not_found` for one that is not known,
+   * `failed_precondition` for one that is alive or was so a moment ago.
+   */
+  forgetNode(principal: Principal, nodeId: string): Promise<void>;
   quarantined(): readonly QuarantinedOriginView[];
   state(): NodeState;
 }

@@ -112,6 +112,28 @@ test("nodes shows each node's place and status", async () => {
   );
 });
 
+test("servers are forgotten one after the other, until one is refused", async () => {
+  const answer: Answerer = ({ url }, response) => {
+    if (url.endsWith("/n2")) return answerProblem(response, 412, "failed_precondition");
+    response.writeHead(204).end();
+  };
+  await withRest(answer, async (rest) => {
+    const done = await fpzk(rest, "forget-node us/1 n3");
+    assert.deepEqual(done, {
+      exitCode: 0,
+      stdout: "us/1 is forgotten\nn3 is forgotten\n",
+      stderr: "",
+    });
+    const refused = await fpzk(rest, "forget-node n1 n2 n3");
+    assert.deepEqual([refused.exitCode, refused.stdout], [1, "n1 is forgotten\n"]);
+    assert.match(refused.stderr, /why failed_precondition/);
+    assert.deepEqual(
+      rest.asked.map(({ method, url }) => `${method} ${url}`),
+      ["us%2F1", "n3", "n1", "n2"].map((name) => `DELETE /v1/nodes/${name}`),
+    );
+  });
+});
+
 test("an operator's words become the right requests", async () => {
   const answer: Answerer = (_, response) =>
     answerJson(response, { confirmedCount: 3, unconfirmed: [] });

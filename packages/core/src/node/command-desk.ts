@@ -48,6 +48,8 @@ export interface CommandDeskOptions {
   readonly livingOwner: (slot: Slot) => string | undefined;
   /** Whether this node may write what an origin said. */
   readonly speaksFor: (origin: Origin) => boolean;
+  /** Takes an operator's word that a node is gone, or says why not. */
+  readonly forgetNode: (nodeId: string, now: Instant) => Refusal | undefined;
   readonly route: (to: string, payload: RoutePayload) => boolean;
 }
 
@@ -74,6 +76,8 @@ export class CommandDesk {
         if ("code" in written) return reply(refusal(written));
         return reply({ ...DONE, stamp: written.stamp });
       }
+      case "forget-node":
+        return reply({ ...DONE, refusal: this.#options.forgetNode(command.nodeId, now) });
       case "renew":
       case "deregister":
       case "set-state":

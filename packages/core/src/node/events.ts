@@ -58,7 +58,9 @@ export type Command =
       readonly namespace: string;
       readonly name: string;
       readonly body: Uint8Array | undefined;
-    };
+    }
+  /** An operator's word that a node is gone for good. */
+  | { readonly kind: "forget-node"; readonly nodeId: string };
 
 export interface CommandResult {
   readonly refusal: Refusal | undefined;

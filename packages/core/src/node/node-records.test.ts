@@ -42,7 +42,7 @@ function afterADay() {
     new NodeRecords({
       ...{ nodeId, region: "r", description, encodedDescription: new Uint8Array([1]) },
       ...{ replica, membership, outbox, decodeNodeDescription: () => description },
-      peers: {} as PeerDesk,
+      peers: { noteMembersChanged: () => {} } as PeerDesk,
       clock: new HybridClock({ wallNow: () => 1_000 as WallTime, now: () => NOW, name: nodeId }),
     });
   const goodbyes = () =>
@@ -68,6 +68,53 @@ test("a node that was dead for a day is buried, by one of the living", () => {
   );
   assert.deepEqual(notes(outbox.take()), ["node.buried"]);
   assert.equal(membership.get("b")?.status, "left");
+});
+
+test("an operator's word buries a node that is dead, and none that may live", () => {
+  const { records, membership, outbox, goodbyes } = afterADay();
+  const desk = records("a");
+  assert.equal(desk.forget("x", NOW)?.code, "not_found");
+  assert.match(desk.forget("c", NOW)?.message ?? "", /node c: it is alive, and must be dead/);
+  assert.equal(desk.forget("a", NOW)?.code, "failed_precondition");
+  assert.equal(membership.get("c")?.status, "alive");
+  assert.deepEqual(goodbyes(), []);
+  assert.equal(desk.forget("b", NOW), undefined);
+  assert.equal(desk.forget("b", NOW), undefined, "twice is once");
+  assert.deepEqual(
+    goodbyes().map(({ state, reason, stamp }) => [state, reason, stamp.incarnation]),
+    [[InstanceState.removed, RemovalReason.left, 7]],
+  );
+  assert.deepEqual(notes(outbox.take()), ["node.forgotten"]);
+  assert.equal(membership.get("b")?.status, "left");
+});
+
+// Without the word, a lost host holds removals for the long ttl and is named by each drain.
+test("a node that was unreachable and is forgotten holds nothing any more", () => {
+  const bench = new NodeBench();
+  bench.link(1, "b");
+  const origin = originOf("b");
+  const self: RegistryRecord = {
+    ...{ kind: RecordKind.node, scope: Scope.global, namespace: "", service: "", id: "b" },
+    ...{ origin, version: 1, stamp: { incarnation: 1, session: 0, claim: 0 } },
+    ...{ state: InstanceState.up, isSuspect: false, reason: RemovalReason.none, since: 0 },
+    body: new Uint8Array([1]),
+  };
+  bench.hear(1, { type: "delta", groups: [{ origin, from: 0, to: 1, records: [self] }] });
+  bench.openSession(1);
+  bench.register(1, "x");
+  assert.equal(
+    bench.run({ kind: "forget-node", nodeId: "b" })?.refusal?.code,
+    "failed_precondition",
+  );
+  bench.step({ type: "link-close", link: 1 });
+  bench.runUntil(20_000);
+  const statusOf = () => bench.node.members().find(({ nodeId }) => nodeId === "b")?.status;
+  assert.equal(statusOf(), "unreachable");
+  assert.equal(bench.seen("x"), "suspect", "its client may be there");
+  assert.equal(bench.run({ kind: "forget-node", nodeId: "b" })?.refusal, undefined);
+  assert.equal(statusOf(), "left");
+  bench.runUntil(22_000);
+  assert.match(bench.seen("x"), /^removed/);
 });
 
 // It stayed `left` in everybody's eyes until it was started again, and its instances were adopted.

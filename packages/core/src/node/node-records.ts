@@ -2,6 +2,7 @@
  * The records of nodes: what this one says of itself, what those of others say, and the goodbye of
  * the dead.
  */
+import { ErrorCode, type Refusal } from "../errors.js";
 import { rendezvous } from "../hash.js";
 import type { HybridClock } from "../hlc.js";
 import { type NodeDescription, NodeStatus } from "../instance.js";
@@ -94,6 +95,32 @@ export class NodeRecords {
       outbox.note("warn", "node.buried", { nodeId });
       this.sayGoodbye(nodeId, generation, now);
     }
+  }
+
+  /**
+   * Takes an operator's word that a node is gone for good: nothing waits for it any longer. Should
+   * it live after all, where this one does not hear it, it begins a higher generation when it hears
+   * of this, as after {@link buryDead}.
+   *
+   * @returns Why not; undefined when it is done, or was before.
+   */
+  forget(nodeId: string, now: Instant): Refusal | undefined {
+    const { membership, peers, outbox } = this.#options;
+    const member = membership.get(nodeId);
+    const what = `cannot forget node ${nodeId}`;
+    if (member === undefined) {
+      return { code: ErrorCode.notFound, message: `${what}: no node of that name is known` };
+    }
+    const { status, generation } = member;
+    if (status === NodeStatus.left) return undefined;
+    if (status === NodeStatus.alive || status === NodeStatus.suspect) {
+      const message = `${what}: it is ${status}, and must be dead or unreachable; end it, or wait until it is`;
+      return { code: ErrorCode.failedPrecondition, message };
+    }
+    outbox.note("warn", "node.forgotten", { nodeId, status });
+    this.sayGoodbye(nodeId, generation, now);
+    peers.noteMembersChanged();
+    return undefined;
   }
 
   /** Another node's record arrived. */

@@ -177,6 +177,7 @@ export class RegistryNode {
       takeoverTtlMs: config.orphanTtlMs,
       livingOwner: (slot) => this.#livingOwner(slot),
       speaksFor: (origin) => this.#adoption.speaksFor(origin),
+      forgetNode: (id, at) => this.#nodes.forget(id, at),
       route: (to, payload) => this.#peers.route(to, payload),
     });
     this.#adoption = new Adoption({

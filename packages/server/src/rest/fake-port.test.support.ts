@@ -176,6 +176,11 @@ export class FakePort implements RegistryPort {
     };
   }
 
+  async forgetNode(principal: Principal, nodeId: string): Promise<void> {
+    this.#require(principal, "*", "mayOperate");
+    this.calls.push(`forget node ${nodeId}`);
+  }
+
   nodes(): readonly MemberView[] {
     return this.members;
   }

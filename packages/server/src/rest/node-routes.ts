@@ -23,6 +23,22 @@ export const NODE_ROUTES: readonly RouteSpec[] = [
     },
   },
   {
+    method: "DELETE",
+    path: "/v1/nodes/{nodeId}",
+    operationId: "forgetNode",
+    summary: "An operator's word that a node is gone for good.",
+    description:
+      "Needs the role operate in all namespaces. For a node that is dead or unreachable: removals " +
+      "and drains wait for it no longer. 412 while it is alive, or was so a moment ago.",
+    tag: "operation",
+    problems: [404, 412],
+    responses: { 204: { description: "Forgotten, by all nodes that hear of it." } },
+    run: async (call, { port }) => {
+      await port.forgetNode(call.principal, call.path.nodeId ?? "");
+      return { status: 204 };
+    },
+  },
+  {
     method: "GET",
     path: "/v1/quarantine",
     operationId: "listQuarantine",

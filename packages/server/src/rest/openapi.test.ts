@@ -144,6 +144,9 @@ async function visitAll({ call, port }: Fixture, check: AnswerCheck): Promise<vo
   ]) {
     check(path, "get", await call("GET", path));
   }
+  const word = { authorization: "Bearer reader" };
+  check("/v1/nodes/{nodeId}", "delete", await call("DELETE", "/v1/nodes/n%2F1"));
+  check("/v1/nodes/{nodeId}", "delete", await call("DELETE", "/v1/nodes/n1", undefined, word));
   port.isReady = false;
   check("/readyz", "get", await call("GET", "/readyz"));
   check("/v1/services", "get", await call("GET", "/v1/services"));

@@ -9,6 +9,7 @@ export const PATH_PARAMETERS: Readonly<Record<string, JsonSchema>> = {
   namespace: pathName,
   service: pathName,
   id: instanceId,
+  nodeId: instanceId,
 };
 
 export function openApiDocument(routes: readonly RouteSpec[], version: string) {
