@@ -126,6 +126,8 @@ describe("the checker of fault runs", () => {
     assert.deepEqual(check([before, update, after, again], []).latencies, expected);
     assert.deepEqual(check([before, after, update, again], []).latencies, expected);
     assert.deepEqual(check([update, after], []).latencies, []);
+    const others = [shown(2, [1, 1, 0], { id: "j" }), shown(30, [2, 1, 0], { id: "j", serial: 1 })];
+    assert.deepEqual(check([before, update, after, ...others], []).latencies, expected);
   });
 
   test("L2 weather is told: calm, a starved machine, other faults", () => {

@@ -1,6 +1,8 @@
 /** Client processes as the harness holds them. */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { until } from "../e2e/real-cluster.js";
 import type { ClientCommand, ClientPlan, ClientReport } from "./client-process.js";
@@ -32,7 +34,10 @@ export class ClientGroup {
     this.plan = plan;
     this.#tell = tell;
     this.#tail = new LogTail(plan.folder, plan.name);
-    this.#child = fork(CLIENT_PROCESS, [JSON.stringify(plan)], { stdio: "inherit" });
+    // By a file: the plan of thousands of sessions is longer than an argument may be.
+    const planFile = join(plan.folder, `${plan.name}.plan.json`);
+    writeFileSync(planFile, JSON.stringify(plan));
+    this.#child = fork(CLIENT_PROCESS, [planFile], { stdio: "inherit" });
     this.#child.on("message", (message) => {
       const report = message as ClientReport;
       if (report.type === "ready") this.#isReady = true;

@@ -2,6 +2,7 @@
  * A process with many sessions: started by the harness, told over its channel what to do, and
  * recording everything. Ends when the harness is gone.
  */
+import { readFileSync } from "node:fs";
 import { randomBelow, SeededRandom } from "@fpzk/core";
 import { clockMs } from "./log-line.js";
 import { Program, type ProgramPlan, pauseReading } from "./program.js";
@@ -173,7 +174,8 @@ class ClientProcess {
   }
 }
 
-const clients = new ClientProcess(JSON.parse(process.argv[2] ?? "{}") as ClientPlan);
+const plan = readFileSync(process.argv[2] ?? "no plan was given", "utf8");
+const clients = new ClientProcess(JSON.parse(plan) as ClientPlan);
 const report = (line: ClientReport) => process.send?.(line);
 process.on("disconnect", () => process.exit(0));
 process.on("message", (message) => {

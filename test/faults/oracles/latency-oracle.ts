@@ -21,7 +21,7 @@ interface Update {
 
 export class LatencyOracle {
   readonly latencies: Latency[] = [];
-  /** By `program serial`. */
+  /** By program, instance and serial: an instance that is registered later bears a serial too. */
   readonly #updates = new Map<string, Update>();
   /** By view and instance. */
   readonly #serials = new Map<string, number>();
@@ -29,7 +29,7 @@ export class LatencyOracle {
   take(line: LogLine): void {
     if (line.type === "shown") this.#takeShown(line);
     else if (line.type === "asked" && line.ask === "update" && line.serial !== undefined) {
-      const update = this.#updateOf(line.program, line.serial);
+      const update = this.#updateOf(line.program, `${line.service}/${line.id}`, line.serial);
       update.askedAt = line.at;
       for (const { at, program } of update.early.splice(0)) this.#sample(line.at, at, program);
     }
@@ -41,7 +41,7 @@ export class LatencyOracle {
     this.#serials.set(key, serial);
     // The first word of an instance may be of any age.
     if (before === undefined || serial <= before) return;
-    const update = this.#updateOf(owner, serial);
+    const update = this.#updateOf(owner, `${service}/${id}`, serial);
     if (update.askedAt === undefined) update.early.push({ at, program });
     else this.#sample(update.askedAt, at, program);
   }
@@ -50,8 +50,8 @@ export class LatencyOracle {
     this.latencies.push({ at: askedAt, ms: shownAt - askedAt, process: processOf(program) });
   }
 
-  #updateOf(owner: ProgramName, serial: number): Update {
-    const key = `${owner} ${serial}`;
+  #updateOf(owner: ProgramName, instance: string, serial: number): Update {
+    const key = `${owner} ${instance} ${serial}`;
     const known = this.#updates.get(key);
     if (known !== undefined) return known;
     const update: Update = { askedAt: undefined, early: [] };
