@@ -6,7 +6,6 @@ import { WebSocket } from "ws";
 import { parseHostPort, type TlsOptions } from "./options.js";
 
 const SESSION_PATH = "/v1/session";
-const HANDSHAKE_TIMEOUT_MS = 3_000;
 /** A node that reads nothing for so long that this waits is as good as lost. */
 const SEND_QUEUE_MAX_BYTES = 64 * 1024 * 1024;
 /** After a close was asked for, until the socket is torn down. */
@@ -37,7 +36,6 @@ export class SessionSocket {
       {
         perMessageDeflate: false,
         maxPayload: PEER_FRAME_MAX_BYTES,
-        handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
         followRedirects: false,
         ...(tls?.ca === undefined ? {} : { ca: tls.ca }),
         ...(isNamed ? { servername: serverName } : {}),

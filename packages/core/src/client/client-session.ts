@@ -429,8 +429,7 @@ export class ClientMachine {
   }
 
   #raceOn(now: Instant): void {
-    for (const attempt of this.#race.all) {
-      if (attempt.deadline > now) continue;
+    for (const attempt of this.#race.overdue(now)) {
       this.#attempt = attempt;
       this.#retry(`the connection took longer than ${CONNECT_TIMEOUT_MS} ms`, now);
     }

@@ -12,6 +12,8 @@ import type { ServerAddress } from "./client-events.js";
 
 /** From one attempt to the next, while none has failed. */
 export const RACE_INTERVAL_MS = 250;
+/** A tick that comes later than this finds a process that stood still. */
+const STALL_MIN_MS = 250;
 /** Sockets that may be opening at a time. */
 export const RACE_COUNT_MAX = 6;
 
@@ -63,6 +65,21 @@ export class ConnectionRace {
   /** Whether another server is to be tried now. */
   isNextDue(now: Instant): boolean {
     return this.#attempts.size < RACE_COUNT_MAX && this.#nextAt <= now;
+  }
+
+  /**
+   * Attempts that took too long.
+   *
+   * If this process stood still, none: what servers answered meanwhile is still in the sockets, so
+   * they get that time again, and no further one is called. A process that is short of time would
+   * otherwise make the more work for itself and for all servers the less it gets done.
+   */
+  overdue(now: Instant): Attempt[] {
+    const lateMs = now - this.deadline();
+    if (lateMs <= STALL_MIN_MS) return this.all.filter(({ deadline }) => deadline <= now);
+    for (const attempt of this.all) attempt.deadline = after(attempt.deadline, lateMs);
+    this.#nextAt = after(now, RACE_INTERVAL_MS);
+    return [];
   }
 
   deadline(): Instant {
