@@ -120,7 +120,9 @@ export class FakePort implements RegistryPort {
       body: state === undefined ? new Uint8Array() : encodeOverrideDescription(description),
     });
     this.calls.push(`override ${state} timeout ${timeoutMs}`);
-    return { confirmedCount: 0, unconfirmed: [] };
+    return state === InstanceState.draining
+      ? this.drainOutcome
+      : { confirmedCount: 0, unconfirmed: [] };
   }
 
   query(principal: Principal, namespace: string, service: string): ServiceAnswer {

@@ -88,6 +88,11 @@ test("every documented answer is given by some request and is as documented", as
     left.delete("watchService 200");
     left.delete("watchServiceInDefault 200");
   });
+  await checkDrainLines((line, operationId) => {
+    const validate = ajv.getSchema("fpzk#/components/schemas/DrainLine");
+    assert.ok(validate?.(line), `${JSON.stringify(line)}: ${JSON.stringify(validate?.errors)}`);
+    left.delete(`${operationId} 200`);
+  });
   assert.deepEqual([...left], []);
 });
 
@@ -126,6 +131,13 @@ async function visitAll({ call, port }: Fixture, check: AnswerCheck): Promise<vo
     const tag = { "if-none-match": String(headers["etag"]) };
     await visit("GET", `${services}/{service}`, undefined, tag);
     await visit("GET", services);
+    await visit("POST", `${prefix}/drains`, {});
+    await visit("DELETE", `${prefix}/overrides`);
+    const lift = await call(
+      "DELETE",
+      `${prefix.replace("{namespace}", "shop")}/overrides?service=cart`,
+    );
+    check(`${prefix}/overrides`, "delete", lift);
     await visit("DELETE", one);
     await visit("DELETE", one);
     await visit("PUT", one, body, { authorization: "Bearer reader" });
@@ -151,6 +163,31 @@ async function visitAll({ call, port }: Fixture, check: AnswerCheck): Promise<vo
   check("/readyz", "get", await call("GET", "/readyz"));
   check("/v1/services", "get", await call("GET", "/v1/services"));
   port.isReady = true;
+}
+
+async function checkDrainLines(check: (line: unknown, operationId: string) => void) {
+  const { call, port, app } = await createFixture();
+  const types = new Set<string>();
+  for (const [path, id] of [
+    ["/v1/namespaces/default", "drainInstances"],
+    ["/v1", "drainInstancesInDefault"],
+  ] as const) {
+    for (const name of ["1", "2"]) {
+      await call("PUT", `/v1/services/cart/instances/${name}`, { zone: "z" });
+    }
+    port.drainOutcome = { confirmedCount: 1, unconfirmed: ["n/c"] };
+    const { text } = await call("POST", `${path}/drains`, { zone: "z", batch: 1 });
+    for (const line of text.trim().split("\n")) {
+      const parsed = JSON.parse(line) as { type: string };
+      types.add(parsed.type);
+      check(parsed, id);
+    }
+    await call("DELETE", `${path}/overrides?zone=z`);
+  }
+  assert.deepEqual([...types].sort(), ["drained", "draining", "end", "held", "plan"]);
+  check({ type: "failed", service: "s", id: "i", code: "not_found", reason: "gone" }, "");
+  check({ type: "alive" }, "");
+  await app.close();
 }
 
 async function checkWatchLines({ app, call }: Fixture, check: (line: unknown) => void) {

@@ -16,6 +16,7 @@ import type {
 } from "fastify";
 import { type Logger, silentLogger } from "../logger.js";
 import type { Principal, RegistryPort } from "../registry-port.js";
+import { DrainStreams } from "./drain-streams.js";
 import { parseJsonBody } from "./json-body.js";
 import { openApiDocument, PATH_PARAMETERS, pathParameterNames } from "./openapi.js";
 import { inputFault, PROBLEM_MEDIA_TYPE, RequestFault, toProblem } from "./problem.js";
@@ -87,6 +88,8 @@ export function restFace(options: RestFaceOptions): FastifyPluginAsync {
     const context: RestContext = {
       port: options.port,
       watches: new WatchRegistry(options),
+      drains: new DrainStreams(),
+      logger: options.logger ?? silentLogger,
       metricsText: options.metricsText,
       isAlive: options.isAlive ?? (() => true),
       wallNow: options.wallNow ?? Date.now,
@@ -100,7 +103,10 @@ export function restFace(options: RestFaceOptions): FastifyPluginAsync {
     app.setErrorHandler((error, _request, reply) => {
       sendProblem(reply, fromFastify(error), sink);
     });
-    app.addHook("preClose", async () => context.watches.close());
+    app.addHook("preClose", async () => {
+      context.watches.close();
+      context.drains.close();
+    });
     const validator = new RequestValidator();
     const { version = "0.0.0", isMetricsPublic = false } = options;
     for (const route of allRoutes({ version, isMetricsPublic })) {

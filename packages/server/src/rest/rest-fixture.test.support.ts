@@ -57,7 +57,7 @@ export async function createFixture(options: Partial<RestFaceOptions> = {}): Pro
       request.headers = { "content-type": "application/json", ...request.headers };
     }
     const response = await app.inject(request);
-    const isJson = /json/.test(String(response.headers["content-type"]));
+    const isJson = /[/+]json/.test(String(response.headers["content-type"]));
     const json = isJson && response.body !== "" ? JSON.parse(response.body) : undefined;
     return { status: response.statusCode, headers: response.headers, text: response.body, json };
   };

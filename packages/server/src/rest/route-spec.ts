@@ -1,6 +1,8 @@
 /** What a route of the HTTP API is: its documentation, its checks and its handler in one value. */
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
+import type { Logger } from "../logger.js";
 import type { Principal, RegistryPort } from "../registry-port.js";
+import type { DrainStreams } from "./drain-streams.js";
 import type { JsonSchema, ObjectSchema } from "./schemas.js";
 import type { WatchRegistry } from "./watch-registry.js";
 
@@ -10,6 +12,8 @@ export type RouteMethod = "GET" | "PUT" | "POST" | "PATCH" | "DELETE";
 export interface RestContext {
   readonly port: RegistryPort;
   readonly watches: WatchRegistry;
+  readonly drains: DrainStreams;
+  readonly logger: Logger;
   readonly metricsText: () => Promise<string>;
   readonly isAlive: () => boolean;
   /** Milliseconds since 1970, for a registration that does not say when its process started. */

@@ -1,4 +1,5 @@
 /** Every route of the HTTP API: what is served and what is documented are both made from this. */
+import { DRAIN_ROUTES } from "./drain-routes.js";
 import { INSTANCE_ROUTES } from "./instance-routes.js";
 import { NODE_ROUTES } from "./node-routes.js";
 import type { RouteSpec } from "./route-spec.js";
@@ -13,6 +14,7 @@ const NAMESPACE_PREFIX = "/v1/namespaces/{namespace}/";
 export const BASE_ROUTES: readonly RouteSpec[] = [
   ...INSTANCE_ROUTES,
   ...SERVICE_ROUTES,
+  ...DRAIN_ROUTES,
   ...NODE_ROUTES,
 ].flatMap((route) => [route, ...aliasOf(route)]);
 

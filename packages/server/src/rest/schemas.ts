@@ -22,6 +22,7 @@ import {
 } from "@fpzk/core";
 import { ENDPOINT_PROTOCOL_MAX_BYTES, HOST_MAX_BYTES } from "@fpzk/protocol";
 import { DURATION_PATTERN } from "./duration.js";
+import { BATCH_DEFAULT, BATCH_MAX } from "./operator-drain.js";
 
 /** A JSON schema of draft 2020-12, as OpenAPI 3.1 takes it. */
 export interface JsonSchema {
@@ -224,6 +225,59 @@ export const overrideInput = {
   },
 } as const satisfies ObjectSchema;
 
+const selectorProperties = {
+  service: { ...pathName, description: "Only this service. Default: every one." },
+  version: label("Only this version tag; with service."),
+  region: label("Only this region."),
+  zone: label("Only this zone."),
+  host: {
+    type: "string",
+    minLength: 1,
+    maxLength: HOST_MAX_BYTES,
+    description: "Only instances with an endpoint on this host, as they registered it.",
+  },
+} as const;
+
+/** As {@link selectorProperties}; each given part must be equal. */
+export const selectorQuery = {
+  type: "object",
+  additionalProperties: false,
+  properties: selectorProperties,
+} as const satisfies ObjectSchema;
+
+export const drainInput = {
+  type: "object",
+  description: "Which instances to drain: each given part must be equal, and one must be given.",
+  additionalProperties: false,
+  minProperties: 1,
+  properties: {
+    ...selectorProperties,
+    maxUnavailable: {
+      type: ["integer", "string"],
+      minimum: 0,
+      pattern: "^[0-9]{1,3}%$",
+      maxLength: 4,
+      description:
+        'Of each service, at most so many may be out at once, those that are already included: a count, or a share such as "25%". Default: all but one.',
+    },
+    all: {
+      type: "boolean",
+      default: false,
+      description: "Takes out every one that is selected, also the last of a service.",
+    },
+    batch: {
+      type: "integer",
+      minimum: 1,
+      maximum: BATCH_MAX,
+      default: BATCH_DEFAULT,
+      description: "Drains at once.",
+    },
+    timeout: { ...timeout, description: `For each instance. ${timeout.description}` },
+    note: { type: "string", maxLength: NOTE_MAX_LENGTH, description: "For people: who and why." },
+    dryRun: { type: "boolean", default: false, description: "Tells what would be done." },
+  },
+} as const satisfies ObjectSchema;
+
 // ---------------------------------------------------------------------------------------------
 // Answers
 
@@ -311,6 +365,47 @@ export const drainOutcome = {
   ...answer({ confirmedCount: count, unconfirmed: { type: "array", items: text } }),
   description: "How many subscribers confirmed that they no longer pick it, and who did not.",
 };
+
+/** One line of a drain of many. */
+export const drainLine = {
+  description: "One line of a drain of many.",
+  oneOf: [
+    answer({ type: { const: "plan" }, instanceCount: count, serviceCount: count }),
+    answer({ type: { const: "draining" }, service: text, id: text }),
+    answer({
+      type: { const: "drained" },
+      service: text,
+      id: text,
+      confirmedCount: count,
+      unconfirmed: { type: "array", items: text },
+    }),
+    answer({
+      type: { const: "held" },
+      service: text,
+      id: text,
+      upCount: count,
+      totalCount: count,
+    }),
+    answer({ type: { const: "failed" }, service: text, id: text, code: text, reason: text }),
+    answer({ type: { const: "alive" } }),
+    answer({
+      type: { const: "end" },
+      isComplete: { type: "boolean" },
+      drainedCount: count,
+      unconfirmedCount: count,
+      heldCount: count,
+      failedCount: count,
+    }),
+  ],
+} as const;
+
+export const liftOutcome = answer({
+  lifted: { type: "array", items: answer({ service: text, id: text }) },
+  failed: {
+    type: "array",
+    items: answer({ service: text, id: text, code: text, reason: text }),
+  },
+});
 
 export const nodeList = answer({
   nodes: {
@@ -419,6 +514,9 @@ export const COMPONENTS: Readonly<Record<string, JsonSchema>> = {
   ServiceAnswer: serviceAnswer,
   ServiceList: serviceList,
   DrainOutcome: drainOutcome,
+  DrainOfMany: drainInput,
+  DrainLine: drainLine,
+  LiftOutcome: liftOutcome,
   NodeList: nodeList,
   QuarantineList: quarantineList,
   Health: health,
