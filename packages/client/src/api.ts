@@ -13,6 +13,8 @@ import type {
   PickContext,
   PolicyName,
   RetryBudgetOptions,
+  Route,
+  Stamp,
   ViewInstance,
 } from "@fpzk/core";
 
@@ -223,6 +225,28 @@ export interface ServiceSubscription {
   [Symbol.dispose](): void;
 }
 
+/** Named routes of a namespace, as operators wrote them. */
+export interface RouteSet {
+  readonly name: string;
+  /** Orders what was written under one name. */
+  readonly stamp: Stamp;
+  /** All of them right; empty when there is a fault. */
+  readonly routes: readonly Route[];
+  readonly note?: string;
+  /** Why this version cannot read the routes. */
+  readonly fault?: string;
+}
+
+/** A live view of the route sets of a namespace. Reading it never waits. */
+export interface RouteSetWatch {
+  /** By name. */
+  readonly routeSets: readonly RouteSet[];
+  readonly status: ViewStatus;
+  /** Idempotent. */
+  close(): void;
+  [Symbol.dispose](): void;
+}
+
 /** A program's connection to the registry. */
 export interface FpzkClient {
   readonly clientId: string;
@@ -236,6 +260,11 @@ export interface FpzkClient {
   register(registration: Registration, options?: RequestOptions): Promise<RegistrationHandle>;
   /** A live view; subscriptions to one service share what is received. */
   subscribe(service: string, options?: SubscribeOptions): ServiceSubscription;
+  /**
+   * Watches the route sets of the namespace; `onChange` is called after each change of them or of
+   * the status. A server of an earlier version is not asked: what was known then stays.
+   */
+  watchRouteSets(onChange: () => void): RouteSetWatch;
   /** Asks a node once; needs a connection. */
   query(
     service: string,

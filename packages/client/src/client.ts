@@ -18,6 +18,7 @@ import {
   instant,
   NEVER,
   RegistryError,
+  ROUTE_SET_SERVICE,
   SeededRandom,
   type ServerAddress,
   type SnapshotMessage,
@@ -38,6 +39,7 @@ import type {
   Registration,
   RegistrationHandle,
   RequestOptions,
+  RouteSetWatch,
   ServiceSubscription,
   SubscribeOptions,
 } from "./api.js";
@@ -45,6 +47,7 @@ import { matchesFilter } from "./filter.js";
 import type { ClientOptions } from "./options.js";
 import { type CommandBody, RegistrationEntry, type RegistrationHost } from "./registration.js";
 import { resolveServers } from "./resolve-servers.js";
+import { LiveRouteSets } from "./route-set-watch.js";
 import { SessionSocket } from "./session-socket.js";
 import { Subscription } from "./subscription.js";
 import { ViewFiles } from "./view-files.js";
@@ -62,9 +65,12 @@ interface PendingCommand {
   readonly reject: (error: RegistryError) => void;
 }
 
+/** Who looks at a view. */
+type Viewer = Subscription | LiveRouteSets;
+
 /** A watched service and those who look at it. */
 interface SharedView {
-  readonly subscriptions: Set<Subscription>;
+  readonly subscriptions: Set<Viewer>;
   state: ViewState;
 }
 
@@ -184,16 +190,24 @@ export class Client implements FpzkClient, RegistrationHost {
       state: () => this.#views.get(service)?.state ?? UNKNOWN_STATE,
       closed: (closed) => this.#unsubscribe(closed),
     });
-    const shared = this.#views.get(service);
-    if (shared !== undefined) {
-      shared.subscriptions.add(subscription);
-      return subscription;
-    }
-    this.#views.set(service, { subscriptions: new Set([subscription]), state: UNKNOWN_STATE });
-    const saved = this.#saved.get(service);
-    this.#saved.delete(service);
-    this.#step({ type: "watch", service, ...(saved === undefined ? {} : { saved }) });
+    this.#addViewer(subscription);
     return subscription;
+  }
+
+  watchRouteSets(onChange: () => void): RouteSetWatch {
+    if (this.#closed !== undefined) {
+      const message = "watch route sets: the client is closed";
+      throw new RegistryError(ErrorCode.failedPrecondition, message);
+    }
+    const watch = new LiveRouteSets({
+      view: () => this.#machine.view(ROUTE_SET_SERVICE),
+      state: () => this.#views.get(ROUTE_SET_SERVICE)?.state ?? UNKNOWN_STATE,
+      now,
+      onChange,
+      closed: (closed) => this.#unsubscribe(closed),
+    });
+    this.#addViewer(watch);
+    return watch;
   }
 
   async query(
@@ -257,7 +271,21 @@ export class Client implements FpzkClient, RegistrationHost {
     await this.#files?.flush();
   }
 
-  #unsubscribe(subscription: Subscription): void {
+  /** The first one to look at a view asks for it. */
+  #addViewer(viewer: Viewer): void {
+    const { service } = viewer;
+    const shared = this.#views.get(service);
+    if (shared !== undefined) {
+      shared.subscriptions.add(viewer);
+      return;
+    }
+    this.#views.set(service, { subscriptions: new Set([viewer]), state: UNKNOWN_STATE });
+    const saved = this.#saved.get(service);
+    this.#saved.delete(service);
+    this.#step({ type: "watch", service, ...(saved === undefined ? {} : { saved }) });
+  }
+
+  #unsubscribe(subscription: Viewer): void {
     const shared = this.#views.get(subscription.service);
     if (shared?.subscriptions.delete(subscription) !== true) return;
     if (shared.subscriptions.size > 0) return;

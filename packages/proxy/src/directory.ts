@@ -2,7 +2,7 @@
  * The proxy's view of discovery: a tiny port, so that the request path can be tested without a
  * registry and never learns of sessions, nodes or records.
  */
-import type { Filter, FpzkClient, Picked, ViewStatus } from "@fpzk/client";
+import type { Filter, FpzkClient, Picked, RouteSetWatch, ViewStatus } from "@fpzk/client";
 import {
   ErrorCode,
   type OutlierOptions,
@@ -38,6 +38,8 @@ export interface DirectoryRequest {
 export interface Directory {
   /** @throws RegistryError `not_found` when the namespace is not served by this directory. */
   subscribe(request: DirectoryRequest): DirectorySubscription;
+  /** Route sets of its own namespace. Absent: it knows of none. */
+  watchRouteSets?(onChange: () => void): RouteSetWatch;
 }
 
 /**
@@ -51,6 +53,7 @@ export function directoryFromClient(
   byNamespace: ReadonlyMap<string, FpzkClient> = new Map(),
 ): Directory {
   return {
+    watchRouteSets: (onChange) => client.watchRouteSets(onChange),
     subscribe(request) {
       const chosen = request.namespace === "" ? client : byNamespace.get(request.namespace);
       if (chosen === undefined) {

@@ -54,6 +54,21 @@ export class ProxyMetrics {
     labelNames: ["reason"],
     registers: this.#registers,
   });
+  readonly routeSets = new Gauge({
+    name: "proxy_route_sets",
+    help: "Route sets of the registry that are followed.",
+    registers: this.#registers,
+  });
+  readonly routeSetsRefused = new Counter({
+    name: "proxy_route_sets_refused_total",
+    help: "Route sets, or routes of them, that could not be followed.",
+    registers: this.#registers,
+  });
+  readonly routeSwitches = new Counter({
+    name: "proxy_route_switches_total",
+    help: "Tables of routes that took over from another one.",
+    registers: this.#registers,
+  });
 
   constructor() {
     const { requests, registry } = this;

@@ -30,7 +30,8 @@ describe("resolveProxyOptions", () => {
   });
 
   it("refuses a proxy that could reach nothing", () => {
-    check({ routes: [] }, /routes: none given and isDynamic is false/);
+    check({ routes: [] }, /routes: none given, isDynamic is false and routeSets not asked for/);
+    check({ routeSets: {} }, /routeSets: the directory knows of none/);
     assert.ok(resolveProxyOptions({ port: 0, directory, isDynamic: true }));
   });
 

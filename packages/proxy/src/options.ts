@@ -76,6 +76,11 @@ export interface ProxyOptions {
   readonly routes?: readonly Route[];
   /** Whether `/{service}/…` reaches any service that the directory sees. Default false. */
   readonly isDynamic?: boolean;
+  /**
+   * Also follow the route sets of the directory's namespace; `file` keeps the last good ones for a
+   * start without a registry. Default: they are not followed.
+   */
+  readonly routeSets?: { readonly file?: string };
   readonly directory: Directory;
   /** Serves `/metrics`, `/healthz` and `/readyz`. Default: no admin listener. */
   readonly admin?: { readonly host?: string; readonly port: number };
@@ -98,6 +103,7 @@ export interface ResolvedProxyOptions {
   readonly port: number;
   readonly routes: readonly Route[];
   readonly isDynamic: boolean;
+  readonly routeSets: { readonly file?: string } | undefined;
   readonly directory: Directory;
   readonly admin: { readonly host: string; readonly port: number } | undefined;
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
@@ -130,8 +136,13 @@ export function resolveProxyOptions(options: ProxyOptions): ResolvedProxyOptions
     ...checkPort("port", options.port),
     ...(options.admin === undefined ? [] : checkPort("admin.port", options.admin.port)),
   ];
-  if (routes.length === 0 && options.isDynamic !== true) {
-    faults.push("routes: none given and isDynamic is false, so nothing could be reached");
+  if (routes.length === 0 && options.isDynamic !== true && options.routeSets === undefined) {
+    faults.push(
+      "routes: none given, isDynamic is false and routeSets not asked for: nothing could be reached",
+    );
+  }
+  if (options.routeSets !== undefined && options.directory.watchRouteSets === undefined) {
+    faults.push("routeSets: the directory knows of none; leave it out");
   }
   if (limits.requestTimeoutMs > 0 && limits.headerTimeoutMs > limits.requestTimeoutMs) {
     faults.push(
@@ -147,6 +158,7 @@ export function resolveProxyOptions(options: ProxyOptions): ResolvedProxyOptions
     port: options.port,
     routes,
     isDynamic: options.isDynamic ?? false,
+    routeSets: options.routeSets,
     directory: options.directory,
     admin: options.admin && { host: options.admin.host ?? "127.0.0.1", port: options.admin.port },
     tls: options.tls,

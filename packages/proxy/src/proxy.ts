@@ -17,7 +17,8 @@ import { Http1Listener } from "./http1/http1-listener.js";
 import { Http1Transport } from "./http1/instance-pool.js";
 import { ProxyMetrics } from "./metrics.js";
 import { type ProxyOptions, type ResolvedProxyOptions, resolveProxyOptions } from "./options.js";
-import { createRouteTable, destinationsOf } from "./route-table.js";
+import { RouteFollower } from "./route-follower.js";
+import { createRouteTable, destinationsOf, type Route } from "./route-table.js";
 import { isWatched, SubscriptionTable } from "./subscription-table.js";
 
 /** A proxy that accepts requests. */
@@ -50,6 +51,9 @@ const DRAIN_DEFAULT_MS = 10_000;
 const IDLE_GRACE_MS = 5_000;
 const BREAK_OFF_MS = 1_000;
 const CLOSE_MS = 500;
+/** Longest that new routes wait for the views of the services that they name first. */
+const PREPARE_MS = 1_000;
+const READY_DEFAULT_MS = 10_000;
 
 /**
  * Starts a proxy.
@@ -69,6 +73,7 @@ class FpzkProxy implements RunningProxy {
   readonly #options: ResolvedProxyOptions;
   readonly #subscriptions: SubscriptionTable;
   readonly #transport: Http1Transport;
+  readonly #routes: RouteFollower;
   readonly #front: Front;
   readonly #listener: Http1Listener;
   readonly #admin: AdminServer | undefined;
@@ -99,6 +104,7 @@ class FpzkProxy implements RunningProxy {
       connectionCountMax: limits.instanceConnectionCountMax,
       ca: options.instanceCa,
     });
+    this.#routes = this.#createRoutes();
     const balancer = new Balancer({
       subscriptions: this.#subscriptions,
       budget: new RetryBudget(options.retryBudget),
@@ -138,12 +144,14 @@ class FpzkProxy implements RunningProxy {
   async start(): Promise<void> {
     const options = this.#options;
     const subscriptions = this.#subscriptions;
-    for (const target of pinnedTargets(options)) {
+    for (const target of pinnedTargets(options.routes)) {
       const watched = subscriptions.get(target, now());
       if (isWatched(watched)) continue;
       subscriptions.close();
       throw new RegistryError(ErrorCode.invalidArgument, `proxy routes: ${watched.detail}`);
     }
+    // Before the first request: what was kept from before is in force.
+    await this.#routes.start();
     try {
       await listen(this.#listener.server, options.host, options.port);
       if (this.#admin !== undefined && options.admin !== undefined) {
@@ -163,7 +171,8 @@ class FpzkProxy implements RunningProxy {
   }
 
   async ready(options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<void> {
-    const subscriptions = pinnedTargets(this.#options).map((target) =>
+    await this.#routes.ready(options?.timeoutMs ?? READY_DEFAULT_MS);
+    const subscriptions = pinnedTargets(this.#options.routes).map((target) =>
       this.#subscriptions.get(target, now()),
     );
     await Promise.all(
@@ -200,6 +209,7 @@ class FpzkProxy implements RunningProxy {
     await stopped;
     // Their `close` events, which write the access lines, follow within this turn or the next.
     await waitAtMost(this.#front.idle(), BREAK_OFF_MS);
+    await this.#routes.close();
     this.#subscriptions.close();
     clearInterval(this.#sweepTimer);
     clearInterval(this.#tickTimer);
@@ -214,6 +224,7 @@ class FpzkProxy implements RunningProxy {
 
   #unreadyReason(): string | undefined {
     if (this.#isDraining) return "draining";
+    if (!this.#routes.isKnown) return "the route sets of the registry are not known yet";
     const service = this.#subscriptions.unready();
     return service === undefined ? undefined : `the instances of ${service} are not known yet`;
   }
@@ -223,10 +234,7 @@ class FpzkProxy implements RunningProxy {
     const { limits } = options;
     return new Front({
       options,
-      routes: createRouteTable(options.routes, {
-        isDynamic: options.isDynamic,
-        random: new SeededRandom(Math.floor(Math.random() * 4_294_967_296)),
-      }),
+      routes: this.#routes,
       metrics: this.metrics,
       now,
       exchange: {
@@ -238,6 +246,30 @@ class FpzkProxy implements RunningProxy {
         upgradeIdleTimeoutMs: limits.upgradeIdleTimeoutMs,
       },
     });
+  }
+
+  #createRoutes(): RouteFollower {
+    const { routes, isDynamic, routeSets, directory, logger } = this.#options;
+    const random = new SeededRandom(Math.floor(Math.random() * 4_294_967_296));
+    return new RouteFollower({
+      own: routes,
+      watch: routeSets === undefined ? undefined : directory.watchRouteSets?.bind(directory),
+      file: routeSets?.file,
+      createTable: (table) => createRouteTable(table, { isDynamic, random }),
+      prepare: (table) => this.#prepare(table),
+      settle: (table) => this.#subscriptions.pinOnly(pinnedTargets(table)),
+      logger,
+      metrics: this.metrics,
+    });
+  }
+
+  /** Watches what routes name before they are followed; waits for it, but not for long. */
+  async #prepare(routes: readonly Route[]): Promise<void> {
+    const watched = pinnedTargets(routes)
+      .map((target) => this.#subscriptions.get(target, now()))
+      .filter(isWatched);
+    const timeoutMs = PREPARE_MS;
+    await Promise.allSettled(watched.map(({ subscription }) => subscription.ready({ timeoutMs })));
   }
 
   #createListener(): Http1Listener {
@@ -263,8 +295,8 @@ class FpzkProxy implements RunningProxy {
   }
 }
 
-function pinnedTargets(options: ResolvedProxyOptions) {
-  return options.routes.flatMap((route) =>
+function pinnedTargets(routes: readonly Route[]) {
+  return routes.flatMap((route) =>
     destinationsOf(route).map((destination) => ({
       service: destination.service,
       namespace: destination.namespace ?? "",

@@ -13,8 +13,8 @@ import type { RouteTarget } from "./route-table.js";
 export interface WatchedService {
   readonly service: string;
   readonly subscription: DirectorySubscription;
-  /** Of a configured route: never forgotten. */
-  readonly isPinned: boolean;
+  /** Of a route: not forgotten. */
+  isPinned: boolean;
   lastUsed: Instant;
 }
 
@@ -70,6 +70,19 @@ export class SubscriptionTable {
       };
     }
     return this.#begin(key, request, now);
+  }
+
+  /**
+   * Pins what the routes in force name, and nothing else: what they no longer name is forgotten
+   * when it was not used for as long as a service that a caller named.
+   */
+  pinOnly(requests: readonly SubscriptionRequest[]): void {
+    const pinned = new Set(requests.map((request) => this.#key(request)));
+    for (const [key, watched] of this.#watched) {
+      if (watched.isPinned === pinned.has(key)) continue;
+      watched.isPinned = !watched.isPinned;
+      this.#dynamicCount += watched.isPinned ? -1 : 1;
+    }
   }
 
   /** Forgets dynamic services that nobody asked for lately. */

@@ -36,9 +36,11 @@ import type {
   Principal,
   QuarantinedOriginView,
   RegistryPort,
+  RouteSetPort,
   ServiceAnswer,
   ServiceSummary,
 } from "./registry-port.js";
+import { RouteSetPortAdapter } from "./route-set-port.js";
 import type { SessionHub } from "./session-hub.js";
 import { summarizeServices, viewService } from "./table-view.js";
 
@@ -77,6 +79,7 @@ interface PendingCommand {
 }
 
 export class RegistryPortAdapter implements RegistryPort {
+  readonly routeSets: RouteSetPort;
   readonly #node: QueriedNode;
   readonly #submit: (event: NodeEvent) => void;
   readonly #hub: Pick<SessionHub, "openStream" | "closeStream">;
@@ -89,6 +92,12 @@ export class RegistryPortAdapter implements RegistryPort {
     this.#submit = options.submit;
     this.#hub = options.hub;
     this.#logger = options.logger;
+    this.routeSets = new RouteSetPortAdapter({
+      table: options.node.table,
+      requireReady: () => this.#requireReady(),
+      ask: (command) => this.#ask(command, COMMAND_TIMEOUT_MS),
+      logger: options.logger,
+    });
   }
 
   get pendingCount(): number {

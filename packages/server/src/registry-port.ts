@@ -19,6 +19,8 @@ import type {
   ViewInstance,
 } from "@fpzk/core";
 
+import type { RouteSetDescription } from "@fpzk/protocol";
+
 /** Who asks: proved by the authenticator before the port is called. */
 export interface Principal {
   /** For audit and logs: a token's subject, `anonymous`, or a certificate's name. Never a secret. */
@@ -97,7 +99,47 @@ export interface QuarantinedOriginView {
   readonly holeCount: number;
 }
 
+export interface RouteSetAddress {
+  readonly namespace: string;
+  /** As a service is named: no slash. */
+  readonly name: string;
+}
+
+/** A route set as this node holds it. */
+export interface RouteSetView extends RouteSetDescription {
+  readonly name: string;
+  readonly stamp: Stamp;
+  /** The node that was asked to write it. */
+  readonly writtenBy: string;
+  /** Why this version cannot read its routes; then there are none here. */
+  readonly fault?: string;
+}
+
+export interface RouteSetWritten {
+  readonly stamp: Stamp;
+  /** This node showed no set of that name before. */
+  readonly isNew: boolean;
+}
+
+/** Named routes of a namespace, which its proxies follow. */
+export interface RouteSetPort {
+  /** By name. Throws `unavailable` while the node is warming up. */
+  list(principal: Principal, namespace: string): readonly RouteSetView[];
+  /**
+   * Throws `invalid_argument` for routes that no proxy could follow, `already_exists` when they
+   * take the requests of another set.
+   */
+  put(
+    principal: Principal,
+    address: RouteSetAddress,
+    description: RouteSetDescription,
+  ): Promise<RouteSetWritten>;
+  /** Throws `not_found` when there is none. */
+  delete(principal: Principal, address: RouteSetAddress): Promise<void>;
+}
+
 export interface RegistryPort {
+  readonly routeSets: RouteSetPort;
   /** `isNew`: this node showed no live instance of that id before; absent when not known. */
   register(
     principal: Principal,

@@ -3,6 +3,7 @@ import { EventEmitter, once } from "node:events";
 import {
   type ContentDigest,
   EMPTY_DIGEST,
+  ErrorCode,
   type InstanceDescription,
   InstanceState,
   isSameDigest,
@@ -30,6 +31,8 @@ import type {
   Principal,
   QuarantinedOriginView,
   RegistryPort,
+  RouteSetPort,
+  RouteSetView,
   ServiceAnswer,
   ServiceSummary,
 } from "../registry-port.js";
@@ -55,6 +58,7 @@ export class FakePort implements RegistryPort {
   watermark = 0;
   pauseCount = 0;
   resumeCount = 0;
+  readonly #routeSets = new Map<string, RouteSetView>();
   readonly #events = new EventEmitter();
   #version = 0;
 
@@ -124,6 +128,25 @@ export class FakePort implements RegistryPort {
       ? this.drainOutcome
       : { confirmedCount: 0, unconfirmed: [] };
   }
+
+  readonly routeSets: RouteSetPort = {
+    list: (principal, namespace) => {
+      this.#require(principal, namespace, "mayRead");
+      return [...this.#routeSets.values()];
+    },
+    put: async (principal, { namespace, name }, description) => {
+      this.#require(principal, namespace, "mayOperate");
+      const isNew = !this.#routeSets.has(name);
+      const stamp = { incarnation: 1, session: 0, claim: 0 };
+      this.#routeSets.set(name, { name, stamp, writtenBy: "fake", ...description });
+      return { stamp, isNew };
+    },
+    delete: async (principal, { namespace, name }) => {
+      this.#require(principal, namespace, "mayOperate");
+      if (this.#routeSets.delete(name)) return;
+      throw new RegistryError(ErrorCode.notFound, `${name} is not there`);
+    },
+  };
 
   query(principal: Principal, namespace: string, service: string): ServiceAnswer {
     this.#require(principal, namespace, "mayRead");

@@ -110,7 +110,8 @@ async function visitAll({ call, port }: Fixture, check: AnswerCheck): Promise<vo
       headers?: Record<string, string>,
     ) => {
       const url = path.replace("{namespace}", "shop").replace("{service}", "cart");
-      const answer = await call(method, url.replace("{id}", "1"), body, headers);
+      const named = url.replace("{id}", "1").replace("{name}", "web");
+      const answer = await call(method, named, body, headers);
       check(path, method.toLowerCase(), answer);
       return answer;
     };
@@ -145,6 +146,15 @@ async function visitAll({ call, port }: Fixture, check: AnswerCheck): Promise<vo
     await visit("PUT", one, "{", {});
     await visit("PUT", one, body, { "content-type": "text/plain" });
     await visit("GET", `${services}/{service}/watch`, undefined, { "last-event-id": "?" });
+    const set = `${prefix}/route-sets/{name}`;
+    await visit("GET", set);
+    await visit("PUT", set, { routes: [{ service: "cart", pathPrefix: "cart" }] });
+    await visit("PUT", set, { routes: [{ service: "cart" }], note: "first" });
+    await visit("PUT", set, { routes: [{ service: "cart" }] });
+    await visit("GET", set);
+    await visit("GET", `${prefix}/route-sets`);
+    await visit("DELETE", set);
+    await visit("DELETE", set);
   }
   for (const path of [
     "/v1/nodes",

@@ -10,6 +10,7 @@ export const PATH_PARAMETERS: Readonly<Record<string, JsonSchema>> = {
   service: pathName,
   id: instanceId,
   nodeId: instanceId,
+  name: pathName,
 };
 
 export function openApiDocument(routes: readonly RouteSpec[], version: string) {

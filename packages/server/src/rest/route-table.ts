@@ -2,6 +2,7 @@
 import { DRAIN_ROUTES } from "./drain-routes.js";
 import { INSTANCE_ROUTES } from "./instance-routes.js";
 import { NODE_ROUTES } from "./node-routes.js";
+import { ROUTE_SET_ROUTES } from "./route-set-routes.js";
 import type { RouteSpec } from "./route-spec.js";
 import { SERVICE_ROUTES } from "./service-routes.js";
 
@@ -15,6 +16,7 @@ export const BASE_ROUTES: readonly RouteSpec[] = [
   ...INSTANCE_ROUTES,
   ...SERVICE_ROUTES,
   ...DRAIN_ROUTES,
+  ...ROUTE_SET_ROUTES,
   ...NODE_ROUTES,
 ].flatMap((route) => [route, ...aliasOf(route)]);
 

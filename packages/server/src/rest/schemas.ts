@@ -17,6 +17,7 @@ import {
   METADATA_COUNT_MAX,
   NAME_MAX_BYTES,
   NodeStatus,
+  ROUTE_COUNT_MAX,
   WEIGHT_DEFAULT,
   WEIGHT_MAX,
 } from "@fpzk/core";
@@ -501,6 +502,59 @@ export const watchLine = {
 } as const;
 
 /** Schemas with a name of their own in the OpenAPI document. */
+const route = {
+  type: "object",
+  description:
+    "Which requests go where: host, path or pathPrefix, methods, headers; service or split; " +
+    "policy, key, rewriting, timeoutMs, retries. The routes of a proxy's settings, with times in " +
+    "milliseconds, and without namespace.",
+  examples: [{ host: "shop.example", pathPrefix: "/api", service: "shop", timeoutMs: 2_000 }],
+} as const;
+
+const note = { type: "string", maxLength: NOTE_MAX_LENGTH, description: "Who and why." } as const;
+
+export const routeSetInput = {
+  type: "object",
+  description: "Named routes.",
+  additionalProperties: false,
+  required: ["routes"],
+  properties: {
+    routes: { type: "array", maxItems: ROUTE_COUNT_MAX, items: route },
+    note,
+  },
+} as const;
+
+export const routeSet = {
+  type: "object",
+  description: "Named routes, as this node holds them.",
+  required: ["name", "stamp", "writtenBy", "routes"],
+  properties: {
+    name: pathName,
+    stamp,
+    writtenBy: { type: "string", description: "The node that was asked." },
+    routes: { type: "array", items: route },
+    note,
+    fault: { type: "string", description: "Why this node cannot read the routes." },
+  },
+} as const;
+
+export const routeSetList = {
+  type: "object",
+  required: ["namespace", "routeSets"],
+  properties: { namespace: pathName, routeSets: { type: "array", items: routeSet } },
+} as const;
+
+export const routeSetWritten = {
+  type: "object",
+  required: ["namespace", "name", "routeCount", "stamp"],
+  properties: {
+    namespace: pathName,
+    name: pathName,
+    routeCount: { type: "integer", minimum: 0 },
+    stamp,
+  },
+} as const;
+
 export const COMPONENTS: Readonly<Record<string, JsonSchema>> = {
   EndpointInput: endpointInput,
   Registration: registrationInput,
@@ -523,6 +577,10 @@ export const COMPONENTS: Readonly<Record<string, JsonSchema>> = {
   Readiness: readiness,
   Problem: problem,
   WatchLine: watchLine,
+  RouteSetInput: routeSetInput,
+  RouteSet: routeSet,
+  RouteSetList: routeSetList,
+  RouteSetWritten: routeSetWritten,
 };
 
 /** In a merge patch, null restores the default. */
