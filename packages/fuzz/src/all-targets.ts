@@ -5,6 +5,7 @@ import { FILE_TARGETS } from "./endpoints/file-targets.js";
 import type { Target } from "./engine/target.js";
 import { CLIENT_SEQUENCES } from "./targets/client-sequences.js";
 import { DECODER_TARGETS } from "./targets/decoders.js";
+import { HTTP1_TARGETS } from "./targets/http1.js";
 import { NODE_SEQUENCES } from "./targets/node-sequences.js";
 import { REST } from "./targets/rest.js";
 import { TEXT_TARGETS } from "./targets/texts.js";
@@ -13,6 +14,7 @@ import { TEXT_TARGETS } from "./targets/texts.js";
 export const LOCAL_TARGETS: readonly Target[] = [
   ...DECODER_TARGETS,
   ...TEXT_TARGETS,
+  ...HTTP1_TARGETS,
   REST,
   NODE_SEQUENCES,
   CLIENT_SEQUENCES,

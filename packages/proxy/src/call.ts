@@ -69,6 +69,8 @@ export interface Call extends CallHead {
   flush(): void;
   /** The answer is whole. Trailers go where the protocol can carry them. */
   end(trailers: Fields): void;
+  /** Takes the answer's head back, if nothing of it has left yet; false when it has. */
+  retract(): boolean;
   /** Breaks off, so that the caller can tell the answer from a whole one. */
   abort(): void;
   /** Agrees to {@link CallHead.upgrade}: from here on only bytes move. */

@@ -266,7 +266,8 @@ export class Exchange implements CallReceiver, AttemptReceiver {
     const { record } = this;
     const id = this.#choice?.picked.instance.id ?? "";
     const result = failure.isUnsent ? "connect-failure" : "error";
-    if (this.#call.isAnswered) {
+    // What broke within one read with its head can still be answered in full.
+    if (this.#call.isAnswered && !this.#call.retract()) {
       this.#finish(result);
       record.outcome = "failed";
       this.#call.abort();
@@ -280,6 +281,7 @@ export class Exchange implements CallReceiver, AttemptReceiver {
       reason: failure.reason,
     };
     this.#finish(result);
+    record.responseBodyBytes = 0;
     const cause = failure.isUnsent ? RetryCause.connectFailure : RetryCause.reset;
     const isCause = this.#target?.retryOn.has(cause) === true;
     if (isCause && this.#mayRetry(failure.isUnsent)) this.#retry(problem, id);

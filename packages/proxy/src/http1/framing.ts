@@ -83,7 +83,7 @@ export function readFraming(fields: Fields): FramingRead {
     return fault("both Content-Length and Transfer-Encoding");
   }
   if (coding !== "chunked") {
-    const isUnsupported = /^[a-z]+ *, *chunked$/.test(coding);
+    const isUnsupported = /^(x-)?(gzip|deflate|compress)[ \t]*,[ \t]*chunked$/.test(coding);
     const detail = `Transfer-Encoding ${shown(coding)}: only "chunked" is served`;
     return { ok: false, detail, isUnsupported };
   }

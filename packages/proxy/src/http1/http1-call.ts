@@ -42,6 +42,8 @@ export class Http1Call implements Call {
   readonly #connection: CallConnection;
   #framing: AnswerFraming = "none";
   #leftBytes = 0;
+  /** Something of the final answer was written to the socket. */
+  #hasLeft = false;
 
   constructor(head: RequestHead, connection: CallConnection, startedAtMs: number) {
     this.method = head.method;
@@ -136,7 +138,16 @@ export class Http1Call implements Call {
   }
 
   flush(): void {
-    if (!this.isEnded) this.#connection.output.flush();
+    if (this.isEnded) return;
+    this.#hasLeft ||= this.isAnswered;
+    this.#connection.output.flush();
+  }
+
+  retract(): boolean {
+    if (this.#hasLeft || this.isEnded) return false;
+    this.#connection.output.clear();
+    this.isAnswered = false;
+    return true;
   }
 
   end(trailers: Fields): void {

@@ -36,6 +36,12 @@ export class Output {
     this.#bytes += piece.length;
   }
 
+  /** Forgets what was not flushed. */
+  clear(): void {
+    this.#pieces.length = 0;
+    this.#bytes = 0;
+  }
+
   flush(): void {
     const pieces = this.#pieces;
     const count = pieces.length;
