@@ -61,7 +61,7 @@ const POLICIES = [
 
 export function drawSwarm(draw: Draw, faults: readonly Fault[]): Swarm {
   const known = draw.some(faults, FAULT_RATIO);
-  return {
+  const swarm: Swarm = {
     config: drawConfig(draw),
     buffers: draw.chance(0.3) ? drawBuffers(draw) : undefined,
     delayMs: drawDelays(draw),
@@ -80,6 +80,12 @@ export function drawSwarm(draw: Draw, faults: readonly Fault[]): Swarm {
     faults: known.length === 0 ? faults : known,
     calmMaxMs: draw.pick([600, 2_000, 5_000]),
   };
+  const { buffers, bodyBytes } = swarm;
+  if (buffers === undefined) return swarm;
+  // A queue that is fuller than four times its size ends the session: a few answers must fit, or
+  // nobody could ever watch.
+  const sessionQueueMaxBytes = Math.max(buffers.sessionQueueMaxBytes, 4 * bodyBytes);
+  return { ...swarm, buffers: { ...buffers, sessionQueueMaxBytes } };
 }
 
 /** How fast a process's clock runs, and how wrong it is from the start. */
