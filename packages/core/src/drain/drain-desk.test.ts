@@ -248,12 +248,14 @@ test("P7 what a program left behind in a region drains with it, once its node is
     bench.step(refused);
   });
   assert.deepEqual(askLeft(bench), ["a"]);
-  assert.equal(bench.instance("x")?.state, InstanceState.draining);
+  const { state, isSuspect } = bench.instance("x") ?? {};
+  assert.deepEqual([state, isSuspect], [InstanceState.draining, true]);
   assert.deepEqual(askLeft(bench), ["a/subscriber"]);
   const stamp = bench.instance("x")?.stamp;
   assert.ok(stamp !== undefined);
   confirm(bench, 2, stamp);
   assert.deepEqual(askLeft(bench), []);
+  assert.equal(bench.instance("x")?.reason, RemovalReason.drained);
 });
 
 test("P6 what a later process holds in a region is not drained by what was there before", () => {

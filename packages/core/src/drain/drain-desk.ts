@@ -28,8 +28,8 @@ export interface DrainDeskOptions {
   readonly strangers: () => readonly string[];
   /** Whether this node holds what its peers hold: only then does its lacking something count. */
   readonly isFilled: () => boolean;
-  /** Drains what a program has left behind here, if that is for this node to do. */
-  readonly drainLeft: (slot: Slot, now: Instant) => void;
+  /** Drains what a program has left behind here, or removes it, if that is for this node to do. */
+  readonly endLeft: (slot: Slot, isOver: boolean, now: Instant) => void;
   readonly route: (to: string, payload: RoutePayload) => boolean;
 }
 
@@ -160,7 +160,7 @@ export class DrainDesk {
 
   /** Undefined when nothing is left here. */
   #reportOnLeft(question: DrainConfirm, now: Instant): DrainReport | undefined {
-    const { replica, drainLeft, membership } = this.#options;
+    const { replica, endLeft, membership } = this.#options;
     const slot = replica.find({ ...question, kind: question.recordKind, scope: Scope.region });
     if (slot === NO_SLOT) return undefined;
     const { state, stamp, origin } = replica.table.read(slot);
@@ -169,8 +169,9 @@ export class DrainDesk {
     // Of another process with that id, unless its node has gone.
     const isOther = stamp.incarnation !== question.stamp.incarnation;
     if (isOther && (replica.isOwn(origin) || !isOrphaned(origin, membership))) return undefined;
-    if (state !== InstanceState.draining) drainLeft(slot, now);
     const known = this.table.reportOn(slot, stamp);
+    const isOver = known?.unconfirmed.length === 0;
+    if (isOver || state !== InstanceState.draining) endLeft(slot, isOver, now);
     return known ?? { confirmedCount: 0, unconfirmed: [replica.nodeId] };
   }
 

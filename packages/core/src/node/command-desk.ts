@@ -200,11 +200,15 @@ export class CommandDesk {
     reply({ ...DONE, stamp });
   }
 
-  /** Drains what a program left behind, if that is for this node to do. */
-  drainLeft(slot: Slot, now: Instant): void {
-    const { table } = this.#options.replica;
-    if (!this.#options.speaksFor(table.origin(table.originOf(slot)))) return;
-    this.#options.writer.rewrite(slot, { state: InstanceState.draining }, now);
+  /**
+   * Drains what a program left behind, or, `isOver`, removes it, if that is for this node to do. Its
+   * program is not heard here any more.
+   */
+  endLeft(slot: Slot, isOver: boolean, now: Instant): void {
+    const { writer, replica, speaksFor } = this.#options;
+    if (!speaksFor(replica.table.origin(replica.table.originOf(slot)))) return;
+    if (isOver) return writer.remove(slot, RemovalReason.drained, now);
+    writer.rewrite(slot, { state: InstanceState.draining, isSuspect: true }, now);
     this.#keep(slot, now);
   }
 

@@ -160,7 +160,7 @@ export class RegistryNode {
       sessionTtlMs: config.sessionTtlMs,
       strangers: () => this.#peers.strangers,
       isFilled: () => this.#state !== "warming",
-      drainLeft: (slot, at) => this.#commands.drainLeft(slot, at),
+      endLeft: (slot, isOver, at) => this.#commands.endLeft(slot, isOver, at),
       route: (to, payload) => this.#peers.route(to, payload),
     });
     this.#writer = new InstanceWriter({
