@@ -67,6 +67,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/forget-node.js"),
   },
   {
+    name: "routes",
+    summary: "write, list and delete routes that every proxy follows",
+    load: () => import("./commands/routes.js"),
+  },
+  {
     name: "token",
     summary: "sign a token",
     load: () => import("./commands/token.js"),

@@ -1,4 +1,5 @@
 /** The settings of `fpzk proxy`: schemas, relations, and the way to what `startProxy` takes. */
+import { join } from "node:path";
 import { z } from "zod";
 import {
   boolean,
@@ -79,6 +80,10 @@ const registryShape = {
     about: "PEM file of the CA of the registry servers; with `registry.tls`.",
     rule: PATH_RULE,
     defaultText: "the system's",
+  }),
+  routes: boolean({
+    about: "Also follows the route sets of the namespace; see `fpzk routes`.",
+    default: false,
   }),
   snapshotDirectory: optionalText({
     about: "Folder for the last views, so that a restart while the registry is away serves.",
@@ -197,11 +202,13 @@ export type ProxyConfig = z.output<typeof proxySchema>;
 const proxyRelations: readonly Relation[] = [
   routesRelation,
   {
-    paths: ["routes", "dynamic"],
-    rule: "at least one route, or `dynamic: true`: else nothing could be reached",
+    paths: ["routes", "dynamic", "registry.routes"],
+    rule: "at least one route, `dynamic: true` or `registry.routes: true`: else nothing could be reached",
     check: ({ value }) =>
-      (value("routes") as readonly unknown[]).length === 0 && value("dynamic") === false
-        ? "there are none and `dynamic` is false"
+      (value("routes") as readonly unknown[]).length === 0 &&
+      value("dynamic") === false &&
+      value("registry.routes") === false
+        ? "there are none, and `dynamic` and `registry.routes` are false"
         : undefined,
   },
   {
@@ -253,6 +260,7 @@ export function toProxyOptions(config: ProxyConfig) {
     port: config.port,
     routes: config.routes.map(toRoute),
     isDynamic: config.dynamic,
+    ...(config.registry.routes ? { routeSets: routeFileOf(config) } : {}),
     trustsForwarded: config.trustForwarded,
     ...(admin.port === undefined ? {} : { admin: { host: admin.host, port: admin.port } }),
     limits: {
@@ -283,4 +291,11 @@ export function toProxyOptions(config: ProxyConfig) {
     },
     retryBudget: config.retryBudget,
   };
+}
+
+/** Beside the saved views; processes that share the folder replace it whole. */
+function routeFileOf({ registry }: ProxyConfig): { file?: string } {
+  const { snapshotDirectory, namespace } = registry;
+  if (snapshotDirectory === undefined) return {};
+  return { file: join(snapshotDirectory, `routes-${encodeURIComponent(namespace)}.json`) };
 }
