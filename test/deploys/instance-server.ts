@@ -21,9 +21,7 @@ export async function startInstanceServer(who: {
   readonly port: number;
 }): Promise<InstanceServer> {
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
-    // Else Node.js would keep the connection after the answer, and never end.
-    if (!server.listening) response.setHeader("connection", "close");
-    answer(who, request, response).catch(() => response.destroy());
+    answer(who, request, response, () => !server.listening).catch(() => response.destroy());
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -39,6 +37,7 @@ async function answer(
   who: { readonly id: string; readonly version: string },
   request: IncomingMessage,
   response: ServerResponse,
+  isClosing: () => boolean,
 ): Promise<void> {
   const { pathname, searchParams } = new URL(request.url ?? "/", "http://instance");
   let bodyBytes = 0;
@@ -48,5 +47,7 @@ async function answer(
   const { id, version } = who;
   const echo = pathname.slice(pathname.lastIndexOf("/") + 1);
   const body: InstanceAnswer = { id, version, echo, bodyBytes };
+  // Else Node.js would keep the connection after the answer, and never end.
+  if (isClosing()) response.setHeader("connection", "close");
   response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(body));
 }

@@ -1,4 +1,4 @@
-/** `fpzk offline|online|drain|deregister SERVICE ID`: an operator's word on one instance. */
+/** `fpzk offline|online|drain|deregister SERVICE ID`: an operator's word on one instance or many. */
 import { Option } from "commander";
 import { CliError } from "../cli-error.js";
 import type { ConfigureCommand } from "../command.js";
@@ -18,17 +18,23 @@ import {
   DRAIN_TIMEOUT_MAX_MS,
 } from "../rest/timeouts.js";
 import { printable } from "../text-table.js";
+import {
+  addPaceOptions,
+  addSelectorOptions,
+  type DrainManyOptions,
+  drainMany,
+  hasSelector,
+  onlineMany,
+} from "./operate-many.js";
 
-interface OperateOptions {
-  readonly json?: boolean;
-  readonly note?: string;
-  readonly timeout?: number;
-}
+type OperateOptions = DrainManyOptions;
 
 interface Operation {
   readonly help: string;
   readonly takesNote: boolean;
   readonly takesTimeout: boolean;
+  /** For a selection instead of an id, where there is such a thing. */
+  readonly many?: typeof drainMany;
   /** For `offline: hello/a is out of service`. */
   readonly done: string;
   readonly exchange: (path: string, options: OperateOptions) => Omit<Exchange, "timeoutMs">;
@@ -54,10 +60,14 @@ Examples:
     help: `
 Lifts what "offline" or "drain" said; the instance's own state counts again.
 
+With a selection instead of an ID: every instance of it that is offline or draining.
+
 Examples:
-  fpzk online hello 10.0.0.1:8080`,
+  fpzk online hello 10.0.0.1:8080
+  fpzk online --zone eu-1`,
     takesNote: false,
     takesTimeout: false,
+    many: onlineMany,
     done: "has its own state again",
     exchange: (path) => ({ method: "DELETE", path: `${path}/override` }),
   },
@@ -66,10 +76,18 @@ Examples:
 Returns when every connected subscriber, in every region, has confirmed that it no longer picks
 the instance; ends with 1 and names those that did not confirm in time. "fpzk online" lifts it.
 
+With a selection instead of an ID (a host, a zone, a region, a version of a service) drains all of
+it, --batch at a time, and shows each step. One instance of each service stays up unless --all is
+said: those that would empty their service are held back, and the exit code is 1.
+
 Examples:
-  fpzk drain hello 10.0.0.1:8080 --timeout 30s && systemctl restart hello`,
+  fpzk drain hello 10.0.0.1:8080 --timeout 30s && systemctl restart hello
+  fpzk drain --host 10.0.0.7 --note "new kernel"
+  fpzk drain --zone eu-1 --max-unavailable 50%
+  fpzk drain hello --version-tag 1.4.2 --all`,
     takesNote: true,
     takesTimeout: true,
+    many: drainMany,
     done: "is drained",
     exchange: (path, { note, timeout = DRAIN_TIMEOUT_DEFAULT_MS }) => ({
       method: "PUT",
@@ -94,10 +112,12 @@ Examples:
 export const configure: ConfigureCommand = (command, io, setExitCode) => {
   const operation = OPERATIONS[command.name()];
   if (operation === undefined) throw new Error(`${command.name()} is no operation`);
+  const { many } = operation;
+  const [open, close] = many === undefined ? ["<", ">"] : ["[", "]"];
   addClientOptions(command)
-    .argument("<service>", "name of the service")
-    .argument("<id>", "id of the instance, as fpzk instances shows it")
-    .option("--json", "one JSON document")
+    .argument(`${open}service${close}`, "name of the service")
+    .argument(`${open}id${close}`, "id of the instance, as fpzk instances shows it")
+    .option("--json", `one JSON document${many === drainMany ? ", of a selection one a line" : ""}`)
     .addHelpText("after", `${operation.help}\n`);
   if (operation.takesNote) command.option("--note <text>", "for people: who and why");
   if (operation.takesTimeout) {
@@ -105,8 +125,18 @@ export const configure: ConfigureCommand = (command, io, setExitCode) => {
     const option = new Option("--timeout <duration>", `longest wait (default ${longest})`);
     command.addOption(option.argParser(parseTimeout));
   }
-  command.action(async (service: string, id: string, options: OperateOptions) => {
+  if (many !== undefined) addSelectorOptions(command);
+  if (many === drainMany) addPaceOptions(command);
+  command.action(async (service = "", id: string | undefined, options: OperateOptions) => {
     const settings = clientSettings(command, io);
+    if (many !== undefined && id === undefined) {
+      setExitCode(await many(settings, service === "" ? undefined : service, options, io));
+      return;
+    }
+    if (id === undefined || hasSelector(options)) {
+      const text = `fpzk ${command.name()} takes an ID or a selection, not both`;
+      throw new CliError(ExitCode.usage, text);
+    }
     const path = servicePath(settings.namespace, service, "instances", id);
     const wanted = operation.exchange(path, options);
     const waitMs = operation.takesTimeout ? (options.timeout ?? DRAIN_TIMEOUT_DEFAULT_MS) : 0;

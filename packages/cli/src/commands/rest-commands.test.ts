@@ -296,3 +296,83 @@ test("a watch that is refused ends with the reason", async () => {
   const none = await runInMemory(["watch", "hello", "--server", "127.0.0.1:1"]);
   assert.equal(none.exitCode, 5);
 });
+
+test("a selection is drained line by line, and lifted", async () => {
+  const lines = [
+    { type: "plan", instanceCount: 3, serviceCount: 2 },
+    { type: "draining", service: "cart", id: "1" },
+    { type: "drained", service: "cart", id: "1", confirmedCount: 4, unconfirmed: [] },
+    { type: "drained", service: "cart", id: "2", confirmedCount: 3, unconfirmed: ["us-1/c7"] },
+    { type: "held", service: "shop", id: "1", upCount: 1, totalCount: 4 },
+    { type: "alive" },
+    {
+      ...{ type: "end", isComplete: true, drainedCount: 1, unconfirmedCount: 1 },
+      ...{ heldCount: 1, failedCount: 0 },
+    },
+  ];
+  const lifted = { lifted: [{ service: "cart", id: "1" }], failed: [] };
+  const answer: Answerer = ({ method }, response) => {
+    if (method === "DELETE") return answerJson(response, lifted);
+    response.end(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+  };
+  await withRest(answer, async (rest) => {
+    const words = "drain --zone eu-1 --max-unavailable 50% --batch 3 --timeout 2s --note why";
+    const result = await fpzk(rest, words);
+    assert.equal(result.exitCode, 1);
+    assert.deepEqual(rest.asked.at(-1)?.body, {
+      ...{ zone: "eu-1", batch: 3, maxUnavailable: "50%", note: "why", timeout: 2_000 },
+    });
+    assert.deepEqual(result.stdout.split("\n"), [
+      "3 instances of 2 services are selected",
+      "… cart/1  draining",
+      "✓ cart/1  drained; 4 subscribers confirmed",
+      "! cart/2  may still be picked by us-1/c7; 3 subscribers confirmed",
+      "- shop/1  held back: 1 of 4 are up (--all takes it out too)",
+      "1 drained, 1 not confirmed by all, 1 held back",
+      "",
+    ]);
+    const json = await fpzk(rest, "drain cart --version-tag 2 --all --json");
+    assert.deepEqual(rest.asked.at(-1)?.body, { service: "cart", version: "2", all: true });
+    assert.equal(json.stdout.trim().split("\n").length, lines.length - 1);
+    const online = await fpzk(rest, "online --host 10.0.0.7");
+    assert.equal(rest.asked.at(-1)?.url, "/v1/namespaces/default/overrides?host=10.0.0.7");
+    assert.deepEqual(online, {
+      exitCode: 0,
+      stdout: "cart/1 has its own state again\n",
+      stderr: "",
+    });
+  });
+});
+
+test("a drain that is cut off fails and says that it can be run again", async () => {
+  await withRest(
+    (_, response) => response.end('{"type":"plan","instanceCount":1,"serviceCount":1}\n'),
+    async (rest) => {
+      const result = await fpzk(rest, "drain --zone a");
+      assert.equal(result.exitCode, 5);
+      assert.match(result.stderr, /what is drained stays so: run it again/);
+    },
+  );
+});
+
+test("a selection that would be everything, or two things at once, is refused unasked", async () => {
+  const cases = [
+    ["drain", /needs SERVICE and ID, or --zone/],
+    ["drain hello", /needs an ID, or --zone.*--all for every instance of hello/],
+    ["drain hello a --zone b", /an ID or a selection, not both/],
+    ["drain --version-tag 1", /--version-tag needs SERVICE/],
+    ["drain --zone a --batch 0", /--batch "0" must be 1 to 100/],
+    ["drain --zone a --max-unavailable 101%", /--max-unavailable/],
+    ["online", /needs SERVICE and ID/],
+  ] as const;
+  await withRest(
+    () => assert.fail("nothing is asked"),
+    async (rest) => {
+      for (const [words, text] of cases) {
+        const result = await fpzk(rest, words);
+        assert.equal(result.exitCode, 2, words);
+        assert.match(result.stderr, text);
+      }
+    },
+  );
+});

@@ -12,7 +12,7 @@ export interface Target {
 }
 
 export interface Exchange {
-  readonly method: "GET" | "PUT" | "DELETE";
+  readonly method: "GET" | "PUT" | "POST" | "DELETE";
   /** With its query; encoded. */
   readonly path: string;
   readonly body?: unknown;
