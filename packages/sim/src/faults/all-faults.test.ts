@@ -22,7 +22,11 @@ function play(
   seed: number,
 ): { hash: number; detail: string | undefined } {
   const draw = new Draw(new SeededRandom(1));
-  const swarm = { ...drawSwarm(draw, ALL_FAULTS), providerCount: 5, snapshotIntervalMs: 1_000 };
+  const swarm = {
+    ...{ ...drawSwarm(draw, ALL_FAULTS), providerCount: 5, snapshotIntervalMs: 1_000 },
+    // Or the clock that is farthest ahead, which all learn, hides a jump of another.
+    wallErrorMs: 0,
+  };
   const world = new World({ seed: 1, delayMs: swarm.delayMs });
   const cast = new Cast(world, swarm);
   for (const nodeId of cast.nodeIds) cast.startNode(nodeId, draw);
