@@ -8,8 +8,8 @@ import { type Failure, failureText } from "./oracles/verdict.js";
 import { runHistory } from "./run.js";
 
 /** Of the part that is played for as long as there is time; a hunt goes on without a bound. */
-const FIXED_BUDGET_MS = 30_000;
-const FRESH_BUDGET_MS = 20_000;
+const FIXED_BUDGET_MS = 20_000;
+const FRESH_BUDGET_MS = 12_000;
 /** On a machine that is busy the time counts less than these. */
 const FIXED_COUNT_MIN = 5;
 const FRESH_COUNT_MIN = 3;

@@ -5,6 +5,12 @@ import type { Job, Outcome, Report } from "./job.js";
 const WORKER_PATH = fileURLToPath(new URL("./worker.js", import.meta.url));
 /** A defect may fill the memory: the process ends before the machine suffers. */
 const HEAP_MAX_MIB = 1_024;
+/**
+ * Room for what lives as long as a message is on its way. With V8's default of 16 MiB more of it is
+ * copied than is thrown away, which costs a seventh of the processor time.
+ */
+const YOUNG_MAX_MIB = 64;
+const YOUNG_MIN_MIB = 16;
 const START_TIMEOUT_MS = 60_000;
 /** The end of what a process said before it died. */
 const STDERR_MAX_CHARS = 4_000;
@@ -38,7 +44,11 @@ export class WorkerProcess {
     this.#stderr = "";
     const child = fork(WORKER_PATH, this.#mutantName === undefined ? [] : [this.#mutantName], {
       stdio: ["ignore", "ignore", "pipe", "ipc"],
-      execArgv: [`--max-old-space-size=${HEAP_MAX_MIB}`],
+      execArgv: [
+        `--max-old-space-size=${HEAP_MAX_MIB}`,
+        `--max-semi-space-size=${YOUNG_MAX_MIB}`,
+        `--min-semi-space-size=${YOUNG_MIN_MIB}`,
+      ],
     });
     this.#child = child;
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
