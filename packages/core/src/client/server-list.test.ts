@@ -127,6 +127,17 @@ test("a node that failed twice is tried after every other, however near it is be
   assert.deepEqual([...new Set(tried.slice(0, 3))].sort(), ["a", "b", "c"]);
 });
 
+// Six hosts of a region that was cut off were tried before a neighbour that had failed long ago.
+test("P6 what failed before the last session that lasted is no farther away for it", () => {
+  const list = newList();
+  list.setMembers([member("near"), member("home"), member("far", { region: "q" })]);
+  list.failed("near", instant(0));
+  list.succeeded("home");
+  list.failed("home", instant(60_000));
+  const next = list.next(instant(60_000));
+  assert.equal(next !== undefined && "server" in next && next.server.address, "near");
+});
+
 test("the backoff doubles up to its bound, with jitter, and ends with success", () => {
   fc.assert(
     fc.property(fc.nat(), fc.integer({ min: 1, max: 30 }), (draw, failureCount) => {

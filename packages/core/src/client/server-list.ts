@@ -4,8 +4,8 @@
  * Known are the seeds and the members that a node told. Order: nodes that are alive, the caller's
  * zone first, then its region, then other regions; then seeds that no node has told of; then nodes
  * that were suspect, and last those believed gone, because the belief may be old. So may be the
- * belief that a node is alive: one that failed comes after all untried ones that are alive, and one
- * that failed twice after all untried ones. The rest is shuffled, so that a herd spreads. A server
+ * belief that a node is alive: one that failed since the last session comes after all untried ones
+ * that are alive, and one that failed twice after all untried ones. The rest is shuffled, so that a herd spreads. A server
  * that failed, or ended a session before it had lasted, waits out a backoff with jitter, from
  * {@link BACKOFF_MIN_MS} doubling to {@link BACKOFF_MAX_MS}.
  */
@@ -40,7 +40,10 @@ interface Ranked {
 }
 
 interface Failure {
+  /** Since a session there has lasted: what the backoff grows by. */
   count: number;
+  /** Since any session has lasted: what was out of reach in an earlier outage may be near again. */
+  recentCount: number;
   retryAt: Instant;
 }
 
@@ -106,10 +109,11 @@ export class ServerList {
 
   /** The server could not be reached, refused, or was lost: not again before its backoff. */
   failed(address: string, now: Instant): void {
-    const failure = this.#failures.get(address) ?? { count: 0, retryAt: instant(0) };
-    const ceilingMs = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** Math.min(failure.count, 16));
+    const { count, recentCount } = this.#failures.get(address) ?? { count: 0, recentCount: 0 };
+    const ceilingMs = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** Math.min(count, 16));
     const backoffMs = ceilingMs * (0.5 + this.#options.random.next() / 2);
-    this.#failures.set(address, { count: failure.count + 1, retryAt: after(now, backoffMs) });
+    const retryAt = after(now, backoffMs);
+    this.#failures.set(address, { count: count + 1, recentCount: recentCount + 1, retryAt });
   }
 
   /**
@@ -125,17 +129,18 @@ export class ServerList {
     const isSpared = sparedAt === undefined || now >= after(sparedAt, SPARE_INTERVAL_MS);
     if (!isShared || !isSpared) return this.failed(address, now);
     this.#sparedAt.set(address, now);
-    this.#failures.set(address, { count: 0, retryAt: now });
+    this.#failures.set(address, { count: 0, recentCount: 0, retryAt: now });
   }
 
   /** Not to be tried for a while although nothing failed: it asked its clients to move. */
   avoid(address: string, until: Instant): void {
-    this.#failures.set(address, { count: 0, retryAt: until });
+    this.#failures.set(address, { count: 0, recentCount: 0, retryAt: until });
   }
 
-  /** A session there has lasted: what failed before is over. */
+  /** A session there has lasted: what failed before is over, and elsewhere it was long ago. */
   succeeded(address: string): void {
     this.#failures.delete(address);
+    for (const failure of this.#failures.values()) failure.recentCount = 0;
   }
 
   #nearerThan(nodeId: string): Ranked[] {
@@ -158,7 +163,7 @@ export class ServerList {
         if (waitUntil === undefined || failure.retryAt < waitUntil) waitUntil = failure.retryAt;
         continue;
       }
-      const standing = rank + FAILURE_RANKS * (failure?.count ?? 0);
+      const standing = rank + FAILURE_RANKS * (failure?.recentCount ?? 0);
       const order = [standing, failure === undefined ? 0 : 1, this.#options.random.next()];
       if (best === undefined || isBefore(order, best.order)) best = { candidate, order };
     }
