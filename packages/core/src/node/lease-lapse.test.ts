@@ -5,6 +5,7 @@ import { InstanceState, RemovalReason, Scope } from "../record.js";
 import { MapRecordTable } from "../table/map-record-table.js";
 import { type Instant, instant, type WallTime } from "../time.js";
 import type { NodeEvent } from "./events.js";
+import { NodeBench, toSession } from "./node.fixture.js";
 import { NODE_CONFIG_DEFAULT } from "./node-config.js";
 import { RegistryNode } from "./registry-node.js";
 
@@ -46,6 +47,26 @@ test("a lease that nobody renews lapses, leaves a tombstone, and the node goes o
   );
   step({ type: "command", commandId: 2, command });
   assert.equal(node.counters.leasesLapsed > 0, true);
+});
+
+// A client whose cable was cut one way heard its node well, and was removed.
+test("P6 a session that is silent is asked to move, and again only after it was heard", () => {
+  const bench = new NodeBench();
+  bench.openSession(1);
+  bench.register(1, "x");
+  const moves = () => toSession(bench.effects, 1).filter(({ type }) => type === "move");
+  bench.runUntil(2_900);
+  assert.deepEqual(moves(), []);
+  bench.runUntil(4_000);
+  assert.equal(bench.seen("x"), "suspect");
+  assert.equal(moves().length, 1);
+  bench.beat(1);
+  assert.equal(bench.seen("x"), "alive");
+  bench.runUntil(8_000);
+  assert.equal(moves().length, 2);
+  bench.step({ type: "session-close", session: 1 });
+  bench.runUntil(20_000);
+  assert.deepEqual([bench.seen("x"), moves().length], ["removed 3", 2]);
 });
 
 function createNode(): RegistryNode {

@@ -415,7 +415,7 @@ export class RegistryNode {
     });
     this.#writer.carryOut(lapse, now);
     const session = lapse.lease.session;
-    if (lapse.step.phase === "ended" && session !== undefined) this.#desk.lapsed(session);
+    if (session !== undefined) this.#desk.lapsed(session, lapse.step.phase);
   }
 
   #housekeep(now: Instant): void {

@@ -9,6 +9,7 @@ import type { DrainReport } from "../drain/drain-table.js";
 import { ErrorCode } from "../errors.js";
 import { EMPTY_DIGEST } from "../hash.js";
 import type { HybridClock } from "../hlc.js";
+import { LeasePhase } from "../lease/lease-rules.js";
 import type { Lease, LeaseTable } from "../lease/lease-table.js";
 import { SESSION_COUNT_MAX, SESSION_WATCH_COUNT_MAX } from "../limits.js";
 import type {
@@ -191,10 +192,18 @@ export class SessionDesk {
     if (lapse !== undefined) this.#options.writer.carryOut(lapse, now);
   }
 
-  /** The session's lease has ended: it was silent for too long. */
-  lapsed(key: SessionKey): void {
+  /**
+   * The session's lease was silent, or, for too long, has ended. A silent client may well hear this
+   * node while nothing of it comes here: it is asked to move, before its instances are removed (P6).
+   */
+  lapsed(key: SessionKey, phase: LeasePhase | "ended"): void {
     const session = this.#options.sessions.get(key);
     if (session === undefined) return;
+    if (phase === LeasePhase.silent) {
+      const reason = `nothing was heard of this session for ${session.ttlMs} ms`;
+      return this.#options.outbox.toSession(key, { type: "move", delayMs: 0, reason });
+    }
+    if (phase !== "ended") return;
     // Its client has noticed long ago, or hears this node, and of what drains.
     this.#drop(session);
     this.#options.drains.forget(key);
