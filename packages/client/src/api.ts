@@ -5,6 +5,7 @@
  * on `code`.
  */
 import type {
+  BreakerState,
   CallResult,
   Endpoint,
   InstanceDescription,
@@ -160,6 +161,14 @@ export interface SubscribeOptions {
    * released. Default: no bound.
    */
   readonly instanceCallCountMax?: number;
+  /** Calls that may wait in `acquire`, 0 to 100000. Default 1000. */
+  readonly pendingCallCountMax?: number;
+  /**
+   * Connects to a stable part of the instances, the same size for every caller, so that all of them
+   * get the same load. For services of hundreds of instances with hundreds of callers; not for
+   * policies by key. Default: to all.
+   */
+  readonly aperture?: ApertureOptions;
   /** An instance was ejected: too many of its calls failed. */
   readonly onEjection?: (instance: ViewInstance) => void;
 }
@@ -197,6 +206,22 @@ export interface ViewStatus {
   readonly ageMs: number;
 }
 
+export interface AcquireOptions extends PickContext {
+  /** Default 5000. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** A large caller's part of a large service, see {@link SubscribeOptions.aperture}. */
+export interface ApertureOptions {
+  /** The caller's own service: all its instances share the load. */
+  readonly service: string;
+  /** The caller's own instance there. Until it is seen, all instances are called. */
+  readonly id: string;
+  /** Instances of each place to connect to at least. Default 12. */
+  readonly sizeMin?: number;
+}
+
 /** A live local view of one service. Reading it never waits. */
 export interface ServiceSubscription {
   readonly service: string;
@@ -205,6 +230,21 @@ export interface ServiceSubscription {
   readonly status: ViewStatus;
   /** One instance that may be called, or undefined when there is none, or none has room. */
   pick(context?: PickContext): Picked | undefined;
+  /**
+   * As {@link pick}, and waits in turn while no instance has room (`instanceCallCountMax`).
+   *
+   * @throws RegistryError `unavailable` when there is no instance, `resource_exhausted` when as many
+   * wait as may, `deadline_exceeded` after the timeout, `cancelled` by the signal or `close`.
+   */
+  acquire(options?: AcquireOptions): Promise<Picked>;
+  /** `tripped` while `acquire` refuses, because as many calls wait as may. */
+  readonly breaker: BreakerState;
+  /**
+   * After so much without an answer a second call, elsewhere, is worth it: what 95 of 100 calls
+   * stay below. Undefined until a hundred succeeded. For calls that may be made twice; ask
+   * `tryRetry` too.
+   */
+  readonly hedgeDelayMs: number | undefined;
   /**
    * Asks to call once more, elsewhere (`excluded`), because a call failed or takes long: takes one
    * from the retry budget. False when it is used up: then let the failure stand.
@@ -280,6 +320,7 @@ export interface FpzkClient {
 }
 
 export type {
+  BreakerState,
   CallResult,
   Endpoint,
   InstanceDescription,

@@ -18,6 +18,7 @@ import type { SubscribeOptions } from "./api.js";
 export type BalancingPlace = Pick<ServiceBalancerOptions, "random" | "caller">;
 
 const PANIC_RATIO_DEFAULT = 0.5;
+const PENDING_CALL_COUNT_MAX_MAX = 100_000;
 
 /** @throws RegistryError `invalid_argument` that names every fault at once. */
 export function completeBalancing(
@@ -37,12 +38,12 @@ export function completeBalancing(
     slowStartMs: options.slowStartMs ?? SLOW_START_DEFAULT_MS,
     instanceCallCountMax: options.instanceCallCountMax ?? Number.POSITIVE_INFINITY,
   };
-  const faults = faultsOf(complete);
+  const faults = faultsOf(complete, options);
   if (faults.length === 0) return complete;
   throw new RegistryError(ErrorCode.invalidArgument, `subscribe ${service}: ${faults.join("; ")}`);
 }
 
-function faultsOf(options: ServiceBalancerOptions): string[] {
+function faultsOf(options: ServiceBalancerOptions, asked: SubscribeOptions): string[] {
   const { policy, panicRatio } = options;
   const policies: readonly string[] = Object.values(PolicyName);
   const faults = [
@@ -50,12 +51,27 @@ function faultsOf(options: ServiceBalancerOptions): string[] {
     ...checkOutlierOptions(options.outlier),
     ...checkRetryBudgetOptions(options.retryBudget),
     ...checkBalancerOptions(options),
+    ...checkWaiting(asked),
   ];
   if (!policies.includes(policy)) {
     faults.unshift(`policy ${policy} must be one of ${policies.join(", ")}`);
   }
   if (!(panicRatio >= 0 && panicRatio <= 1)) {
     faults.push(`panicRatio ${panicRatio} must be >= 0 and <= 1`);
+  }
+  return faults;
+}
+
+function checkWaiting({ pendingCallCountMax = 0, aperture }: SubscribeOptions): string[] {
+  const faults: string[] = [];
+  const isCount = Number.isSafeInteger(pendingCallCountMax) && pendingCallCountMax >= 0;
+  if (!isCount || pendingCallCountMax > PENDING_CALL_COUNT_MAX_MAX) {
+    const bounds = `0 to ${PENDING_CALL_COUNT_MAX_MAX}`;
+    faults.push(`pendingCallCountMax ${pendingCallCountMax} must be a whole number, ${bounds}`);
+  }
+  const sizeMin = aperture?.sizeMin ?? 1;
+  if (!Number.isSafeInteger(sizeMin) || sizeMin < 1) {
+    faults.push(`aperture.sizeMin ${sizeMin} must be a whole number from 1`);
   }
   return faults;
 }

@@ -182,6 +182,7 @@ export class Client implements FpzkClient, RegistrationHost {
       throw new RegistryError(ErrorCode.failedPrecondition, message);
     }
     const subscription = new Subscription(service, options, {
+      subscribe: (other) => this.subscribe(other),
       random: this.#random.fork(),
       region: this.region,
       zone: this.zone,

@@ -1,6 +1,8 @@
 /** One caller's look at a shared view: its filter, its picker, its readers. */
 import {
+  APERTURE_SIZE_MIN_DEFAULT,
   assert,
+  type BreakerState,
   CLIENT_CHANGE_QUEUE_COUNT_MAX,
   type EndedCall,
   ErrorCode,
@@ -16,6 +18,7 @@ import {
   type ViewState,
 } from "@fpzk/core";
 import type {
+  AcquireOptions,
   Picked,
   ServiceSubscription,
   SubscribeOptions,
@@ -27,8 +30,10 @@ import { ChangeQueue } from "./change-queue.js";
 import { chooseEndpoint } from "./endpoint-choice.js";
 import { matchesFilter } from "./filter.js";
 import { PickedCall, type PickedCallOwner } from "./picked-call.js";
+import { WaitingCalls } from "./waiting-calls.js";
 
 const READY_TIMEOUT_DEFAULT_MS = 10_000;
+const PENDING_CALL_COUNT_MAX_DEFAULT = 1_000;
 
 /** What a subscription needs of the client. */
 export interface SubscriptionSource {
@@ -39,6 +44,8 @@ export interface SubscriptionSource {
   /** The shared view's instances, sorted by id. */
   instances(): readonly ViewInstance[];
   state(): ViewState;
+  /** Subscribes to another service: an aperture's. */
+  subscribe(service: string): ServiceSubscription;
   closed(subscription: Subscription): void;
 }
 
@@ -58,6 +65,11 @@ export class Subscription implements ServiceSubscription, PickedCallOwner {
   #instances: readonly ViewInstance[] | undefined;
   /** Whether the balancer has seen {@link #instances}. */
   #isBalancerCurrent = false;
+  /** For an aperture: the instances of the caller's own service. */
+  readonly #callers: ServiceSubscription | undefined;
+  /** What the balancer has seen of {@link #callers}. */
+  #seenCallers: readonly ViewInstance[] | undefined;
+  readonly #waiting: WaitingCalls;
   /** What readers were told matches the filter; only kept while there are readers. */
   #told: Map<string, ViewInstance> | undefined;
   #isClosed = false;
@@ -69,6 +81,14 @@ export class Subscription implements ServiceSubscription, PickedCallOwner {
     const { random, region, zone } = source;
     const place = { random, caller: { region, zone } };
     this.#balancer = new ServiceBalancer(completeBalancing(service, options, place));
+    this.#callers = options.aperture && source.subscribe(options.aperture.service);
+    this.#waiting = new WaitingCalls({
+      service,
+      countMax: options.pendingCallCountMax ?? PENDING_CALL_COUNT_MAX_DEFAULT,
+      now: () => this.now(),
+      pick: (context) => this.pick(context),
+      isBusy: () => this.#balancer.isBusy(this.now()),
+    });
   }
 
   get instances(): readonly ViewInstance[] {
@@ -83,14 +103,26 @@ export class Subscription implements ServiceSubscription, PickedCallOwner {
   }
 
   pick(context?: PickContext): Picked | undefined {
-    if (!this.#isBalancerCurrent) this.#balancer.update(this.#callable(), this.now());
-    this.#isBalancerCurrent = true;
+    this.#updateBalancer();
     const instance = this.#balancer.pick(context, this.now());
     if (instance === undefined) return undefined;
     const { region } = this.#source;
     const endpoint = chooseEndpoint(instance.description, region, this.#options.protocol);
     assert(endpoint !== undefined, "only instances with a fitting endpoint are picked");
     return new PickedCall(instance, endpoint, this);
+  }
+
+  acquire(options: AcquireOptions = {}): Promise<Picked> {
+    if (this.#isClosed) return Promise.reject(this.#closedError());
+    return this.#waiting.acquire(options);
+  }
+
+  get breaker(): BreakerState {
+    return this.#waiting.breaker;
+  }
+
+  get hedgeDelayMs(): number | undefined {
+    return this.#balancer.hedgeDelayMs;
   }
 
   tryRetry(): boolean {
@@ -106,6 +138,7 @@ export class Subscription implements ServiceSubscription, PickedCallOwner {
     for (const instance of this.#balancer.end(call, this.now())) {
       this.#options.onEjection?.(instance);
     }
+    this.#waiting.freed();
   }
 
   ready(options: { timeoutMs?: number; signal?: AbortSignal } = {}): Promise<void> {
@@ -173,6 +206,8 @@ export class Subscription implements ServiceSubscription, PickedCallOwner {
     this.#isClosed = true;
     for (const queue of [...this.#queues]) queue.end();
     for (const waiter of [...this.#waiters]) waiter.reject(this.#closedError());
+    this.#waiting.close(this.#closedError());
+    this.#callers?.close();
     this.#source.closed(this);
   }
 
@@ -184,6 +219,7 @@ export class Subscription implements ServiceSubscription, PickedCallOwner {
   viewChanged(changes: readonly InstanceChange[]): void {
     this.#instances = undefined;
     this.#isBalancerCurrent = false;
+    this.#waiting.freed();
     if (this.#told === undefined) return;
     for (const change of changes) {
       const told = this.#toldChange(this.#told, change);
@@ -226,6 +262,22 @@ export class Subscription implements ServiceSubscription, PickedCallOwner {
     const instances = this.#source.instances();
     if (filter === undefined) return instances;
     return instances.filter((instance) => matchesFilter(instance, filter));
+  }
+
+  /** Shows the balancer what changed since the last pick. */
+  #updateBalancer(): void {
+    const callers = this.#callers?.instances;
+    if (this.#isBalancerCurrent && callers === this.#seenCallers) return;
+    this.#isBalancerCurrent = true;
+    this.#seenCallers = callers;
+    const { aperture } = this.#options;
+    const isPart = callers !== undefined && aperture !== undefined;
+    const sizeMin = aperture?.sizeMin ?? APERTURE_SIZE_MIN_DEFAULT;
+    this.#balancer.update(
+      this.#callable(),
+      this.now(),
+      isPart ? { ownId: aperture.id, instances: callers, sizeMin } : undefined,
+    );
   }
 
   /** Instances with an endpoint for this caller. */

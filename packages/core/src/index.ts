@@ -1,7 +1,10 @@
 export * from "./assert.js";
 export * from "./call/call-result.js";
+export * from "./call/deadline.js";
+export * from "./call/hedge.js";
 export * from "./call/instance-load.js";
 export * from "./call/outlier-detector.js";
+export * from "./call/pending-queue.js";
 export * from "./call/result-of-status.js";
 export * from "./call/retry-budget.js";
 export * from "./call/service-balancer.js";
@@ -24,6 +27,7 @@ export * from "./messages.js";
 export * from "./node/events.js";
 export * from "./node/node-config.js";
 export * from "./node/registry-node.js";
+export * from "./pick/aperture.js";
 export * from "./pick/create-picker.js";
 export * from "./pick/filter.js";
 export { checkKeyLoadFactor } from "./pick/key-load-bound.js";

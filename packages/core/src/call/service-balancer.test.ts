@@ -5,6 +5,7 @@ import { createPicker } from "../pick/create-picker.js";
 import { assertDistribution } from "../pick/distribution.fixture.js";
 import { PolicyName, type ViewInstance } from "../pick/picker.js";
 import { pickerOptions, viewInstance, viewInstances } from "../pick/view-instance.fixture.js";
+import { SeededRandom } from "../random.js";
 import { instant } from "../time.js";
 import type { CallResult } from "./call-result.js";
 import { OUTLIER_DEFAULTS } from "./outlier-detector.js";
@@ -152,5 +153,50 @@ describe("ServiceBalancer", () => {
     const again = instances.map((each) => ({ ...each, stamp: { ...each.stamp, incarnation: 2 } }));
     balancer.update(again, instant(0));
     assert.equal(balancer.ejected(instant(0)).size, 0);
+  });
+
+  it("sends what it has to its aperture, in parts at the edges (χ² over all callers)", () => {
+    const callers = viewInstances(30, (index) => ({ id: `caller-${index}` }));
+    const counts = new Map<string, number>();
+    let connectionCount = 0;
+    for (const { id: ownId } of callers) {
+      const balancer = balancerOf([], { policy: "random", random: new SeededRandom(7) });
+      const instances = viewInstances(80);
+      balancer.update(instances, instant(0), { ownId, instances: callers, sizeMin: 12 });
+      const own = new Set<string>();
+      for (let index = 0; index < 400; index += 1) {
+        const id = call(balancer, () => "success", 0);
+        own.add(id);
+        counts.set(id, (counts.get(id) ?? 0) + 1);
+      }
+      connectionCount += own.size;
+    }
+    assert.ok(connectionCount < 30 * 16, `${connectionCount}`);
+    assertDistribution(
+      [...counts.values()],
+      Array.from({ length: 80 }, () => 1),
+    );
+  });
+
+  it("has an aperture for each place, and none for keys or for who is no caller", () => {
+    const at = (zone: string) => ({ region: "eu", zone });
+    const instances = viewInstances(200, (index) => at(index < 100 ? "1" : "2"));
+    const callers = viewInstances(50, (index) => ({
+      id: `c${index}`,
+      ...at(index < 25 ? "1" : "2"),
+    }));
+    const idsOf = (ownId: string, policy: PolicyName): Set<string> => {
+      const balancer = balancerOf([], { policy, caller: at("1") });
+      balancer.update(instances, instant(0), { ownId, instances: callers, sizeMin: 12 });
+      const picks = Array.from({ length: 5_000 }, (_, index) =>
+        balancer.pick({ key: String(index) }, instant(0)),
+      );
+      return new Set(picks.map((picked) => picked?.id ?? ""));
+    };
+    const near = idsOf("c3", "random");
+    assert.ok(near.size >= 12 && near.size <= 14, `${near.size}`);
+    assert.ok([...near].every((id) => Number(id.slice(1)) < 100));
+    assert.equal(idsOf("nobody", "random").size, 100);
+    assert.equal(idsOf("c3", "rendezvous").size, 100);
   });
 });

@@ -7,7 +7,9 @@
  * measured in their {@link InstanceLoad}, shared by all subscriptions of the process; what was
  * judged (ejections) here, since the options that judge belong to a subscription.
  */
+import { aperture, aperturePlace } from "../pick/aperture.js";
 import { createPicker, isKeyed } from "../pick/create-picker.js";
+import { localityRank } from "../pick/locality.js";
 import {
   type PickContext,
   type Picker,
@@ -17,7 +19,8 @@ import {
 } from "../pick/picker.js";
 import { TierShares } from "../pick/tier-shares.js";
 import type { Instant } from "../time.js";
-import type { CallResult } from "./call-result.js";
+import { CallOutcome, type CallResult } from "./call-result.js";
+import { HedgeDelay } from "./hedge.js";
 import { OutlierDetector, type OutlierOptions } from "./outlier-detector.js";
 import { RetryBudget, type RetryBudgetOptions } from "./retry-budget.js";
 import { SlowStart } from "./slow-start.js";
@@ -60,8 +63,17 @@ export interface EndedCall {
   readonly latencyMs: number;
 }
 
-/** Picks again that slow start asks for before it lets a new one have the call. */
-const SLOW_START_REPICK_COUNT_MAX = 4;
+/** Who shares the load with this caller, see `pick/aperture.ts`. */
+export interface ApertureCallers {
+  readonly ownId: string;
+  readonly instances: readonly ViewInstance[];
+  /** Instances of each place that a caller connects to at least. */
+  readonly sizeMin: number;
+}
+
+/** Picks anew, for those that get less than a whole share, before one of them gets the call. */
+const REPICK_COUNT_MAX = 4;
+const NO_PARTS: ReadonlyMap<string, number> = new Map();
 const NOBODY: readonly ViewInstance[] = [];
 
 export class ServiceBalancer {
@@ -69,7 +81,12 @@ export class ServiceBalancer {
   readonly #detector: OutlierDetector;
   readonly #budget: RetryBudget;
   readonly #slowStart: SlowStart;
+  readonly #hedge = new HedgeDelay();
   readonly #shares = new TierShares();
+  /** Whether any instance may take any call: keys and leaders stay where they belong. */
+  readonly #isSpread: boolean;
+  /** Of those that an aperture covers in part. */
+  #partShares: ReadonlyMap<string, number> = NO_PARTS;
   #instances: readonly ViewInstance[] = [];
   /** Undefined after a change: made by the next pick, so that a burst of changes costs one. */
   #picker: Picker | undefined;
@@ -81,16 +98,24 @@ export class ServiceBalancer {
     this.#options = options;
     this.#detector = new OutlierDetector(options.outlier);
     this.#budget = new RetryBudget(options.retryBudget);
-    // Keys and leaders stay where they belong, new or not.
-    const isSpread = !isKeyed(options.policy) && options.policy !== PolicyName.oldest;
-    this.#slowStart = new SlowStart(isSpread ? options.slowStartMs : 0);
+    this.#isSpread = !isKeyed(options.policy) && options.policy !== PolicyName.oldest;
+    this.#slowStart = new SlowStart(this.#isSpread ? options.slowStartMs : 0);
   }
 
-  /** Takes a new view: the instances that may be called if they are up. */
-  update(instances: readonly ViewInstance[], now: Instant): void {
+  /**
+   * Takes a new view.
+   *
+   * @param instances - Those that may be called if they are up.
+   * @param callers - For an aperture: the instances of the caller's own service, itself included.
+   * Absent, or without the caller: all instances are called.
+   */
+  update(instances: readonly ViewInstance[], now: Instant, callers?: ApertureCallers): void {
     for (const id of this.#slowStart.update(instances, now)) this.#detector.forget(id);
     this.#forgetGone(instances, now);
-    this.#instances = instances;
+    const subset =
+      callers === undefined || !this.#isSpread ? undefined : this.#narrow(instances, callers);
+    this.#instances = subset?.instances ?? instances;
+    this.#partShares = subset?.partShares ?? NO_PARTS;
     this.#picker = undefined;
   }
 
@@ -102,11 +127,16 @@ export class ServiceBalancer {
   pick(context: PickContext | undefined, now: Instant): ViewInstance | undefined {
     // A pick that excludes somebody is a retry or a hedge; the budget is a share of the others.
     if (!context?.excluded?.size) this.#budget.onRequest(now);
-    const picked = this.#pickSlowly(context, now);
+    const picked = this.#pickByShare(context, now);
     if (picked === undefined) return undefined;
     const chosen = this.#isFull(picked) ? this.#pickWithRoom(context, now) : picked;
     chosen?.load.begin();
     return chosen;
+  }
+
+  /** Whether {@link pick} gives nobody only because none has room. */
+  isBusy(now: Instant): boolean {
+    return this.#currentPicker(now).pick(undefined, now) !== undefined;
   }
 
   /**
@@ -117,6 +147,7 @@ export class ServiceBalancer {
   end({ instance, result, latencyMs }: EndedCall, now: Instant): readonly ViewInstance[] {
     instance.load.end(result, latencyMs, now);
     if (result === undefined) return NOBODY;
+    if (result === CallOutcome.success) this.#hedge.add(latencyMs);
     const { length } = this.#instances;
     const ids = this.#detector.onResult({ id: instance.id, result, latencyMs }, length, now);
     if (ids.length === 0) return NOBODY;
@@ -128,21 +159,52 @@ export class ServiceBalancer {
     return this.#budget.tryRetry(now);
   }
 
+  /** See {@link HedgeDelay}; a hedge also needs {@link tryRetry}. */
+  get hedgeDelayMs(): number | undefined {
+    return this.#hedge.delayMs;
+  }
+
   /** Ids that are ejected now. The set is the detector's own: read it, do not keep it. */
   ejected(now: Instant): ReadonlySet<string> {
     return this.#detector.ejected(now);
   }
 
-  #pickSlowly(context: PickContext | undefined, now: Instant): ViewInstance | undefined {
+  #pickByShare(context: PickContext | undefined, now: Instant): ViewInstance | undefined {
     const picker = this.#currentPicker(now);
     let picked = picker.pick(context, now);
-    for (let repick = 0; repick < SLOW_START_REPICK_COUNT_MAX; repick += 1) {
+    for (let repick = 0; repick < REPICK_COUNT_MAX; repick += 1) {
       if (picked === undefined) return undefined;
-      const share = this.#slowStart.share(picked.id, now);
+      const part = this.#partShares.get(picked.id) ?? 1;
+      const share = part * this.#slowStart.share(picked.id, now);
       if (share >= 1 || this.#options.random.next() < share) return picked;
       picked = picker.pick(context, now);
     }
     return picked;
+  }
+
+  /** Each place by itself: the callers that are as near to it as this one share its instances. */
+  #narrow(
+    instances: readonly ViewInstance[],
+    { ownId, instances: callers, sizeMin }: ApertureCallers,
+  ): { instances: ViewInstance[]; partShares: Map<string, number> } {
+    const rankOf = (instance: ViewInstance): number => localityRank(instance, this.#options);
+    const chosen: ViewInstance[] = [];
+    const partShares = new Map<string, number>();
+    for (const [rank, group] of groupedBy(instances, rankOf)) {
+      const place = aperturePlace(
+        ownId,
+        callers.filter((caller) => caller.id === ownId || rankOf(caller) <= rank),
+      );
+      if (place === undefined) {
+        chosen.push(...group);
+        continue;
+      }
+      for (const { member, share } of aperture(group, place, sizeMin)) {
+        chosen.push(member);
+        if (share < 1) partShares.set(member.id, share);
+      }
+    }
+    return { instances: chosen, partShares };
   }
 
   #isFull({ load }: ViewInstance): boolean {
@@ -178,4 +240,15 @@ export class ServiceBalancer {
     const present = new Set(instances.map(({ id }) => id));
     for (const id of [...ejected]) if (!present.has(id)) this.#detector.forget(id);
   }
+}
+
+function groupedBy<T>(members: readonly T[], rankOf: (member: T) => number): Map<number, T[]> {
+  const groups = new Map<number, T[]>();
+  for (const member of members) {
+    const rank = rankOf(member);
+    const group = groups.get(rank);
+    if (group === undefined) groups.set(rank, [member]);
+    else group.push(member);
+  }
+  return groups;
 }
