@@ -17,6 +17,7 @@ test("another region is entered at once and shown when it has arrived; each keep
   const places = new RegionPlaces();
   places.enter("us");
   const us = places.entered;
+  places.arrive();
   places.enter("eu");
   const eu = places.entered;
   assert.notEqual(eu, us);
@@ -27,6 +28,18 @@ test("another region is entered at once and shown when it has arrived; each keep
   assert.equal(places.entered, us);
   places.enter("");
   assert.equal(places.entered, us, "a node that does not say is taken for the same");
+});
+
+test("as long as none has answered, the region that is entered has what was there", () => {
+  const places = new RegionPlaces();
+  const unnamed = places.entered;
+  places.enter("us");
+  places.enter("eu");
+  assert.equal(places.entered, unnamed);
+  assert.equal(places.arrive(), false);
+  assert.equal(places.shownRegion, "eu");
+  places.enter("us");
+  assert.notEqual(places.entered, unnamed);
 });
 
 test("of too many regions, the one that was left first makes room", () => {

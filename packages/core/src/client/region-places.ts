@@ -4,7 +4,8 @@
  * A region's own record is a key of that region: records of two regions with one name do not
  * compete, and a tombstone of one says nothing of the other. So a view keeps each region's apart,
  * in a *place*. It takes in those of the region that it is connected in, and shows those of the
- * region that last gave it a complete answer.
+ * region that last gave it a complete answer. A saved view names no region: its own are those of
+ * the first one that answers, as far as their owners are there.
  */
 import { VIEW_REGION_COUNT_MAX } from "../limits.js";
 
@@ -18,6 +19,8 @@ export class RegionPlaces {
   readonly #places = new Map<string, number>();
   #entered = FIRST_PLACE;
   #shown = FIRST_PLACE;
+  /** Some region has answered: before that, whose own is in the first place is not known. */
+  #isSettled = false;
 
   /** Of the region that the client is connected in. */
   get entered(): number {
@@ -42,6 +45,7 @@ export class RegionPlaces {
    */
   enter(region: string): number | undefined {
     if (region === "") return undefined;
+    if (!this.#isSettled) this.#places.clear();
     const known = this.#places.get(region);
     const forgotten = known === undefined ? this.#makeRoom() : undefined;
     this.#entered = known ?? forgotten ?? this.#places.size + FIRST_PLACE;
@@ -52,6 +56,7 @@ export class RegionPlaces {
 
   /** The region gave a complete answer: its own records are shown. True when others were. */
   arrive(): boolean {
+    this.#isSettled = true;
     const isOther = this.#shown !== this.#entered;
     this.#shown = this.#entered;
     return isOther;

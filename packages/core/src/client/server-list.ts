@@ -12,7 +12,7 @@
 import { assertNever } from "../assert.js";
 import type { MemberView } from "../messages.js";
 import type { Random } from "../random.js";
-import { after, type Instant, instant } from "../time.js";
+import { after, type Instant } from "../time.js";
 import type { ServerAddress } from "./client-events.js";
 
 export const BACKOFF_MIN_MS = 100;

@@ -166,3 +166,21 @@ test("a saved view has what was shown; what was another region's is found out by
   third.restore(saved);
   assert.deepEqual(visit(third, "eu", own("eu", "b"), record("x", 3)), []);
 });
+
+// It took the saved ones for the first region's, and lost them in the second, whose they were.
+test("P4 a saved view keeps its region's own when another region did not come to answer", () => {
+  const first = newView();
+  visit(first, "eu", own("eu", "b"));
+  const view = newView();
+  view.restore(first.save());
+  view.enterRegion("us");
+  view.setMembers(new Map(["us", "eu", "n1"].map((nodeId) => [nodeId, member(nodeId)])));
+  view.beginWatch();
+  assert.deepEqual(change(view, own("us", "a")), ["added a"]);
+  view.enterRegion("eu");
+  view.beginWatch();
+  const position = view.position.filter(({ origin: { nodeId } }) => nodeId !== "us");
+  const unchanged = { ...part("eu", []), kind: "unchanged", position } as const;
+  assert.deepEqual(told(view.applySnapshot(unchanged)), ["removed a elsewhere"]);
+  assert.equal(ids(view), "b");
+});

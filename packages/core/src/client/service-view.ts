@@ -271,9 +271,9 @@ export class ServiceView {
   restore(saved: SnapshotMessage): ViewUpdate {
     assert(this.#slots.size === 0, `view of ${this.service} must be empty to be restored`);
     const update = this.#applyGroups(saved.groups);
-    this.#complete(saved.position);
+    this.#origins.prove(saved.position, (origin) => this.#placeOf(origin));
+    this.#isComplete = true;
     this.#isRestored = true;
-    this.#isFilling = true;
     return update;
   }
 
@@ -343,7 +343,7 @@ export class ServiceView {
     const former = this.#places.shown;
     const changes = this.#places.arrive() ? this.#showRegion(former) : [];
     this.#findForeign(position);
-    if (this.#isRestored) changes.push(...this.#dropStrays());
+    if (this.#isRestored || !this.#isComplete) changes.push(...this.#dropStrays());
     this.#buffer = undefined;
     this.#isFilling = false;
     this.#isComplete = true;

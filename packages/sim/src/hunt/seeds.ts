@@ -122,6 +122,26 @@ export const PERMANENT_SEEDS: readonly PermanentSeed[] = [
     scenario: "drain-of-what-was-left-behind",
   },
   {
+    seed: 143,
+    story:
+      "at the end of a history the last program came home and saw what a killed one had left behind " +
+      "in that region before: it was told as removed too late",
+    mendedBy: "Judge a history's end by what ends there",
+  },
+  {
+    seed: 5523,
+    story:
+      "a program's cable was cut one way: it heard its node, which heard nothing of it and removed it",
+    mendedBy: "Ask a session to move before it is removed as silent",
+  },
+  {
+    seed: 5474,
+    story:
+      "a program with saved views came from one region to another before either had answered, and " +
+      "lost the instances of the second one's own",
+    mendedBy: "Keep saved views until a region has answered (P4)",
+  },
+  {
     seed: 86,
     story:
       "one region's tombstone beat the live record of the same name in another; and a view asked " +
@@ -157,16 +177,6 @@ export const OPEN_DEFECTS: readonly OpenDefect[] = [
     story:
       "a view lets an instance go as collected, on the word of a node that was still filling " +
       "(seed 26)",
-  },
-  {
-    oracle: "L2",
-    text: /(killed|lost with its host), is suspect for/,
-    story: "a killed program's instance is removed some seconds too late in a view (seed 5188)",
-  },
-  {
-    oracle: "L1",
-    text: /is not current$/,
-    story: "a view is not current long after everything was mended (seed 1829157972)",
   },
 ];
 
