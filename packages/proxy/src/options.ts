@@ -41,6 +41,10 @@ export interface ProxyLimits {
   readonly requestCountMax: number;
   /** Upgraded connections; more are 503. Default 10000. */
   readonly upgradeCountMax: number;
+  /** Streams of one caller's HTTP/2 connection; more are refused. Default 256. */
+  readonly streamCountMax: number;
+  /** Streams that an HTTP/2 caller resets within a second; then its connection ends. Default 200. */
+  readonly resetsPerSecondMax: number;
   /** Connections to one instance; further requests wait for one. Default 512. */
   readonly instanceConnectionCountMax: number;
   /** Services that dynamic mode watches at once. Default 1024. */
@@ -62,6 +66,8 @@ export const PROXY_LIMIT_DEFAULTS: ProxyLimits = {
   connectionCountMax: 20_000,
   requestCountMax: 10_000,
   upgradeCountMax: 10_000,
+  streamCountMax: 256,
+  resetsPerSecondMax: 200,
   instanceConnectionCountMax: 512,
   dynamicServiceCountMax: 1_024,
   dynamicServiceIdleMs: 600_000,

@@ -3,6 +3,7 @@
  */
 import { ERROR_CODES, type ErrorCode } from "@fpzk/core";
 import { type Call, type Fields, NO_FIELDS } from "./call.js";
+import { grpcProblemFields, isGrpc } from "./grpc.js";
 
 export interface Problem {
   readonly code: ErrorCode;
@@ -60,8 +61,13 @@ export function problemAnswer(problem: Problem): ProblemAnswer {
   return { statusCode, title, fields, body };
 }
 
-/** Answers a call with a problem. */
+/** Answers a call with a problem: of gRPC by its status, of others by a document. */
 export function answerProblem(call: Call, problem: Problem): void {
+  if (isGrpc(call.fields)) {
+    call.answer(200, "OK", grpcProblemFields(problem), 0);
+    call.end(NO_FIELDS);
+    return;
+  }
   const { statusCode, title, fields, body } = problemAnswer(problem);
   if (problem.isHostile === true) call.closeAfterwards();
   call.answer(statusCode, title, fields, body.length);

@@ -11,10 +11,12 @@ import {
 } from "@fpzk/core";
 import { createAdminServer } from "./admin-listener.js";
 import { Balancer } from "./balancer.js";
+import type { Call } from "./call.js";
 import { TickingClock } from "./coarse-clock.js";
 import { Front } from "./front.js";
 import { Http1Listener } from "./http1/http1-listener.js";
 import { Http1Transport } from "./http1/instance-pool.js";
+import { Http2Listener } from "./http2/http2-listener.js";
 import { ProxyMetrics } from "./metrics.js";
 import { type ProxyOptions, type ResolvedProxyOptions, resolveProxyOptions } from "./options.js";
 import { RouteFollower } from "./route-follower.js";
@@ -76,6 +78,7 @@ class FpzkProxy implements RunningProxy {
   readonly #routes: RouteFollower;
   readonly #front: Front;
   readonly #listener: Http1Listener;
+  readonly #http2: Http2Listener;
   readonly #admin: AdminServer | undefined;
   readonly #clock = new TickingClock(now());
   #tickTimer: NodeJS.Timeout | undefined;
@@ -111,6 +114,7 @@ class FpzkProxy implements RunningProxy {
       now,
     });
     this.#front = this.#createFront(balancer);
+    this.#http2 = new Http2Listener(this.#callerPorts());
     this.#listener = this.#createListener();
     if (options.admin !== undefined) {
       this.#admin = createAdminServer({
@@ -195,17 +199,20 @@ class FpzkProxy implements RunningProxy {
     logger.info("proxy.draining", { activeCount: this.#front.activeCount, drainMs });
     const deadlineMs = now() + drainMs;
     const stopped = stop(this.#listener.server);
+    this.#http2.notifyOfEnd();
     // A connection between two requests may have the next one on its way: that one is served, and
     // told to close. Only who stays silent is closed, after what has arrived by then was read.
     await waitAtMost(stopped, Math.min(drainMs, IDLE_GRACE_MS));
     await new Promise((resolve) => setImmediate(resolve));
     this.#listener.closeIdle();
+    this.#http2.end();
     await waitAtMost(this.#front.idle(), Math.max(0, deadlineMs - now()));
     const brokenOffCount = this.#front.activeCount;
     // Callers who were told to close do so; their last answers must not be cut.
     if (brokenOffCount === 0) await waitAtMost(stopped, Math.min(drainMs, CLOSE_MS));
     this.#front.destroyUpgraded();
     this.#listener.destroyAll();
+    this.#http2.destroyAll();
     await stopped;
     // Their `close` events, which write the access lines, follow within this turn or the next.
     await waitAtMost(this.#front.idle(), BREAK_OFF_MS);
@@ -273,16 +280,22 @@ class FpzkProxy implements RunningProxy {
   }
 
   #createListener(): Http1Listener {
-    const { limits, tls } = this.#options;
     return new Http1Listener({
-      limits,
-      tls,
-      clock: this.#clock,
-      isDraining: () => this.#isDraining,
-      onCall: (call) => this.#front.onCall(call),
-      onRefused: (reason) => this.metrics.hostile.inc({ reason }),
+      ...this.#callerPorts(),
+      tls: this.#options.tls,
+      onHttp2: (socket) => this.#http2.take(socket),
       onConnectionRefused: () => this.metrics.connectionsRefused.inc(),
     });
+  }
+
+  #callerPorts() {
+    return {
+      limits: this.#options.limits,
+      clock: this.#clock,
+      isDraining: () => this.#isDraining,
+      onCall: (call: Call) => this.#front.onCall(call),
+      onRefused: (reason: string) => this.metrics.hostile.inc({ reason }),
+    };
   }
 
   /** The one timer behind every timeout of the request path. */
@@ -290,6 +303,7 @@ class FpzkProxy implements RunningProxy {
     const nowMs = now();
     this.#clock.tick(nowMs);
     this.#listener.sweep(nowMs);
+    this.#http2.sweep(nowMs);
     this.#transport.sweep(nowMs);
     this.#front.sweep(nowMs);
   }

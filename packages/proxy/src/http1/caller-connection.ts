@@ -20,6 +20,7 @@ import { HeadReader } from "./head-reader.js";
 import { type CallConnection, Http1Call } from "./http1-call.js";
 import { fieldLines, Output } from "./output.js";
 import {
+  HTTP2_PREFACE_LINE,
   headRefusal,
   isRefusal,
   type RefusalReason,
@@ -37,6 +38,8 @@ export interface CallerPorts {
   /** A request was refused for breaking the protocol or a limit. */
   readonly onRefused: (reason: RefusalReason) => void;
   readonly onClosed: (connection: CallerConnection) => void;
+  /** The connection began as one of HTTP/2: here it is, with all that was read. */
+  readonly onHttp2: (socket: Socket) => void;
 }
 
 /** What a caller sends ahead of its turn is read up to this, then the connection is paused. */
@@ -58,6 +61,8 @@ export class CallerConnection implements CallConnection {
   /** Read and not looked at yet, from {@link #unreadAt} on. */
   #unread: Buffer | undefined;
   #unreadAt = 0;
+  /** A request was read: from then on it is a connection of HTTP/1.1. */
+  #hasCalled = false;
   #isBodyPaused = false;
   #isDriving = false;
   #isSocketPaused = false;
@@ -122,13 +127,27 @@ export class CallerConnection implements CallConnection {
   }
 
   switchProtocols(): Duplex {
+    const rest = this.#unread?.subarray(this.#unreadAt);
+    return this.#leave(rest);
+  }
+
+  /** The other protocol's first bytes were read as a head: they are put back. */
+  #handOver(): void {
+    const rest = this.#unread?.subarray(this.#unreadAt) ?? Buffer.alloc(0);
+    const preface = Buffer.from(`${HTTP2_PREFACE_LINE}\r\n\r\n`);
+    const socket = this.#leave(Buffer.concat([preface, rest]));
+    this.#lingersUntilMs = Number.POSITIVE_INFINITY;
+    this.#ports.onHttp2(socket);
+  }
+
+  /** Takes no more part in what happens to the socket. */
+  #leave(rest: Buffer | undefined): Socket {
     const socket = this.#socket;
     socket.off("data", this.#onData);
     socket.off("end", this.#onEnd);
     socket.off("drain", this.#onDrain);
     socket.off("close", this.#onClose);
     socket.pause();
-    const rest = this.#unread?.subarray(this.#unreadAt);
     if (rest !== undefined && rest.length > 0) socket.unshift(rest);
     this.#unread = undefined;
     this.#call = undefined;
@@ -200,11 +219,13 @@ export class CallerConnection implements CallConnection {
     this.#headSinceMs = undefined;
     const head = readRequestHead(this.#head.firstLine, this.#head.fields());
     if (isRefusal(head)) {
-      this.#refuse(head);
+      if (!this.#hasCalled && this.#head.firstLine === HTTP2_PREFACE_LINE) this.#handOver();
+      else this.#refuse(head);
       return;
     }
     const call = new Http1Call(head, this, this.#ports.clock.nowMs);
     this.#call = call;
+    this.#hasCalled = true;
     if (!call.isComplete) {
       this.#isBodyPaused = true;
       this.#beginBody(head.bodyBytes);

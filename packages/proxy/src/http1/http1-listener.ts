@@ -32,12 +32,13 @@ export class Http1Listener {
       onClosed: (connection) => this.#connections.delete(connection),
     };
     const onSocket = (socket: Socket): void => {
-      this.#connections.add(new CallerConnection(socket, callerPorts));
+      if ("alpnProtocol" in socket && socket.alpnProtocol === "h2") ports.onHttp2(socket);
+      else this.#connections.add(new CallerConnection(socket, callerPorts));
     };
     if (tls === undefined) this.server = createServer(socketOptions, onSocket);
     else {
       const handshakeTimeout = limits.headerTimeoutMs;
-      const tlsOptions = { ...tls, ALPNProtocols: ["http/1.1"], handshakeTimeout };
+      const tlsOptions = { ...tls, ALPNProtocols: ["h2", "http/1.1"], handshakeTimeout };
       this.server = createTlsServer({ ...socketOptions, ...tlsOptions }, onSocket);
       this.server.on("connection", (socket: Socket) => {
         this.#sockets.add(socket);

@@ -45,6 +45,9 @@ export type RefusalReason =
   | "body"
   | "timeout";
 
+/** What the first bytes of HTTP/2 read as in HTTP/1.1 (RFC 9113 §3.4). */
+export const HTTP2_PREFACE_LINE = "PRI * HTTP/2.0";
+
 /** Methods of the IANA registry, and what clients of caches and devices use besides. */
 const METHODS: ReadonlySet<string> = new Set(
   (
