@@ -29,8 +29,11 @@ import {
   NO_FIELDS,
   type Transport,
 } from "./call.js";
+import { type FanOutAnswer, FanOutCall } from "./fan-out.js";
 import { firstValue, passableTrailers, responseHeaders } from "./headers.js";
+import { HedgedAttempt } from "./hedged-attempt.js";
 import type { ProxyMetrics } from "./metrics.js";
+import type { Mirror } from "./mirror.js";
 import { answerProblem, type Problem, problemStatus } from "./problem.js";
 import type { RequestRecord } from "./request-record.js";
 import { isRepeatable, isRetryableStatus } from "./retry-rule.js";
@@ -40,6 +43,7 @@ import { Tunnel } from "./tunnel.js";
 export interface ExchangePorts {
   readonly balancer: Balancer;
   readonly transport: Transport;
+  readonly mirror: Mirror;
   readonly metrics: ProxyMetrics;
   readonly now: () => Instant;
   readonly answerTimeoutMs: number;
@@ -50,6 +54,12 @@ export interface ExchangePorts {
   readonly onUpgraded: (exchange: Exchange) => void;
 }
 
+const SUMMARY_REASONS: Readonly<Record<number, string>> = {
+  200: "OK",
+  502: "Bad Gateway",
+  504: "Gateway Timeout",
+};
+
 export class Exchange implements CallReceiver, AttemptReceiver {
   readonly record: RequestRecord;
   readonly #call: Call;
@@ -59,6 +69,7 @@ export class Exchange implements CallReceiver, AttemptReceiver {
   #choice: Choice | undefined;
   #attempt: Attempt | undefined;
   #tried: Set<string> | undefined;
+  #fanOut: FanOutCall | undefined;
   #tunnel: Tunnel | undefined;
   #deadlineMs = Number.POSITIVE_INFINITY;
   #timeoutMs = 0;
@@ -94,6 +105,10 @@ export class Exchange implements CallReceiver, AttemptReceiver {
       isRepeatable: isRepeatable(call.method, call.bodyBytes !== 0),
     };
     this.#ports.balancer.onRequest();
+    if (target.fanOut !== undefined) return this.#askAll(target, this.#request);
+    if (target.mirror !== undefined && call.bodyBytes === 0 && call.upgrade === undefined) {
+      this.#ports.mirror.copy(target.mirror, target, this.#request);
+    }
     this.#try(target, this.#request, undefined);
   }
 
@@ -110,6 +125,7 @@ export class Exchange implements CallReceiver, AttemptReceiver {
   sweep(nowMs: number): void {
     this.#tunnel?.sweep(nowMs);
     if (nowMs < this.#deadlineMs) return;
+    if (this.#fanOut !== undefined) return this.#fanOut.expire();
     this.#giveUp("error");
     this.refuse({
       code: ErrorCode.deadlineExceeded,
@@ -120,6 +136,39 @@ export class Exchange implements CallReceiver, AttemptReceiver {
   /** Breaks an upgraded connection off. */
   destroy(): void {
     this.#tunnel?.destroy();
+  }
+
+  /** Broadcast and quorum: the answer is a summary of those of all instances. */
+  #askAll(target: RouteTarget, request: InstanceRequest): void {
+    const { record } = this;
+    if (!request.isRepeatable || request.upgrade !== undefined) {
+      const detail = "all instances are asked only by GET, HEAD, OPTIONS, PUT, DELETE without body";
+      return this.refuse({ code: ErrorCode.invalidArgument, detail });
+    }
+    const { balancer, transport, now } = this.#ports;
+    const onDone = (answer: FanOutAnswer): void => this.#answerSummary(answer);
+    this.#fanOut = new FanOutCall(target, request, { balancer, transport, now, onDone });
+    const problem = this.#fanOut.start();
+    record.attemptCount = this.#fanOut.count;
+    if (problem !== undefined) return this.refuse(problem);
+    record.isServiceKnown = true;
+  }
+
+  #answerSummary({ statusCode, summary }: FanOutAnswer): void {
+    this.#deadlineMs = Number.POSITIVE_INFINITY;
+    const { record } = this;
+    record.statusCode = statusCode;
+    record.outcome = "completed";
+    const body = Buffer.from(JSON.stringify(summary));
+    const length = String(body.length);
+    const fields = ["content-type", "application/json", "content-length", length];
+    const call = this.#call;
+    call.answer(statusCode, SUMMARY_REASONS[statusCode] ?? "", fields, body.length);
+    if (call.method !== "HEAD") {
+      record.responseBodyBytes += body.length;
+      call.write(body);
+    }
+    call.end(NO_FIELDS);
   }
 
   /** @param earlier - Why the attempt before failed, told when there is nobody else to ask. */
@@ -144,11 +193,45 @@ export class Exchange implements CallReceiver, AttemptReceiver {
     }
     this.#choice = choice;
     this.#isAnswerPaused = false;
-    const attempt = this.#ports.transport.send(request, choice.destination, this);
+    const attempt = this.#send(target, request, choice);
     this.#attempt = attempt;
     if (attempt.isReady) this.onReady();
     // With a body, what of it was read already goes along.
     if (request.bodyBytes === 0) attempt.flush();
+  }
+
+  #send(target: RouteTarget, request: InstanceRequest, choice: Choice): Attempt {
+    const { transport, balancer } = this.#ports;
+    const { hedge, retryOn } = target;
+    const isHedged = hedge !== undefined && request.isRepeatable && request.upgrade === undefined;
+    if (!isHedged) return transport.send(request, choice.destination, this);
+    return new HedgedAttempt(choice, {
+      ...{ hedge, retryOn, receiver: this },
+      send: (one, receiver) => transport.send(request, one.destination, receiver),
+      next: (askedIds) => this.#hedgeChoice(target, askedIds),
+      lead: (one) => {
+        this.#choice = one;
+        this.record.instanceId = one.picked.instance.id;
+      },
+      finish: (one, result) => balancer.finish(one, result),
+    });
+  }
+
+  /** Another instance to ask beside those that have not answered. */
+  #hedgeChoice(target: RouteTarget, askedIds: ReadonlySet<string>): Choice | undefined {
+    const { balancer, metrics } = this.#ports;
+    const tried = new Set([...(this.#tried ?? []), ...askedIds]);
+    const choice = balancer.choose(target, tried);
+    if (!isChoice(choice)) return undefined;
+    const isOther = !tried.has(choice.picked.instance.id);
+    if (isOther && balancer.tryRetry()) {
+      this.record.attemptCount += 1;
+      metrics.hedges.inc({ service: metrics.serviceLabel(this.record.service, true) });
+      return choice;
+    }
+    if (isOther) metrics.retriesRefused.inc();
+    balancer.finish(choice, undefined);
+    return undefined;
   }
 
   // Of the caller.
@@ -318,6 +401,7 @@ export class Exchange implements CallReceiver, AttemptReceiver {
     const attempt = this.#attempt;
     this.#finish(result);
     attempt?.abort();
+    this.#fanOut?.abort();
   }
 
   /** The attempt is over; undefined says nothing about the instance. */

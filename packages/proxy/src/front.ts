@@ -110,10 +110,6 @@ export class Front {
       const detail = `no route for host "${call.authority}" and this path`;
       return { code: ErrorCode.notFound, detail };
     }
-    if (match.target.fanOut !== undefined) {
-      const detail = "broadcast and quorum are not served yet; choose a policy for one instance";
-      return { code: ErrorCode.unimplemented, detail };
-    }
     const { upgradeCountMax } = this.#ports.options.limits;
     if (call.upgrade !== undefined && this.#upgradedCount >= upgradeCountMax) {
       const detail = `${this.#upgradedCount} upgraded connections are open, which is the most`;

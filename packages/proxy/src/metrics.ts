@@ -54,6 +54,18 @@ export class ProxyMetrics {
     labelNames: ["reason"],
     registers: this.#registers,
   });
+  readonly hedges = new Counter({
+    name: "proxy_hedges_total",
+    help: "Further instances asked because the first had not answered yet, by service.",
+    labelNames: ["service"],
+    registers: this.#registers,
+  });
+  readonly mirrored = new Counter({
+    name: "proxy_mirrored_total",
+    help: "Copies of requests for mirrors: sent, or left out because of too many or no instance.",
+    labelNames: ["outcome"],
+    registers: this.#registers,
+  });
   readonly routeSets = new Gauge({
     name: "proxy_route_sets",
     help: "Route sets of the registry that are followed.",

@@ -18,6 +18,7 @@ import { Http1Listener } from "./http1/http1-listener.js";
 import { Http1Transport } from "./http1/instance-pool.js";
 import { Http2Listener } from "./http2/http2-listener.js";
 import { ProxyMetrics } from "./metrics.js";
+import { Mirror } from "./mirror.js";
 import { type ProxyOptions, type ResolvedProxyOptions, resolveProxyOptions } from "./options.js";
 import { RouteFollower } from "./route-follower.js";
 import { createRouteTable, destinationsOf, type Route } from "./route-table.js";
@@ -76,6 +77,7 @@ class FpzkProxy implements RunningProxy {
   readonly #subscriptions: SubscriptionTable;
   readonly #transport: Http1Transport;
   readonly #routes: RouteFollower;
+  readonly #mirror: Mirror;
   readonly #front: Front;
   readonly #listener: Http1Listener;
   readonly #http2: Http2Listener;
@@ -112,6 +114,13 @@ class FpzkProxy implements RunningProxy {
       subscriptions: this.#subscriptions,
       budget: new RetryBudget(options.retryBudget),
       now,
+    });
+    this.#mirror = new Mirror({
+      balancer,
+      transport: this.#transport,
+      now,
+      answerTimeoutMs: limits.answerTimeoutMs,
+      onCopy: (isSent) => this.metrics.mirrored.inc({ outcome: isSent ? "sent" : "left-out" }),
     });
     this.#front = this.#createFront(balancer);
     this.#http2 = new Http2Listener(this.#callerPorts());
@@ -217,6 +226,7 @@ class FpzkProxy implements RunningProxy {
     // Their `close` events, which write the access lines, follow within this turn or the next.
     await waitAtMost(this.#front.idle(), BREAK_OFF_MS);
     await this.#routes.close();
+    this.#mirror.destroy();
     this.#subscriptions.close();
     clearInterval(this.#sweepTimer);
     clearInterval(this.#tickTimer);
@@ -247,6 +257,7 @@ class FpzkProxy implements RunningProxy {
       exchange: {
         balancer,
         transport: this.#transport,
+        mirror: this.#mirror,
         metrics: this.metrics,
         now,
         answerTimeoutMs: limits.answerTimeoutMs,
@@ -306,6 +317,7 @@ class FpzkProxy implements RunningProxy {
     this.#http2.sweep(nowMs);
     this.#transport.sweep(nowMs);
     this.#front.sweep(nowMs);
+    this.#mirror.sweep(nowMs);
   }
 }
 
