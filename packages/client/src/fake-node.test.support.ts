@@ -247,6 +247,7 @@ export class FakeNode {
         return;
       }
       case "confirm":
+      case "ahead":
       case "goodbye":
         return;
     }

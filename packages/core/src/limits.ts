@@ -71,6 +71,8 @@ export const LEASE_TTL_MAX_MS = 3_600_000;
 export const LEASE_TTL_DEFAULT_MS = 30_000;
 /** Requests routed to another node and not yet answered. */
 export const ROUTE_PENDING_COUNT_MAX = 10_000;
+/** Registrations that a node writes anew in a second because of what views say to have seen. */
+export const RISE_PER_SECOND_MAX = 1_000;
 /** Drains running on one node. */
 export const DRAIN_COUNT_MAX = 10_000;
 

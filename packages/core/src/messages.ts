@@ -149,6 +149,18 @@ export interface ConfirmMessage {
   readonly stamp: Stamp;
 }
 
+/**
+ * A view has seen an instance, or its removal, with this stamp; the node's complete answer has it
+ * with a lower one, and nobody is left to say the higher one again. No answer: a registration that
+ * lives is written anew, above.
+ */
+export interface AheadMessage {
+  readonly type: "ahead";
+  readonly service: string;
+  readonly id: string;
+  readonly stamp: Stamp;
+}
+
 /** Ends the session on purpose: what it still holds is deregistered, nothing becomes suspect. */
 export interface GoodbyeMessage {
   readonly type: "goodbye";
@@ -163,6 +175,7 @@ export type SessionRequest =
   | UnwatchMessage
   | QueryMessage
   | HeartbeatMessage
+  | AheadMessage
   | ConfirmMessage
   | GoodbyeMessage;
 
@@ -486,6 +499,14 @@ export type RoutedCommand =
       readonly service: string;
       readonly id: string;
       readonly body: Uint8Array;
+    }
+  | {
+      /** Written anew above a stamp that somebody has seen, if its program is heard. */
+      readonly kind: "rise";
+      readonly namespace: string;
+      readonly service: string;
+      readonly id: string;
+      readonly stamp: Stamp;
     };
 
 export type PeerMessage = DigestMessage | DeltaMessage | ResetMessage | RouteMessage;

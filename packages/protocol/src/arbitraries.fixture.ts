@@ -175,6 +175,7 @@ export const sessionRequest: fc.Arbitrary<SessionRequest> = fc.oneof(
     wantsDigests: fc.boolean(),
   }),
   fc.record({ type: fc.constant("confirm" as const), service: slashless, id, stamp }),
+  fc.record({ type: fc.constant("ahead" as const), service: slashless, id, stamp }),
   fc.record({ type: fc.constant("goodbye" as const) }),
 );
 
@@ -283,6 +284,7 @@ const command: fc.Arbitrary<RoutedCommand> = fc.oneof(
     timeoutMs: durationMs,
   }),
   fc.record({ kind: fc.constant("update" as const), ...address, body }),
+  fc.record({ kind: fc.constant("rise" as const), ...address, stamp }),
 );
 
 const payload: fc.Arbitrary<RoutePayload> = fc.oneof(

@@ -265,6 +265,8 @@ function writeCommand(command: RoutedCommand): unknown[] {
       return [...head, command.state, writeDuration(command.timeoutMs)];
     case "update":
       return [...head, command.body];
+    case "rise":
+      return [...head, writeStamp(command.stamp)];
   }
 }
 
@@ -290,6 +292,8 @@ function readCommand(value: unknown): RoutedCommand {
       };
     case "update":
       return { kind, ...address, body: readBytes(fields[4], "body", BODY_MAX_BYTES) };
+    case "rise":
+      return { kind, ...address, stamp: readStamp(fields[4], "stamp") };
   }
 }
 

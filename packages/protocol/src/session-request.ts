@@ -98,6 +98,7 @@ function writeRequest(message: Exclude<SessionRequest, { type: "heartbeat" }>): 
     case "query":
       return [message.requestId, message.service];
     case "confirm":
+    case "ahead":
       return [message.service, message.id, writeStamp(message.stamp)];
     case "goodbye":
       return [];
@@ -182,6 +183,12 @@ const READERS: Readers<SessionRequest> = {
     stamp: readStamp(fields[3], "stamp"),
   }),
   goodbye: () => ({ type: "goodbye" }),
+  ahead: (fields) => ({
+    type: "ahead",
+    service: readName(fields[1], "service"),
+    id: readName(fields[2], "id"),
+    stamp: readStamp(fields[3], "stamp"),
+  }),
 };
 
 const DECODER: MessageDecoder<SessionRequest> = {

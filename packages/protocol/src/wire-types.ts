@@ -27,6 +27,7 @@ export const REQUEST_TYPES = {
   heartbeat: 8,
   confirm: 9,
   goodbye: 10,
+  ahead: 11,
 } as const satisfies Record<SessionRequest["type"], number>;
 
 /** Node to client. */
@@ -69,6 +70,7 @@ export const COMMAND_KINDS = {
   deregister: 2,
   "set-state": 3,
   update: 4,
+  rise: 5,
 } as const satisfies Record<RoutedCommand["kind"], number>;
 
 /** Wire form of a snapshot's kind. */

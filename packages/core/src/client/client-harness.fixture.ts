@@ -192,6 +192,8 @@ function describeSent(message: Extract<ClientEffect, { type: "send" }>["message"
       return `send heartbeat ${message.sequence}${message.wantsDigests ? " digests" : ""}`;
     case "confirm":
       return `send confirm ${message.id}`;
+    case "ahead":
+      return `send ahead ${message.id} ${message.stamp.incarnation}`;
     default:
       return `send ${message.type}`;
   }

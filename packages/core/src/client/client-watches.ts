@@ -31,6 +31,8 @@ import { type BodyDecoder, type DrainingRecord, ServiceView } from "./service-vi
 const RESYNC_PATIENCE_MS = 5_000;
 const RESYNC_MIN_MS = 10_000;
 const RESYNC_MAX_MS = 300_000;
+/** Said at once of one view; the rest comes with a later verification. */
+const AHEAD_COUNT_MAX = 100;
 const REFUSED_RETRY_MS = 5_000;
 
 interface Watch {
@@ -237,6 +239,7 @@ export class ClientWatches {
     this.#compare(watch, message.digest, now);
     this.#report(message.service, watch);
     this.#confirm(message.service, watch.view.drainingRecords());
+    this.#tellAhead(message.service, watch.view);
   }
 
   change(message: ChangeMessage, now: Instant): void {
@@ -256,6 +259,7 @@ export class ClientWatches {
       if (isSameDigest(digest, watch.view.digest)) {
         watch.resyncCount = 0;
         this.#compare(watch, digest, now);
+        this.#tellAhead(service, watch.view);
       } else {
         watch.divergedAt ??= now;
         const isPatienceOver = now - watch.divergedAt >= RESYNC_PATIENCE_MS;
@@ -408,6 +412,13 @@ export class ClientWatches {
     this.#outbox.emit({ type: "note", level: "warn", event: "client.view-diverged", fields });
     watch.view.forgetPosition();
     this.#sendWatchFrom(watch, [], EMPTY_DIGEST);
+  }
+
+  /** Again with each verification: what is on its way to another node may be lost. */
+  #tellAhead(service: string, view: ServiceView): void {
+    for (const { id, stamp } of view.lostStamps.slice(0, AHEAD_COUNT_MAX)) {
+      this.#outbox.emit({ type: "send", message: { type: "ahead", service, id, stamp } });
+    }
   }
 
   #confirm(service: string, draining: readonly DrainingRecord[]): void {

@@ -162,6 +162,11 @@ test("a saved view has what was shown; what was another region's is found out by
     "added a",
     "removed b elsewhere",
   ]);
+  assert.deepEqual(
+    visit(second, "eu", own("eu", "b"), record("x", 3)),
+    ["removed a elsewhere", "added b"],
+    "where it is the region's own it is no old news",
+  );
   const third = newView();
   third.restore(saved);
   assert.deepEqual(visit(third, "eu", own("eu", "b"), record("x", 3)), []);

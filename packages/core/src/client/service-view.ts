@@ -33,7 +33,9 @@ import {
 import type { Instant } from "../time.js";
 import { livenessOf, type MemberTable } from "./member-liveness.js";
 import { GLOBAL_PLACE, RegionPlaces } from "./region-places.js";
+import type { SnapshotBuffer } from "./snapshot-buffer.js";
 import { replaceSorted } from "./sorted-instances.js";
+import { type LostStamp, lostStamps } from "./view-ahead.js";
 import { type OriginProgress, ViewOrigins } from "./view-origins.js";
 import {
   type Entry,
@@ -58,14 +60,6 @@ import type {
 } from "./view-update.js";
 
 export type * from "./view-update.js";
-
-/** A full answer that is still coming in. */
-interface SnapshotBuffer {
-  readonly groups: RecordGroup[];
-  recordCount: number;
-  /** Keys that changed since the answer began: its lacking them proves nothing. */
-  readonly touched: Set<string>;
-}
 
 /** Longer than nodes keep an instance whose owner is gone, with some to spare. */
 export const UNPROVEN_TTL_MS = 1_200_000;
@@ -163,6 +157,11 @@ export class ServiceView {
   /** Records that were not taken in because of {@link VIEW_RECORD_COUNT_MAX}. */
   get refusedCount(): number {
     return this.#refusedCount;
+  }
+
+  /** What the node and all others have lost, to be told to it. */
+  get lostStamps(): readonly LostStamp[] {
+    return lostStamps(this.#ahead.keys(), this.#slots, this.#members);
   }
 
   get tombstoneCount(): number {

@@ -22,11 +22,15 @@ export interface OriginProgress {
 export class ViewOrigins {
   readonly #origins = new Map<string, OriginProgress>();
 
-  /** The progress of an origin, which begins here if it is new. */
+  /**
+   * The progress of an origin, which begins here if it is new, or was noted in another place: a
+   * saved view names no region, so what it says of a region's own may have been noted in the wrong
+   * one.
+   */
   of(origin: Origin, place: number): OriginProgress {
     const key = originText(origin);
     const held = this.#origins.get(key);
-    if (held !== undefined) return held;
+    if (held !== undefined && held.place === place) return held;
     const progress = { origin, place, seenVersion: 0, provenVersion: 0 };
     this.#origins.set(key, progress);
     return progress;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { EMPTY_DIGEST } from "../hash.js";
 import { remarkOfTtl } from "../lease/ttl-remark.js";
+import { RISE_PER_SECOND_MAX } from "../limits.js";
 import type { RouteMessage } from "../messages.js";
 import { originOf, recordFor, stampOf } from "../record.fixture.js";
 import { InstanceState, RecordKind, type RegistryRecord, Scope } from "../record.js";
@@ -92,6 +93,36 @@ describe("a lease without a session", () => {
     assert.equal(bench.seen("x"), "suspect");
     bench.run({ kind: "update", ...AT, body: new Uint8Array([2]) });
     assert.equal(bench.seen("x"), "suspect");
+  });
+
+  it("what somebody has seen higher goes above that, if it is heard and that can be true", () => {
+    const bench = new NodeBench();
+    bench.run(registration(2_000));
+    const before = bench.instance("x");
+    assert.ok(before);
+    const rise = (above: number) =>
+      bench.run({ kind: "rise", ...AT, stamp: { ...before.stamp, incarnation: above } });
+    const own = before.stamp.incarnation;
+    rise(own - 1);
+    rise(Number.MAX_SAFE_INTEGER);
+    assert.deepEqual(bench.instance("x")?.stamp, before.stamp, "lower, or decades ahead");
+    rise(own + 1_000_000);
+    const risen = bench.instance("x");
+    assert.ok(risen && risen.stamp.incarnation > own + 1_000_000);
+    assert.deepEqual([risen.since, bench.seen("x")], [before.since, "alive"]);
+    bench.runUntil(2_100);
+    rise(risen.stamp.incarnation + 1);
+    assert.deepEqual(bench.instance("x")?.stamp, risen.stamp, "it is not heard");
+  });
+
+  it("writes only so much anew in a second (P10)", () => {
+    const bench = new NodeBench();
+    bench.run(registration(2_000));
+    for (let count = 0; count < 2 * RISE_PER_SECOND_MAX; count += 1) {
+      bench.run({ kind: "rise", ...AT, stamp: bench.instance("x")?.stamp ?? assert.fail() });
+    }
+    const version = bench.instance("x")?.version ?? 0;
+    assert.ok(version >= RISE_PER_SECOND_MAX && version <= RISE_PER_SECOND_MAX + 10);
   });
 
   it("taken over from an owner that is gone, it lapses as soon as it did there", () => {

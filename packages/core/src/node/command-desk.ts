@@ -9,11 +9,13 @@
 import type { DrainTable } from "../drain/drain-table.js";
 import { ErrorCode, type Refusal } from "../errors.js";
 import type { HybridClock } from "../hlc.js";
+import { LeasePhase } from "../lease/lease-rules.js";
 import type { LeaseTable } from "../lease/lease-table.js";
 import { ttlOfRemark } from "../lease/ttl-remark.js";
-import { ROUTE_PENDING_COUNT_MAX } from "../limits.js";
+import { RISE_PER_SECOND_MAX, ROUTE_PENDING_COUNT_MAX } from "../limits.js";
 import type { RoutedCommand, RoutePayload } from "../messages.js";
 import {
+  compareStamps,
   InstanceState,
   type Origin,
   type RecordKey,
@@ -24,7 +26,7 @@ import {
 } from "../record.js";
 import type { Replica } from "../replica/replica.js";
 import { NO_SLOT, type Slot } from "../table/record-table.js";
-import { after, type Instant, NEVER } from "../time.js";
+import { after, type Instant, instant, NEVER } from "../time.js";
 import type { Command, CommandResult } from "./events.js";
 import type { InstanceWriter } from "./instance-writer.js";
 import { stampOfWord } from "./last-writer.js";
@@ -51,12 +53,16 @@ export interface CommandDeskOptions {
   /** Takes an operator's word that a node is gone, or says why not. */
   readonly forgetNode: (nodeId: string, now: Instant) => Refusal | undefined;
   readonly route: (to: string, payload: RoutePayload) => boolean;
+  /** Writes a record of this node's own anew, above, and tells its session. */
+  readonly refutes: (slot: Slot) => boolean;
 }
 
 export class CommandDesk {
   readonly #options: CommandDeskOptions;
   readonly #pending = new Map<number, { reply: Reply; deadline: Instant }>();
   #nextId = 1;
+  #riseCount = 0;
+  #risesSince = instant(0);
 
   constructor(options: CommandDeskOptions) {
     this.#options = options;
@@ -82,6 +88,7 @@ export class CommandDesk {
       case "deregister":
       case "set-state":
       case "update":
+      case "rise":
         return this.#owned(command, reply, now);
     }
   }
@@ -180,7 +187,26 @@ export class CommandDesk {
       }
       case "update":
         return this.#update(command, slot, reply, now);
+      case "rise":
+        this.#rise(slot, command.stamp, now);
+        return reply({ ...DONE, stamp: replica.table.stamp(slot) });
     }
+  }
+
+  /** Somebody has seen a higher stamp, which no node holds: what is heard goes above it. */
+  #rise(slot: Slot, above: Stamp, now: Instant): void {
+    const { replica, leases, clock, refutes } = this.#options;
+    const isHeard = leases.get(replica.table.tag(slot))?.phase === LeasePhase.active;
+    if (!isHeard || compareStamps(above, replica.table.stamp(slot)) < 0) return;
+    if (now >= after(this.#risesSince, 1_000)) {
+      this.#risesSince = now;
+      this.#riseCount = 0;
+    }
+    this.#riseCount += 1;
+    clock.observe(above.incarnation);
+    // A stamp that lies days ahead is not followed by the clock, nor by this.
+    const isFollowed = clock.next() > above.incarnation;
+    if (isFollowed && this.#riseCount <= RISE_PER_SECOND_MAX) refutes(slot);
   }
 
   #update(

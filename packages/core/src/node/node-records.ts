@@ -7,6 +7,7 @@ import { rendezvous } from "../hash.js";
 import type { HybridClock } from "../hlc.js";
 import { type NodeDescription, NodeStatus } from "../instance.js";
 import type { Membership } from "../membership/membership.js";
+import { type Random, randomBelow } from "../random.js";
 import {
   compareStamps,
   InstanceState,
@@ -21,6 +22,13 @@ import { NO_SLOT } from "../table/record-table.js";
 import type { Instant } from "../time.js";
 import type { Outbox } from "./outbox.js";
 import type { PeerDesk } from "./peer-desk.js";
+
+/** Two lives of a node that go above the same generation seldom meet: an origin has one writer. */
+const GENERATION_STEP_MAX = 1_000;
+
+export function generationAbove(generation: number, random: Random): number {
+  return generation + 1 + randomBelow(random, GENERATION_STEP_MAX);
+}
 
 export interface NodeRecordsOptions {
   readonly nodeId: string;

@@ -31,7 +31,7 @@ import type { Effect, NodeEvent } from "./events.js";
 import { InstanceWriter } from "./instance-writer.js";
 import type { NodeConfig } from "./node-config.js";
 import { createCounters, type NodeCounters } from "./node-counters.js";
-import { NodeRecords } from "./node-records.js";
+import { generationAbove, NodeRecords } from "./node-records.js";
 import { Outbox } from "./outbox.js";
 import { type NodeState, PeerDesk } from "./peer-desk.js";
 import { RECONNECT_SPREAD_MAX_MS, SessionDesk } from "./session-desk.js";
@@ -179,6 +179,7 @@ export class RegistryNode {
       speaksFor: (origin) => this.#adoption.speaksFor(origin),
       forgetNode: (id, at) => this.#nodes.forget(id, at),
       route: (to, payload) => this.#peers.route(to, payload),
+      refutes: (slot) => this.#refutes(slot),
     });
     this.#adoption = new Adoption({
       replica: this.#replica,
@@ -209,6 +210,7 @@ export class RegistryNode {
       writer: this.#writer,
       watches: this.#watches,
       drains: this.#drains,
+      commands: this.#commands,
       isReady: () => this.#state !== "warming",
       isIgnorant: () => this.#peers.isIgnorant(this.#now),
       isLeaving: () => this.#state === "leaving" || this.#state === "left",
@@ -505,7 +507,7 @@ export class RegistryNode {
     if (!this.#peers.believes(generation)) return;
     this.#outbox.note("warn", "node.generation-raised", { above: generation });
     const former = this.generation;
-    this.#replica.raiseGeneration(generation + 1);
+    this.#replica.raiseGeneration(generationAbove(generation, this.#options.random));
     this.#nodes.announce(now);
     this.#canary.hasten(now);
     this.#desk.rewriteAll(former, now);
@@ -561,7 +563,6 @@ export class RegistryNode {
 
   /** Another node's record took a key: what hung on a lease here does no more. */
   #taken(record: RegistryRecord, tag: number, slot: Slot): void {
-    // Also what a program chose by itself, above others: who begins from here on begins above it.
     this.#clock.observe(record.since);
     this.#clock.observe(record.stamp.incarnation);
     if (tag === 0) return;

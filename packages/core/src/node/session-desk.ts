@@ -13,6 +13,7 @@ import { LeasePhase } from "../lease/lease-rules.js";
 import type { Lease, LeaseTable } from "../lease/lease-table.js";
 import { SESSION_COUNT_MAX, SESSION_WATCH_COUNT_MAX } from "../limits.js";
 import type {
+  AheadMessage,
   DeregisterMessage,
   MemberView,
   RegisteredItem,
@@ -36,6 +37,7 @@ import { NO_SLOT, type Slot } from "../table/record-table.js";
 import type { Instant } from "../time.js";
 import { serviceName, type WatchTable } from "../watch/watch-table.js";
 import { AnswerDesk } from "./answer-desk.js";
+import type { CommandDesk } from "./command-desk.js";
 import type { NodeEvent, SessionKey } from "./events.js";
 import type { InstanceWriter } from "./instance-writer.js";
 import type { NodeConfig } from "./node-config.js";
@@ -62,6 +64,7 @@ export interface SessionDeskOptions {
   readonly writer: InstanceWriter;
   readonly watches: WatchTable;
   readonly drains: DrainDesk;
+  readonly commands: CommandDesk;
   readonly isReady: () => boolean;
   /** Whether somebody may know of instances that this node has not heard of. */
   readonly isIgnorant: () => boolean;
@@ -174,6 +177,8 @@ export class SessionDesk {
         return this.#query(session, message);
       case "confirm":
         return this.#confirm(session, message);
+      case "ahead":
+        return this.#hearAhead(session, message, now);
       case "goodbye":
         return this.#goodbye(session, lease, now);
     }
@@ -455,6 +460,12 @@ export class SessionDesk {
         if (report !== undefined) drains.report(slot, report);
       }
     }
+  }
+
+  #hearAhead(session: Session, { service, id, stamp }: AheadMessage, now: Instant): void {
+    if (!session.grants.mayRead) return;
+    const name = { namespace: session.namespace, service, id };
+    this.#options.commands.run({ kind: "rise", ...name, stamp }, () => {}, now);
   }
 
   #goodbye(session: Session, lease: Lease | undefined, now: Instant): void {

@@ -260,6 +260,8 @@ function requestOf(tape: Tape): SessionRequest {
       return { type: "heartbeat", sequence: tape.byte(), wantsDigests: tape.flag() };
     case 8:
       return { type: "confirm", service, id, stamp: words.stampOf(tape) };
+    case 9:
+      return { type: "ahead", service, id, stamp: words.stampOf(tape) };
     default:
       return { type: "goodbye" };
   }
@@ -355,7 +357,7 @@ function payloadOf(tape: Tape): Extract<PeerMessage, { type: "route" }>["payload
 type Address = { readonly namespace: string; readonly service: string; readonly id: string };
 
 function routedCommandOf(tape: Tape, address: Address) {
-  switch (tape.below(4)) {
+  switch (tape.below(5)) {
     case 0:
       return { kind: "renew", ...address } as const;
     case 1:
@@ -364,6 +366,8 @@ function routedCommandOf(tape: Tape, address: Address) {
       const timeoutMs = tape.pick([0, 1_000, 300_000]);
       return { kind: "set-state", ...address, state: words.stateOf(tape), timeoutMs } as const;
     }
+    case 3:
+      return { kind: "rise", ...address, stamp: words.stampOf(tape) } as const;
     default:
       return { kind: "update", ...address, body: words.bodyOf(tape) } as const;
   }

@@ -142,6 +142,14 @@ export const PERMANENT_SEEDS: readonly PermanentSeed[] = [
     mendedBy: "Keep saved views until a region has answered (P4)",
   },
   {
+    seed: 144,
+    story:
+      "every node lost the record of a dead process, whose stamp was above that of the living one: " +
+      "a view that remembered it showed the dead one, orphaned, for twenty minutes",
+    mendedBy: "Let a view say what its nodes have lost",
+    scenario: "all-nodes-forget",
+  },
+  {
     seed: 86,
     story:
       "one region's tombstone beat the live record of the same name in another; and a view asked " +
@@ -158,19 +166,6 @@ export interface OpenDefect {
 }
 
 export const OPEN_DEFECTS: readonly OpenDefect[] = [
-  {
-    oracle: "P6",
-    text: /is orphaned in the view of/,
-    story:
-      "a view holds what every node has lost, under a later stamp than the program has that lives " +
-      "(seed 80: clocks set back)",
-  },
-  {
-    oracle: "P6",
-    text: /is suspect in the view of/,
-    story:
-      "a living program is suspect in a view long after everything was mended (seed 1088612017)",
-  },
   {
     oracle: "S2",
     text: /\(reason 9\), and nobody had removed it/,

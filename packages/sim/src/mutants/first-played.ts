@@ -91,6 +91,7 @@ export const FIRST_PLAYED: Readonly<Record<string, string>> = {
   "view-dropped-when-offline": "all-nodes-down",
   "view-takes-older-record": "move-to-a-node-behind",
   "vouching-ignored": "one-cable-cut",
+  "views-keep-what-nodes-lost": "all-nodes-forget",
   "wall-clock-leases": "wall-clock-steps",
   "warm-up-without-end": "quiet-world",
   "watch-below-watermark-patched": "caller-away-for-long",

@@ -152,6 +152,16 @@ export const VIEW_MUTANTS: readonly Mutant[] = [
     replace: "if (member.description.region !== region)",
   },
   {
+    name: "views-keep-what-nodes-lost",
+    story:
+      "A view that remembers a higher stamp than any node has does not say so: a caller shows a " +
+      "dead process in the place of the living one until it forgets (a stale entry that only a " +
+      "restart of the caller cures).",
+    file: "client/view-ahead.js",
+    find: "if (isRemoved || isLifeOver(record.origin, members))",
+    replace: "if (false)",
+  },
+  {
     name: "drain-confirmed-by-sending",
     story:
       "A drain counts a subscriber as confirmed when it was sent the news: the instance stops " +

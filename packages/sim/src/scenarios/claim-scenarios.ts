@@ -1,7 +1,7 @@
 /** Two processes of one id: which of them goes on. */
 import type { SimClient } from "../world/sim-client.js";
 import type { Scenario } from "./scenario.js";
-import type { Stage } from "./stage.js";
+import { livenessIn, type Stage } from "./stage.js";
 
 const HOUR_MS = 3_600_000;
 
@@ -56,6 +56,33 @@ export const CLAIM_SCENARIOS: readonly Scenario[] = [
       stage.run(2_000);
       stage.heal();
       expectLater(stage, early, late);
+    },
+  },
+  {
+    name: "all-nodes-forget",
+    story:
+      "A program and all nodes are lost; the nodes start with nothing, their clocks an hour behind " +
+      "those of before, and the program's next life begins below what a caller still sees of the " +
+      "last one: the caller sees it nevertheless (P6).",
+    play: (stage) => {
+      stage.addNodes({ us: 2 });
+      stage.stepWallClocks(HOUR_MS);
+      stage.settle();
+      const former = stage.addClient("former", "us", ["us-1"]);
+      stage.register(former, "orders/o");
+      const viewer = stage.addClient("viewer", "us", ["us-2"]);
+      viewer.watch("orders");
+      stage.run(2_000);
+      stage.world.crashClient("former", true);
+      for (const nodeId of ["us-1", "us-2"]) stage.world.crash(nodeId);
+      stage.run(1_000);
+      stage.addNodes({ us: 2 });
+      const next = stage.addClient("next", "us", ["us-1"]);
+      stage.register(next, "orders/o");
+      // Views are verified every ten heartbeats, and asked for again after five seconds more.
+      stage.run(25_000);
+      const seen = livenessIn(viewer, "orders/o");
+      stage.expect(seen === "alive", "P6", `a caller that remembers more sees it ${seen}`);
     },
   },
 ];
