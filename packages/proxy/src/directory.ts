@@ -2,7 +2,14 @@
  * The proxy's view of discovery: a tiny port, so that the request path can be tested without a
  * registry and never learns of sessions, nodes or records.
  */
-import type { Filter, FpzkClient, Picked, RouteSetWatch, ViewStatus } from "@fpzk/client";
+import type {
+  Filter,
+  FpzkClient,
+  Picked,
+  RouteSetWatch,
+  SubscribeOptions,
+  ViewStatus,
+} from "@fpzk/client";
 import {
   ErrorCode,
   type OutlierOptions,
@@ -42,15 +49,27 @@ export interface Directory {
   watchRouteSets?(onChange: () => void): RouteSetWatch;
 }
 
+/** How all subscriptions of a directory balance; each as in {@link SubscribeOptions}. */
+export type DirectoryBalancing = Pick<
+  SubscribeOptions,
+  "prefersNear" | "regionOrder" | "slowStartMs" | "keyLoadFactor" | "panicRatio"
+>;
+
+export interface ClientDirectoryOptions {
+  /** One client for each other namespace that routes name. Default: none. */
+  readonly byNamespace?: ReadonlyMap<string, FpzkClient>;
+  /** Default: those of `subscribe`. */
+  readonly balancing?: DirectoryBalancing;
+}
+
 /**
  * A directory over FPZKClients.
  *
  * @param client - Serves routes without a namespace.
- * @param byNamespace - One client for each other namespace that routes name.
  */
 export function directoryFromClient(
   client: FpzkClient,
-  byNamespace: ReadonlyMap<string, FpzkClient> = new Map(),
+  { byNamespace = new Map(), balancing = {} }: ClientDirectoryOptions = {},
 ): Directory {
   return {
     watchRouteSets: (onChange) => client.watchRouteSets(onChange),
@@ -64,6 +83,7 @@ export function directoryFromClient(
         );
       }
       const subscription = chosen.subscribe(request.service, {
+        ...balancing,
         ...(request.policy === undefined ? {} : { policy: request.policy }),
         ...(request.filter === undefined ? {} : { filter: request.filter }),
         ...(request.outlier === undefined ? {} : { outlier: request.outlier }),

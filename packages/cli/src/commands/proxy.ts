@@ -5,7 +5,12 @@ import type { AccessLog, RunningProxy } from "@fpzk/proxy";
 import type { Logger } from "@fpzk/server";
 import type { ConfigureCommand } from "../command.js";
 import { addConfigFlags, loadConfig } from "../config/load-config.js";
-import { type ProxyConfig, proxyConfigKind, toProxyOptions } from "../config/proxy-config.js";
+import {
+  type ProxyConfig,
+  proxyConfigKind,
+  toBalancing,
+  toProxyOptions,
+} from "../config/proxy-config.js";
 import { ExitCode } from "../exit-code.js";
 import { hasColor, type Io } from "../io.js";
 import { connectClients, readPemFiles } from "../proxy/proxy-parts.js";
@@ -93,7 +98,10 @@ async function start(config: ProxyConfig, io: Io, logger: Logger, number: number
     ...options,
     ...(ownAdmin === undefined ? {} : { admin: ownAdmin }),
     ...files,
-    directory: directoryFromClient(clients.main, clients.byNamespace),
+    directory: directoryFromClient(clients.main, {
+      byNamespace: clients.byNamespace,
+      balancing: toBalancing(config),
+    }),
     logger,
     ...(config.accessLog === "off" ? {} : { accessLog: jsonAccessLog(io) }),
   });

@@ -3,7 +3,7 @@ import test from "node:test";
 import { PROXY_LIMIT_DEFAULTS } from "@fpzk/proxy";
 import { formatMistake } from "./mistake.js";
 import { parseConfig } from "./parse-config.js";
-import { proxyConfigKind, toProxyOptions } from "./proxy-config.js";
+import { proxyConfigKind, toBalancing, toProxyOptions } from "./proxy-config.js";
 
 function parse(text: string, environment: Record<string, string> = {}) {
   const file = { name: "p.yaml", text };
@@ -17,6 +17,8 @@ const MISFITS: readonly (readonly [string, string])[] = [
   ["dynamic: true\ntls: {certFile: a}", "tls.keyFile"],
   ["dynamic: true\nregistry: {caFile: a}", "registry.caFile"],
   ["dynamic: true\noutlier: {ejectionMax: 1s}", "outlier.ejectionMax"],
+  ["dynamic: true\noutlier: {latencyFactor: 1.5}", "outlier.latencyFactor"],
+  ["dynamic: true\nbalancing: {keyLoadFactor: 1}", "balancing.keyLoadFactor"],
 ];
 
 test("settings of a proxy that do not fit together are refused", () => {
@@ -31,6 +33,15 @@ test("settings of a proxy that do not fit together are refused", () => {
   }
   const broken = new Set(MISFITS.map(([, path]) => path));
   for (const { paths } of proxyConfigKind.relations) assert.ok(broken.has(paths[0]), paths[0]);
+});
+
+test("balancing becomes the options of every subscription", () => {
+  const parsed = parse("dynamic: true\nbalancing: {regionOrder: [us, ap], slowStart: 0}");
+  assert.ok(parsed.isGood);
+  assert.deepEqual(toBalancing(parsed.config), {
+    ...{ prefersNear: true, regionOrder: ["us", "ap"], slowStartMs: 0 },
+    ...{ keyLoadFactor: 0, panicRatio: 0.5 },
+  });
 });
 
 test("routes become the proxy's routes, without what was not said", () => {

@@ -1,5 +1,7 @@
 /** The settings of `fpzk proxy`: schemas, relations, and the way to what `startProxy` takes. */
 import { join } from "node:path";
+import { checkKeyLoadFactor } from "@fpzk/core";
+import type { DirectoryBalancing } from "@fpzk/proxy";
 import { z } from "zod";
 import {
   boolean,
@@ -185,6 +187,38 @@ const proxyShape = {
       }),
     })
     .prefault({}),
+  balancing: z
+    .strictObject({
+      prefersNear: boolean({
+        about: "Same zone, then same region, then others, each as far as its instances can take.",
+        default: true,
+      }),
+      regionOrder: list({
+        about: "Regions after the own one, in this order; the rest comes last.",
+        rule: NAME_RULE,
+        max: 64,
+      }),
+      slowStart: duration({
+        about: "Over this a new or returning instance comes to its share; 0 for at once.",
+        minMs: 0,
+        maxMs: 3_600_000,
+        defaultMs: 10_000,
+      }),
+      keyLoadFactor: ratio({
+        about:
+          "By key, no instance has more than so many times its share of calls, from 1.05; 0 for no bound.",
+        min: 0,
+        max: 100,
+        default: 0,
+      }),
+      panicRatio: ratio({
+        about: "Below this share of usable instances health is ignored.",
+        min: 0,
+        max: 1,
+        default: 0.5,
+      }),
+    })
+    .prefault({}),
   retryBudget: z
     .strictObject({
       retryRatio: ratio({ about: "Retries per request.", min: 0, max: 1, default: 0.2 }),
@@ -236,6 +270,22 @@ const proxyRelations: readonly Relation[] = [
       value("registry.caFile") && value("registry.tls") === false
         ? "`registry.tls` is false"
         : undefined,
+  },
+  {
+    paths: ["balancing.keyLoadFactor"],
+    rule: "0, or at least 1.05",
+    check: ({ number }) => {
+      const [fault] = checkKeyLoadFactor(number("balancing.keyLoadFactor"));
+      return fault === undefined ? undefined : "every instance but one would be full";
+    },
+  },
+  {
+    paths: ["outlier.latencyFactor"],
+    rule: "0, or at least 2",
+    check: ({ number }) => {
+      const factor = number("outlier.latencyFactor");
+      return factor > 0 && factor < 2 ? "instances differ by as much without a fault" : undefined;
+    },
   },
   {
     paths: ["outlier.ejectionMax", "outlier.ejectionBase"],
@@ -295,6 +345,12 @@ export function toProxyOptions(config: ProxyConfig) {
     },
     retryBudget: config.retryBudget,
   };
+}
+
+/** How instances are chosen, for the directory. */
+export function toBalancing({ balancing }: ProxyConfig): DirectoryBalancing {
+  const { slowStart, ...same } = balancing;
+  return { ...same, slowStartMs: slowStart };
 }
 
 /** Beside the saved views; processes that share the folder replace it whole. */
