@@ -2,7 +2,7 @@
  * The callers of one region: one process that calls the service in an open loop, through the
  * region's proxy and by embedded clients, and tells how it went.
  */
-import { connect, type ServiceSubscription } from "@fpzk/client";
+import { CallOutcome, connect, type ServiceSubscription } from "@fpzk/client";
 import { SeededRandom } from "@fpzk/core";
 import type { Histogram } from "hdr-histogram-js";
 import { Agent } from "undici";
@@ -27,6 +27,7 @@ const REPORT_INTERVAL_MS = 250;
 const IN_FLIGHT_COUNT_MAX = 5_000;
 /** To one origin; further calls wait for one of them. */
 const CONNECTION_COUNT_MAX = 64;
+const PROXY_TIMEOUT_MS = 10_000;
 /** Failures that are told one by one. */
 const FAILURE_TOLD_COUNT_MAX = 200;
 
@@ -35,7 +36,7 @@ interface Target {
   readonly id: string;
   readonly origin: string;
   readonly prefix: string;
-  release(): void;
+  release(result: CallOutcome): void;
 }
 
 class Caller {
@@ -53,6 +54,8 @@ class Caller {
   #byInstance = new Map<string, number>();
   #safeFailedCount = 0;
   #unsafeFailedCount = 0;
+  #lateCount = 0;
+  #lastBadMs = 0;
   #inFlightCount = 0;
   #toldCount = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -105,6 +108,8 @@ class Caller {
       byInstance: Object.fromEntries(this.#byInstance),
       safeFailedCount: this.#safeFailedCount,
       unsafeFailedCount: this.#unsafeFailedCount,
+      lateCount: this.#lateCount,
+      lastBadWallMs: this.#lastBadMs === 0 ? 0 : performance.timeOrigin + this.#lastBadMs,
       p50Ms: percentileMs(this.#recent, 50),
       p99Ms: percentileMs(this.#recent, 99),
       maxMs: percentileMs(this.#recent, 100),
@@ -113,6 +118,8 @@ class Caller {
     this.#byInstance = new Map();
     this.#safeFailedCount = 0;
     this.#unsafeFailedCount = 0;
+    this.#lateCount = 0;
+    this.#lastBadMs = 0;
     return window;
   }
 
@@ -147,18 +154,23 @@ class Caller {
       target = `${chosen.id} ${chosen.origin}`;
       try {
         const answer = await this.#exchange(call, chosen);
+        chosen.release(CallOutcome.success);
         this.#counts.doneCount += 1;
         this.#byInstance.set(answer.id, (this.#byInstance.get(answer.id) ?? 0) + 1);
         // Without what the instance was asked to take.
         const tookMs = performance.now() - intendedMs - call.waitMs;
         recordLatency(this.#latencies[call.path], tookMs);
         recordLatency(this.#recent, tookMs);
+        if (tookMs > this.#plan.badMs) {
+          this.#lateCount += 1;
+          if (call.isSafe) this.#lastBadMs = Math.max(this.#lastBadMs, intendedMs);
+        }
         return;
       } catch (error) {
         reason = reasonOf(error);
         excluded.add(chosen.id);
-      } finally {
-        chosen.release();
+        const isUnsent = /^(ECONNREFUSED|UND_ERR_CONNECT_TIMEOUT)/.test(reason);
+        chosen.release(isUnsent ? CallOutcome.connectFailure : CallOutcome.error);
       }
     }
     this.#fail(call, intendedMs, target, reason);
@@ -175,7 +187,7 @@ class Caller {
       id: picked.instance.id,
       origin: picked.url,
       prefix: "",
-      release: () => picked.release(),
+      release: (result) => picked.release(result),
     };
   }
 
@@ -184,6 +196,8 @@ class Caller {
       origin: target.origin,
       path: `${target.prefix}/echo/${call.echo}?wait=${call.waitMs}`,
       method: call.method,
+      // The proxy tries others itself, and answers in any case.
+      ...(call.path === "proxy" ? { headersTimeout: PROXY_TIMEOUT_MS } : {}),
       ...(call.body === undefined ? {} : { body: call.body }),
     });
     const text = await body.text();
@@ -196,8 +210,10 @@ class Caller {
 
   #fail(call: Call, intendedMs: number, target: string, reason: string): void {
     this.#counts.failedCount += 1;
-    if (call.isSafe) this.#safeFailedCount += 1;
-    else this.#unsafeFailedCount += 1;
+    if (call.isSafe) {
+      this.#safeFailedCount += 1;
+      this.#lastBadMs = Math.max(this.#lastBadMs, intendedMs);
+    } else this.#unsafeFailedCount += 1;
     if (this.#toldCount >= FAILURE_TOLD_COUNT_MAX) return;
     this.#toldCount += 1;
     const { path, method } = call;
@@ -229,8 +245,9 @@ const client = await connect({
   region: plan.region,
   clientId: `callers-${plan.region}`,
 });
-const near = client.subscribe(SERVICE);
-const anywhere = client.subscribe(SERVICE, { prefersNear: false });
+const { policy } = plan;
+const near = client.subscribe(SERVICE, { policy });
+const anywhere = client.subscribe(SERVICE, { policy, prefersNear: false });
 await near.ready({ timeoutMs: 30_000 });
 const caller = new Caller(plan, near, anywhere);
 const reports = setInterval(() => {

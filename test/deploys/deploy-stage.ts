@@ -6,6 +6,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { PolicyName } from "@fpzk/client";
 import { freePort, RealCluster, until } from "../e2e/real-cluster.js";
 import { CallerGroup } from "./caller-group.js";
 import { ManagedProcess } from "./managed-process.js";
@@ -28,6 +29,12 @@ export interface DeployStagePlan {
   readonly seed: number;
   readonly retryCount: number;
   readonly callTimeoutMs: number;
+  readonly badMs: number;
+  readonly policy: PolicyName;
+  /** Whether one instance in each region is run by `fpzk register`. */
+  readonly hasPlain: boolean;
+  /** More settings of each proxy's route. */
+  readonly route: object;
   /** A process ended that nobody stopped. */
   readonly onUnexpectedEnd: (name: string, how: string, log: string) => void;
 }
@@ -81,7 +88,7 @@ export class DeployStage {
     await Promise.all(regions.map((region) => this.#startProxy(region)));
     for (let number = 1; number <= instancesPerRegion; number += 1) {
       const made = regions.map(async (region) => {
-        const isPlain = number === 1;
+        const isPlain = this.plan.hasPlain && number === 1;
         const id = instanceId(region, number, version);
         const started = await this.startInstance({ region, id, version, port: 0, isPlain });
         this.seats.push({ region, number, isPlain, id, ...started });
@@ -151,6 +158,8 @@ export class DeployStage {
         {
           ...{ service: SERVICE, pathPrefix: `/${SERVICE}`, stripPrefix: true },
           retryCount: this.plan.retryCount,
+          policy: this.plan.policy,
+          ...this.plan.route,
         },
       ],
     };
@@ -161,9 +170,9 @@ export class DeployStage {
   }
 
   async #startCallers(region: Region, proxyUrl: string): Promise<void> {
-    const { regions, ratePerSecond, seed, retryCount, callTimeoutMs } = this.plan;
+    const { regions, ratePerSecond, seed, retryCount, callTimeoutMs, badMs, policy } = this.plan;
     const process = this.#fork(`callers-${region}`, "./caller.js", {
-      ...{ region, proxyUrl, retryCount, timeoutMs: callTimeoutMs },
+      ...{ region, proxyUrl, retryCount, timeoutMs: callTimeoutMs, badMs, policy },
       servers: this.serversOf(region),
       ratePerSecond: ratePerSecond / regions.length,
       seed: seed + regions.indexOf(region),

@@ -7,7 +7,7 @@
 import { connect } from "@fpzk/client";
 import { startWire } from "@fpzk/wire";
 import { startInstanceServer } from "./instance-server.js";
-import { type InstancePlan, SERVICE } from "./plan.js";
+import { type Behaviour, type InstancePlan, SERVICE } from "./plan.js";
 
 const plan = JSON.parse(process.argv[2] ?? "{}") as InstancePlan;
 process.on("disconnect", () => process.exit(1));
@@ -29,4 +29,5 @@ await client.register({
     { protocol: "http", host: "127.0.0.1", port: wire.port, reach: "public" },
   ],
 });
+process.on("message", (behaviour) => server.behave(behaviour as Behaviour));
 process.send?.({ type: "ready", port: server.port });

@@ -1,4 +1,5 @@
 /** What the processes of a deploy run are started with, and what they tell. */
+import type { PolicyName } from "@fpzk/client";
 
 /** The service that is deployed and called. */
 export const SERVICE = "orders";
@@ -21,6 +22,14 @@ export interface InstancePlan {
   readonly delayMs: number;
 }
 
+/** How an instance is told to behave from now on; absent: as it should. */
+export interface Behaviour {
+  /** Answers this at once instead of what it was asked. */
+  readonly failStatus?: number;
+  /** Takes so much longer for each answer. */
+  readonly slowMs?: number;
+}
+
 /** What the process of one region's callers is started with. */
 export interface CallerPlan {
   readonly region: string;
@@ -30,8 +39,11 @@ export interface CallerPlan {
   readonly seed: number;
   /** Further attempts of a safe call on other instances; 0: retries are off. */
   readonly retryCount: number;
-  /** A call without an answer for so long has failed. */
+  /** An embedded client's attempt without an answer for so long has failed. */
   readonly timeoutMs: number;
+  /** A call that takes longer, beyond what it asked for, is bad for its user. */
+  readonly badMs: number;
+  readonly policy: PolicyName;
 }
 
 /** A call that did not get its right answer. */
@@ -61,6 +73,10 @@ export interface CallWindow {
   /** Calls that failed and could have been repeated. */
   readonly safeFailedCount: number;
   readonly unsafeFailedCount: number;
+  /** Calls that were answered, and late. */
+  readonly lateCount: number;
+  /** When the last safe call that failed or came late was to be sent; ms since 1970, 0 for none. */
+  readonly lastBadWallMs: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;

@@ -56,6 +56,7 @@ export interface DeployOutcome {
 
 const PROGRESS_INTERVAL_MS = 500;
 const CALL_TIMEOUT_MS = 10_000;
+const BAD_MS = 1_000;
 
 /** Runs until both counts are reached, or the signal aborts. */
 export async function runDeploys(
@@ -71,6 +72,10 @@ export async function runDeploys(
     seed: options.seed,
     retryCount: 0,
     callTimeoutMs: CALL_TIMEOUT_MS,
+    badMs: BAD_MS,
+    policy: "round-robin",
+    hasPlain: true,
+    route: {},
     onUnexpectedEnd: (name, how, log) => {
       faults.push(`${name} ended by itself (${how}): ${log.slice(-2_000)}`);
     },
