@@ -6,8 +6,7 @@
  * to a receiver, which may ask its source to pause. Nobody buffers a body.
  *
  * Rules of both ends, so that no late event needs a guard on the other side:
- * - Pieces of a body are lent: they may change once the receiver has returned, unless it was
- *   `write`n on, which keeps or copies what it cannot send at once.
+ * - Pieces of a body are the receiver's to keep.
  * - `flush` follows the pieces of one read, so that head and body can leave in one write.
  * - After `abort`, and after an end or failure was told, nothing more is told.
  *

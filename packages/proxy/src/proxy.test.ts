@@ -91,6 +91,22 @@ describe("relaying", () => {
     assert.ok(heldBytesMax < 25 * 1024 * 1024, `held ${heldBytesMax} bytes`);
   });
 
+  it("passes bodies of every size near that of a read, both ways, by length", async (t) => {
+    const { proxy, directory } = await startFixture(t);
+    const instance = await startInstance(t, async (request, response) => {
+      const pieces: Buffer[] = [];
+      for await (const piece of request) pieces.push(piece as Buffer);
+      const body = Buffer.concat(pieces);
+      response.writeHead(200, { "content-length": body.length }).end(body);
+    });
+    directory.set("echo", { id: "a", port: instance.port });
+    for (const sizeBytes of [16_384, 65_535, 65_536, 65_537, 131_072, 1_048_576, 5_000_000]) {
+      const body = Buffer.alloc(sizeBytes, sizeBytes % 251);
+      const answer = await fetch(`${proxy.url}/`, { method: "POST", body });
+      assert.ok(body.equals(Buffer.from(await answer.arrayBuffer())), `${sizeBytes} bytes`);
+    }
+  });
+
   it("stops reading an instance whose caller does not read", async (t) => {
     const { proxy, directory, nextEntry } = await startFixture(t);
     let sentBytes = 0;

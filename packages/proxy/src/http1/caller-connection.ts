@@ -46,9 +46,6 @@ export interface CallerPorts {
 const UNREAD_MAX_BYTES = 16_384;
 /** A connection that is closed by us is read for this long, so that its last answer arrives. */
 const LINGER_MS = 2_000;
-/** Above this much unsent, a socket tells by `drain` when it is gone (Node's own mark). */
-const DRAIN_BYTES = 16_384;
-
 export class CallerConnection implements CallConnection {
   readonly output: Output;
   readonly scheme: "http" | "https";
@@ -122,7 +119,7 @@ export class CallerConnection implements CallConnection {
   }
 
   onAnswerEnd(): void {
-    if (this.#socket.writableLength >= DRAIN_BYTES) this.#isFlushing = true;
+    if (this.output.isFull) this.#isFlushing = true;
     else this.#finishCall();
   }
 

@@ -44,6 +44,7 @@ const INTERIM_COUNT_MAX = 32;
 
 export class InstanceConnection {
   readonly output: Output;
+  readonly reservedFor: Http1Attempt | undefined;
   readonly #socket: Socket;
   readonly #owner: ConnectionOwner;
   readonly #options: InstanceConnectionOptions;
@@ -67,11 +68,17 @@ export class InstanceConnection {
   readonly #onError = (error: Error): void => this.#fail(error);
   readonly #onClose = (): void => this.#closed();
 
+  /**
+   * @param reservedFor - The only attempt that it may be given first: one that may take the socket
+   *   over, which then has to be an ordinary stream.
+   */
   constructor(
     destination: Destination,
     owner: ConnectionOwner,
     options: InstanceConnectionOptions,
+    reservedFor: Http1Attempt | undefined,
   ) {
+    this.reservedFor = reservedFor;
     this.#owner = owner;
     this.#options = options;
     this.#isTls = destination.isTls;
@@ -80,7 +87,8 @@ export class InstanceConnection {
     this.#body = new BodyReader(options.limits, (piece) => {
       if (this.#attempt?.isOver === false) this.#attempt.receiver.onAnswerBody(piece);
     });
-    this.#socket = connectTo(destination, options.ca);
+    const onRead = reservedFor === undefined ? this.#onData : undefined;
+    this.#socket = connectTo(destination, options.ca, onRead);
     this.output = new Output(this.#socket);
     const socket = this.#socket;
     socket.once(this.#isTls ? "secureConnect" : "connect", () => this.#onConnect());
@@ -294,8 +302,30 @@ export class InstanceConnection {
   }
 }
 
-function connectTo({ host, port, isTls }: Destination, ca: string | undefined): Socket {
-  if (!isTls) return connectTcp({ host, port, allowHalfOpen: true, noDelay: true });
+/**
+ * One memory for all reads: each is copied out at once, which is cheaper than the 64 KiB that Node
+ * takes for every read and gives back by the collector.
+ */
+const READ_BUFFER = Buffer.allocUnsafeSlow(65_536);
+
+function connectTo(
+  { host, port, isTls }: Destination,
+  ca: string | undefined,
+  onRead: ((chunk: Buffer) => void) | undefined,
+): Socket {
+  if (!isTls) {
+    const onread = {
+      buffer: READ_BUFFER,
+      callback: (count: number): boolean => {
+        const chunk = Buffer.allocUnsafe(count);
+        READ_BUFFER.copy(chunk, 0, 0, count);
+        onRead?.(chunk);
+        return true;
+      },
+    };
+    const options = { host, port, allowHalfOpen: true, noDelay: true };
+    return connectTcp(onRead === undefined ? options : { ...options, onread });
+  }
   const options: ConnectionOptions & { allowHalfOpen: boolean } = {
     host,
     port,

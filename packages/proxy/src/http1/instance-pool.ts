@@ -49,6 +49,10 @@ export class InstancePool implements ConnectionOwner {
   }
 
   acquire(attempt: Http1Attempt): void {
+    if (attempt.request.upgrade !== undefined) {
+      this.#connect(attempt);
+      return;
+    }
     const kept = this.#idle.pop();
     if (kept !== undefined) {
       kept.begin(attempt);
@@ -73,11 +77,19 @@ export class InstancePool implements ConnectionOwner {
   }
 
   onConnected(connection: InstanceConnection): void {
-    this.#connectingCount -= 1;
-    this.#serve(connection);
+    const { reservedFor } = connection;
+    if (reservedFor === undefined) {
+      this.#connectingCount -= 1;
+      this.#serve(connection);
+    } else if (reservedFor.isOver) connection.destroy();
+    else this.#give(connection, reservedFor);
   }
 
-  onConnectFailed(_connection: InstanceConnection, failure: AttemptFailure): void {
+  onConnectFailed(connection: InstanceConnection, failure: AttemptFailure): void {
+    if (connection.reservedFor !== undefined) {
+      connection.reservedFor.fail(failure);
+      return;
+    }
     this.#connectingCount -= 1;
     this.#waiting.shift()?.fail(failure);
     this.#dial();
@@ -106,6 +118,10 @@ export class InstancePool implements ConnectionOwner {
       this.#idle.push(connection);
       return;
     }
+    this.#give(connection, attempt);
+  }
+
+  #give(connection: InstanceConnection, attempt: Http1Attempt): void {
     connection.begin(attempt);
     attempt.receiver.onReady();
     connection.output.flush();
@@ -118,7 +134,22 @@ export class InstancePool implements ConnectionOwner {
       this.#open.size < this.#options.connectionCountMax
     ) {
       this.#connectingCount += 1;
-      this.#open.add(new InstanceConnection(this.#destination, this, this.#options));
+      this.#connect(undefined);
+    }
+  }
+
+  #connect(reservedFor: Http1Attempt | undefined): void {
+    try {
+      const options = this.#options;
+      this.#open.add(new InstanceConnection(this.#destination, this, options, reservedFor));
+    } catch (error) {
+      // An address that no socket takes. Told later: nothing is told before `send` has returned.
+      const detail = error instanceof Error ? error.message : String(error);
+      const failure: AttemptFailure = { reason: "connect", detail, isUnsent: true };
+      setImmediate(() => {
+        if (reservedFor === undefined) this.#connectingCount -= 1;
+        (reservedFor ?? this.#waiting.shift())?.fail(failure);
+      });
     }
   }
 }

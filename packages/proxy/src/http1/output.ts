@@ -8,9 +8,6 @@ import type { Fields } from "../call.js";
 
 /** Up to this, copying is cheaper than a vectored write. */
 const COALESCE_MAX_BYTES = 16_384;
-/** Above this much that the system has not taken, the source is asked to pause. */
-const FULL_BYTES = 65_536;
-
 export class Output {
   readonly #socket: Writable;
   readonly #pieces: (string | Buffer)[] = [];
@@ -20,9 +17,12 @@ export class Output {
     this.#socket = socket;
   }
 
-  /** More than {@link FULL_BYTES} wait. The socket's `drain` follows once they are gone. */
+  /**
+   * The system does not take what was flushed, so that the source must pause. The socket's `drain`
+   * follows for certain: that is what makes it full, and not a number of bytes of our own.
+   */
   get isFull(): boolean {
-    return this.#socket.writableLength + this.#bytes >= FULL_BYTES;
+    return this.#socket.writableLength > 0 && this.#socket.writableNeedDrain;
   }
 
   /** Adds text whose characters are bytes (latin1). */
