@@ -36,6 +36,7 @@ test("as long as none has answered, the region that is entered has what was ther
   places.enter("us");
   places.enter("eu");
   assert.equal(places.entered, unnamed);
+  assert.equal(places.shownRegion, "", "what was saved names no region");
   assert.equal(places.arrive(), false);
   assert.equal(places.shownRegion, "eu");
   places.enter("us");

@@ -32,8 +32,9 @@ export class RegionPlaces {
     return this.#shown;
   }
 
-  /** The region whose own records are shown; empty while no node has told. */
+  /** The region whose own records are shown; empty until one has answered. */
   get shownRegion(): string {
+    if (!this.#isSettled) return "";
     for (const [region, place] of this.#places) if (place === this.#shown) return region;
     return "";
   }

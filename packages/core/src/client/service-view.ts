@@ -134,7 +134,7 @@ export class ServiceView {
     return this.#entriesIn(slot, this.#places.shown).map(({ entry }) => entry.record);
   }
 
-  /** The region whose own records are shown; empty while no node has told its region. */
+  /** The region whose own records are shown; empty until a node has answered completely. */
   get region(): string {
     return this.#places.shownRegion;
   }
