@@ -13,6 +13,7 @@ import { BodyReader, MORE, REFUSED } from "./body-reader.js";
 import { type HeadLimits, HeadReader } from "./head-reader.js";
 import type { Http1Attempt } from "./http1-attempt.js";
 import { Output } from "./output.js";
+import { ReadBuffers } from "./read-buffers.js";
 
 export interface InstanceConnectionOptions {
   readonly clock: CoarseClock;
@@ -302,29 +303,15 @@ export class InstanceConnection {
   }
 }
 
-/**
- * One memory for all reads: each is copied out at once, which is cheaper than the 64 KiB that Node
- * takes for every read and gives back by the collector.
- */
-const READ_BUFFER = Buffer.allocUnsafeSlow(65_536);
-
 function connectTo(
   { host, port, isTls }: Destination,
   ca: string | undefined,
   onRead: ((chunk: Buffer) => void) | undefined,
 ): Socket {
   if (!isTls) {
-    const onread = {
-      buffer: READ_BUFFER,
-      callback: (count: number): boolean => {
-        const chunk = Buffer.allocUnsafe(count);
-        READ_BUFFER.copy(chunk, 0, 0, count);
-        onRead?.(chunk);
-        return true;
-      },
-    };
     const options = { host, port, allowHalfOpen: true, noDelay: true };
-    return connectTcp(onRead === undefined ? options : { ...options, onread });
+    if (onRead === undefined) return connectTcp(options);
+    return connectTcp({ ...options, onread: new ReadBuffers(onRead) });
   }
   const options: ConnectionOptions & { allowHalfOpen: boolean } = {
     host,
