@@ -6,6 +6,7 @@ import {
   checkRetryBudgetOptions,
   ErrorCode,
   OUTLIER_DEFAULTS,
+  PENDING_CALL_COUNT_MAX,
   PolicyName,
   RETRY_BUDGET_DEFAULTS,
   RegistryError,
@@ -18,7 +19,6 @@ import type { SubscribeOptions } from "./api.js";
 export type BalancingPlace = Pick<ServiceBalancerOptions, "random" | "caller">;
 
 const PANIC_RATIO_DEFAULT = 0.5;
-const PENDING_CALL_COUNT_MAX_MAX = 100_000;
 
 /** @throws RegistryError `invalid_argument` that names every fault at once. */
 export function completeBalancing(
@@ -65,8 +65,8 @@ function faultsOf(options: ServiceBalancerOptions, asked: SubscribeOptions): str
 function checkWaiting({ pendingCallCountMax = 0, aperture }: SubscribeOptions): string[] {
   const faults: string[] = [];
   const isCount = Number.isSafeInteger(pendingCallCountMax) && pendingCallCountMax >= 0;
-  if (!isCount || pendingCallCountMax > PENDING_CALL_COUNT_MAX_MAX) {
-    const bounds = `0 to ${PENDING_CALL_COUNT_MAX_MAX}`;
+  if (!isCount || pendingCallCountMax > PENDING_CALL_COUNT_MAX) {
+    const bounds = `0 to ${PENDING_CALL_COUNT_MAX}`;
     faults.push(`pendingCallCountMax ${pendingCallCountMax} must be a whole number, ${bounds}`);
   }
   const sizeMin = aperture?.sizeMin ?? 1;

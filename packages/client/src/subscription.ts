@@ -9,6 +9,7 @@ import {
   type InstanceChange,
   type Instant,
   type LeaveReason,
+  PENDING_CALL_COUNT_DEFAULT,
   type PickContext,
   type Random,
   RegistryError,
@@ -33,7 +34,6 @@ import { PickedCall, type PickedCallOwner } from "./picked-call.js";
 import { WaitingCalls } from "./waiting-calls.js";
 
 const READY_TIMEOUT_DEFAULT_MS = 10_000;
-const PENDING_CALL_COUNT_MAX_DEFAULT = 1_000;
 
 /** What a subscription needs of the client. */
 export interface SubscriptionSource {
@@ -84,7 +84,7 @@ export class Subscription implements ServiceSubscription, PickedCallOwner {
     this.#callers = options.aperture && source.subscribe(options.aperture.service);
     this.#waiting = new WaitingCalls({
       service,
-      countMax: options.pendingCallCountMax ?? PENDING_CALL_COUNT_MAX_DEFAULT,
+      countMax: options.pendingCallCountMax ?? PENDING_CALL_COUNT_DEFAULT,
       now: () => this.now(),
       pick: (context) => this.pick(context),
       isBusy: () => this.#balancer.isBusy(this.now()),

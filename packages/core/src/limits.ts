@@ -93,6 +93,12 @@ export const VIEW_RECORD_COUNT_MAX = 1_000_000;
 export const VIEW_REGION_COUNT_MAX = 8;
 /** Regions that a drain asks for what its program left there; of more, the one left first is not. */
 export const LEFT_REGION_COUNT_MAX = 8;
+/** Calls that may wait for an instance with room, in one subscription: what it may be set to. */
+export const PENDING_CALL_COUNT_MAX = 100_000;
+/** And what it is unless set. */
+export const PENDING_CALL_COUNT_DEFAULT = 1_000;
+/** Instances of one subscription whose failures, and whose success rates, are kept. */
+export const JUDGED_INSTANCE_COUNT_MAX = 10_000;
 /** Queries of one client that are not yet answered. */
 export const CLIENT_QUERY_COUNT_MAX = 1_000;
 /** Changes that one reader of a view may lag behind before it gets an error. */

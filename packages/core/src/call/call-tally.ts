@@ -7,6 +7,7 @@
  *
  * @see Envoy "Outlier detection", success rate; gRFC A50, "Success Rate Algorithm".
  */
+import { JUDGED_INSTANCE_COUNT_MAX } from "../limits.js";
 
 /** Calls that an instance must have had in the interval for its numbers to say something. */
 export const TALLY_CALL_COUNT_MIN = 100;
@@ -19,8 +20,6 @@ const STDEV_FACTOR = 1.9;
  * differs at all is √(n-1) deviations away, so one error in a thousand calls would eject it.
  */
 const SUCCESS_RATE_GAP = 0.05;
-/** Instances that are counted; calls of others are not, in an interval. */
-const TALLIED_COUNT_MAX = 10_000;
 
 interface Tally {
   callCount: number;
@@ -34,7 +33,7 @@ export class CallTally {
   add(id: string, isSuccess: boolean, latencyMs: number): void {
     let tally = this.#tallies.get(id);
     if (tally === undefined) {
-      if (this.#tallies.size >= TALLIED_COUNT_MAX) return;
+      if (this.#tallies.size >= JUDGED_INSTANCE_COUNT_MAX) return;
       tally = { callCount: 0, successCount: 0, latencySumMs: 0 };
       this.#tallies.set(id, tally);
     }

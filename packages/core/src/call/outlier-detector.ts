@@ -11,6 +11,7 @@
  * @see Envoy "Outlier detection" (`consecutive_5xx`, `consecutive_local_origin_failure`,
  * `success_rate_stdev_factor`, `base_ejection_time`, `max_ejection_percent`); gRFC A50.
  */
+import { JUDGED_INSTANCE_COUNT_MAX } from "../limits.js";
 import type { Instant } from "../time.js";
 import { CallOutcome, type CallResult, outcomeOf } from "./call-result.js";
 import { CallTally } from "./call-tally.js";
@@ -78,9 +79,6 @@ export interface JudgedCall {
 }
 
 const NOBODY: readonly string[] = [];
-
-/** Instances that one detector remembers; only those with a failure are. */
-const REMEMBERED_COUNT_MAX = 10_000;
 
 interface Health {
   connectFailureCount: number;
@@ -198,7 +196,7 @@ export class OutlierDetector {
 
   /** Makes room by forgetting the oldest entry that is in service. */
   #remember(id: string, now: Instant): Health {
-    if (this.#healths.size >= REMEMBERED_COUNT_MAX) {
+    if (this.#healths.size >= JUDGED_INSTANCE_COUNT_MAX) {
       const ejected = this.ejected(now);
       for (const oldest of this.#healths.keys()) {
         if (ejected.has(oldest)) continue;
