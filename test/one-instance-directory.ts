@@ -6,7 +6,10 @@ export function directoryOf(port: number, tls: boolean): Directory {
   const instance = { id: "i", description: { endpoints: [endpoint] } };
   return {
     subscribe: () => ({
-      pick: () => ({ instance, endpoint, url: `http://127.0.0.1:${port}`, release() {} }) as never,
+      pick: () => {
+        const url = `http://127.0.0.1:${port}`;
+        return { instance, endpoint, url, answered() {}, release() {} } as never;
+      },
       instanceCount: 1,
       status: { isComplete: true, isCurrent: true, isRestored: false, ageMs: 0 },
       ready: () => Promise.resolve(),

@@ -299,13 +299,15 @@ export class Exchange implements CallReceiver, AttemptReceiver {
     const retryOn = this.#target?.retryOn;
     const isRetryable = retryOn !== undefined && isRetryableStatus(statusCode, retryOn);
     if (isRetryable && this.#mayRetry(false)) {
-      this.#giveUp("error");
+      this.#giveUp(resultOf(statusCode, fields));
       this.#retry(undefined);
       return;
     }
     this.#deadlineMs = Number.POSITIVE_INFINITY;
     this.record.statusCode = statusCode;
     this.#result = resultOf(statusCode, fields);
+    // What follows is the length of the answer, and no latency of the instance.
+    this.#choice?.picked.answered();
     this.#call.answer(statusCode, reason, responseHeaders(fields), bodyBytes);
   }
 
