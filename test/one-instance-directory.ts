@@ -1,8 +1,8 @@
 /** A directory of one instance, for tests of the proxy with foreign clients. */
 import type { Directory } from "@fpzk/proxy";
 
-export function directoryOf(port: number, tls: boolean): Directory {
-  const endpoint = { protocol: "http", host: "127.0.0.1", port, tls, reach: "internal" };
+export function directoryOf(port: number, tls: boolean, protocol = "http"): Directory {
+  const endpoint = { protocol, host: "127.0.0.1", port, tls, reach: "internal" };
   const instance = { id: "i", description: { endpoints: [endpoint] } };
   return {
     subscribe: () => ({

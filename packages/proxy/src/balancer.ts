@@ -17,6 +17,9 @@ import type { Problem } from "./problem.js";
 import type { RouteTarget } from "./route-table.js";
 import { isWatched, type SubscriptionTable, type WatchedService } from "./subscription-table.js";
 
+/** What a caller's request asks of an endpoint. */
+export type CallKind = "http" | "grpc" | "upgrade" | "tcp";
+
 /** One attempt's instance. {@link Balancer.finish} must be called once when the attempt ended. */
 export interface Choice {
   readonly picked: Picked;
@@ -47,8 +50,15 @@ export class Balancer {
     return this.#ports.budget.tryRetry(this.#ports.now());
   }
 
-  /** @param tried - Instances of this request's earlier attempts. */
-  choose(target: RouteTarget, tried: ReadonlySet<string> | undefined): Choice | Problem {
+  /**
+   * @param tried - Instances of this request's earlier attempts.
+   * @param kind - What the instance must be able to take.
+   */
+  choose(
+    target: RouteTarget,
+    tried: ReadonlySet<string> | undefined,
+    kind: CallKind = "http",
+  ): Choice | Problem {
     const watched = this.#ports.subscriptions.get(target, this.#ports.now());
     if (!isWatched(watched)) return watched;
     const picked = watched.subscription.pick({
@@ -56,15 +66,15 @@ export class Balancer {
       ...(tried === undefined ? {} : { excluded: tried }),
     });
     if (picked === undefined) return unavailable(watched);
-    const endpoint = httpEndpoint(picked);
+    const endpoint = endpointFor(kind, picked);
     if (endpoint === undefined) {
       picked.release();
       return {
         code: ErrorCode.unavailable,
-        detail: `instance ${picked.instance.id} of ${watched.service} has no http endpoint`,
+        detail: `instance ${picked.instance.id} of ${watched.service} has no ${kind} endpoint`,
       };
     }
-    return { picked, destination: destinationOf(endpoint), watched };
+    return { picked, destination: destinationOf(kind, endpoint), watched };
   }
 
   /** Ends an attempt; `undefined` says nothing about the instance. */
@@ -96,17 +106,29 @@ function unavailable(watched: WatchedService): Problem {
   };
 }
 
-/** The endpoint that was picked when it speaks HTTP, else the first of the same reach that does. */
-function httpEndpoint(picked: Picked): Endpoint | undefined {
-  if (isHttp(picked.endpoint)) return picked.endpoint;
-  const { endpoints } = picked.instance.description;
-  return endpoints.find((one) => isHttp(one) && one.reach === picked.endpoint.reach);
+/** Endpoints that speak HTTP/1.1. */
+const HTTP1_PROTOCOLS: ReadonlySet<string> = new Set(["http", "https", "ws", "wss"]);
+/** Endpoints that speak HTTP/2 and nothing else. */
+const HTTP2_PROTOCOLS: ReadonlySet<string> = new Set(["h2", "h2c", "grpc", "grpcs"]);
+const TLS_PROTOCOLS: ReadonlySet<string> = new Set(["https", "wss", "grpcs", "h2"]);
+
+/**
+ * The endpoint that was picked when it fits, else the first of the same reach that does. gRPC
+ * takes one of HTTP/2 first, everything else one of HTTP/1.1.
+ */
+function endpointFor(kind: CallKind, picked: Picked): Endpoint | undefined {
+  const { reach } = picked.endpoint;
+  const all = [picked.endpoint, ...picked.instance.description.endpoints];
+  const near = all.filter((one) => one.reach === reach);
+  const http1 = near.find(({ protocol }) => HTTP1_PROTOCOLS.has(protocol));
+  if (kind === "upgrade") return http1;
+  const http2 = near.find(({ protocol }) => HTTP2_PROTOCOLS.has(protocol));
+  if (kind === "tcp") return picked.endpoint;
+  return kind === "grpc" ? (http2 ?? http1) : (http1 ?? http2);
 }
 
-function isHttp(endpoint: Endpoint): boolean {
-  return ["http", "https", "ws", "wss"].includes(endpoint.protocol);
-}
-
-function destinationOf({ host, port, protocol, tls }: Endpoint): Destination {
-  return { host, port, isTls: tls || protocol === "https" || protocol === "wss" };
+function destinationOf(kind: CallKind, { host, port, protocol, tls }: Endpoint): Destination {
+  // There is no gRPC without HTTP/2, whatever an endpoint calls itself.
+  const isHttp2 = kind === "grpc" || HTTP2_PROTOCOLS.has(protocol);
+  return { host, port, isTls: tls || TLS_PROTOCOLS.has(protocol), isHttp2 };
 }

@@ -109,6 +109,8 @@ export interface Destination {
   readonly host: string;
   readonly port: number;
   readonly isTls: boolean;
+  /** Spoken to by HTTP/2, without asking first. */
+  readonly isHttp2: boolean;
 }
 
 /** One request on its way to one instance. */
@@ -147,6 +149,8 @@ export type FailureReason =
   | "connect-timeout"
   /** The handshake failed: most often a certificate that is not trusted. */
   | "connect-tls"
+  /** It refused a stream of HTTP/2 without looking at it. */
+  | "refused"
   /** The connection broke, or ended before the answer did. */
   | "closed"
   | "answer-timeout"

@@ -13,11 +13,13 @@ import {
   type CallResult,
   ErrorCode,
   type Instant,
+  parseGrpcTimeout,
   RetryCause,
+  resultOfGrpcStatus,
   resultOfHttpStatus,
   retryAfterOfField,
 } from "@fpzk/core";
-import { type Balancer, type Choice, isChoice } from "./balancer.js";
+import { type Balancer, type CallKind, type Choice, isChoice } from "./balancer.js";
 import {
   type Attempt,
   type AttemptFailure,
@@ -30,6 +32,7 @@ import {
   type Transport,
 } from "./call.js";
 import { type FanOutAnswer, FanOutCall } from "./fan-out.js";
+import { isGrpc } from "./grpc.js";
 import { firstValue, passableTrailers, responseHeaders } from "./headers.js";
 import { HedgedAttempt } from "./hedged-attempt.js";
 import type { ProxyMetrics } from "./metrics.js";
@@ -94,7 +97,7 @@ export class Exchange implements CallReceiver, AttemptReceiver {
   start(target: RouteTarget, fields: Fields): void {
     const call = this.#call;
     this.#target = target;
-    this.#timeoutMs = target.timeoutMs ?? this.#ports.answerTimeoutMs;
+    this.#timeoutMs = target.timeoutMs ?? this.#defaultTimeoutMs();
     this.#deadlineMs = this.#ports.now() + this.#timeoutMs;
     this.#request = {
       method: call.method,
@@ -174,7 +177,7 @@ export class Exchange implements CallReceiver, AttemptReceiver {
   /** @param earlier - Why the attempt before failed, told when there is nobody else to ask. */
   #try(target: RouteTarget, request: InstanceRequest, earlier: Problem | undefined): void {
     const { record } = this;
-    const choice = this.#ports.balancer.choose(target, this.#tried);
+    const choice = this.#ports.balancer.choose(target, this.#tried, this.#kind());
     if (!isChoice(choice)) {
       this.refuse(earlier ?? choice);
       return;
@@ -221,7 +224,7 @@ export class Exchange implements CallReceiver, AttemptReceiver {
   #hedgeChoice(target: RouteTarget, askedIds: ReadonlySet<string>): Choice | undefined {
     const { balancer, metrics } = this.#ports;
     const tried = new Set([...(this.#tried ?? []), ...askedIds]);
-    const choice = balancer.choose(target, tried);
+    const choice = balancer.choose(target, tried, this.#kind());
     if (!isChoice(choice)) return undefined;
     const isOther = !tried.has(choice.picked.instance.id);
     if (isOther && balancer.tryRetry()) {
@@ -232,6 +235,20 @@ export class Exchange implements CallReceiver, AttemptReceiver {
     if (isOther) metrics.retriesRefused.inc();
     balancer.finish(choice, undefined);
     return undefined;
+  }
+
+  /** A gRPC stream may be silent until its own deadline; without one, its connection is watched. */
+  #defaultTimeoutMs(): number {
+    if (this.#kind() !== "grpc") return this.#ports.answerTimeoutMs;
+    const asked = firstValue(this.#call.fields, "grpc-timeout");
+    const askedMs = asked === undefined ? undefined : parseGrpcTimeout(asked);
+    return askedMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  #kind(): CallKind {
+    const call = this.#call;
+    if (call.upgrade !== undefined) return "upgrade";
+    return isGrpc(call.fields) ? "grpc" : "http";
   }
 
   // Of the caller.
@@ -305,7 +322,7 @@ export class Exchange implements CallReceiver, AttemptReceiver {
     }
     this.#deadlineMs = Number.POSITIVE_INFINITY;
     this.record.statusCode = statusCode;
-    this.#result = resultOf(statusCode, fields);
+    this.#result = grpcResult(fields) ?? resultOf(statusCode, fields);
     // What follows is the length of the answer, and no latency of the instance.
     this.#choice?.picked.answered();
     this.#call.answer(statusCode, reason, responseHeaders(fields), bodyBytes);
@@ -325,7 +342,7 @@ export class Exchange implements CallReceiver, AttemptReceiver {
   onAnswerEnd(trailers: Fields): void {
     const { record } = this;
     record.outcome = "completed";
-    this.#finish(this.#result);
+    this.#finish(grpcResult(trailers) ?? this.#result);
     this.#call.end(trailers.length === 0 ? trailers : passableTrailers(trailers));
   }
 
@@ -413,6 +430,13 @@ export class Exchange implements CallReceiver, AttemptReceiver {
     this.#attempt = undefined;
     if (choice !== undefined) this.#ports.balancer.finish(choice, result);
   }
+}
+
+/** What gRPC's own status says, in trailers or in an answer of fields alone. */
+function grpcResult(fields: Fields): CallResult | undefined {
+  if (fields.length === 0) return undefined;
+  const code = firstValue(fields, "grpc-status");
+  return code === undefined ? undefined : resultOfGrpcStatus(Number(code));
 }
 
 function resultOf(statusCode: number, fields: Fields): CallResult {

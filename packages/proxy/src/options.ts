@@ -73,6 +73,12 @@ export const PROXY_LIMIT_DEFAULTS: ProxyLimits = {
   dynamicServiceIdleMs: 600_000,
 };
 
+/** PEM texts of a certificate chain and its key. */
+export interface Certificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
 export interface ProxyOptions {
   /** Default `127.0.0.1`. */
   readonly host?: string;
@@ -94,6 +100,8 @@ export interface ProxyOptions {
   readonly tls?: { readonly cert: string; readonly key: string };
   /** PEM of a CA that instances' certificates chain to. Default: the system's. */
   readonly instanceCa?: string;
+  /** Shown to instances that ask for one (mutual TLS). Default: none. */
+  readonly instanceCertificate?: Certificate;
   /** Keep and extend `x-forwarded-*` and `forwarded` of callers. Default false: replace them. */
   readonly trustsForwarded?: boolean;
   readonly limits?: Partial<ProxyLimits>;
@@ -114,6 +122,7 @@ export interface ResolvedProxyOptions {
   readonly admin: { readonly host: string; readonly port: number } | undefined;
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
   readonly instanceCa: string | undefined;
+  readonly instanceCertificate: Certificate | undefined;
   readonly trustsForwarded: boolean;
   readonly limits: ProxyLimits;
   readonly outlier: OutlierOptions;
@@ -169,6 +178,7 @@ export function resolveProxyOptions(options: ProxyOptions): ResolvedProxyOptions
     admin: options.admin && { host: options.admin.host ?? "127.0.0.1", port: options.admin.port },
     tls: options.tls,
     instanceCa: options.instanceCa,
+    instanceCertificate: options.instanceCertificate,
     trustsForwarded: options.trustsForwarded ?? false,
     limits,
     outlier,

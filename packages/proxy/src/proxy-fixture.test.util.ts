@@ -33,10 +33,10 @@ export class StaticDirectory implements Directory {
   /** The list that each subscription's balancer was given last. */
   readonly #seen = new WeakMap<ServiceBalancer, readonly ViewInstance[]>();
 
-  set(service: string, ...addresses: { id: string; port: number }[]): void {
+  set(service: string, ...addresses: { id: string; port: number; protocol?: string }[]): void {
     this.instances.set(
       service,
-      addresses.map(({ id, port }) => viewInstance(service, id, port)),
+      addresses.map(({ id, port, protocol }) => viewInstance(service, id, port, protocol)),
     );
   }
 
@@ -108,7 +108,12 @@ function now(): Instant {
   return instant(performance.now());
 }
 
-export function viewInstance(service: string, id: string, port: number): ViewInstance {
+export function viewInstance(
+  service: string,
+  id: string,
+  port: number,
+  protocol = "http",
+): ViewInstance {
   return {
     namespace: "default",
     service,
@@ -123,7 +128,7 @@ export function viewInstance(service: string, id: string, port: number): ViewIns
       version: "",
       region: "",
       zone: "",
-      endpoints: [{ protocol: "http", host: "127.0.0.1", port, tls: false, reach: "internal" }],
+      endpoints: [{ protocol, host: "127.0.0.1", port, tls: false, reach: "internal" }],
       weight: 100,
       metadata: {},
       startWallTime: 0,

@@ -15,8 +15,9 @@ import type { Call } from "./call.js";
 import { TickingClock } from "./coarse-clock.js";
 import { Front } from "./front.js";
 import { Http1Listener } from "./http1/http1-listener.js";
-import { Http1Transport } from "./http1/instance-pool.js";
 import { Http2Listener } from "./http2/http2-listener.js";
+import { InstanceTls } from "./instance-tls.js";
+import { InstanceTransport } from "./instance-transport.js";
 import { ProxyMetrics } from "./metrics.js";
 import { Mirror } from "./mirror.js";
 import { type ProxyOptions, type ResolvedProxyOptions, resolveProxyOptions } from "./options.js";
@@ -75,7 +76,8 @@ class FpzkProxy implements RunningProxy {
   readonly metrics = new ProxyMetrics();
   readonly #options: ResolvedProxyOptions;
   readonly #subscriptions: SubscriptionTable;
-  readonly #transport: Http1Transport;
+  readonly #instanceTls: InstanceTls;
+  readonly #transport: InstanceTransport;
   readonly #routes: RouteFollower;
   readonly #mirror: Mirror;
   readonly #front: Front;
@@ -101,13 +103,14 @@ class FpzkProxy implements RunningProxy {
       dynamicCountMax: limits.dynamicServiceCountMax,
       dynamicIdleMs: limits.dynamicServiceIdleMs,
     });
-    this.#transport = new Http1Transport({
+    this.#instanceTls = new InstanceTls(options);
+    this.#transport = new InstanceTransport({
       clock: this.#clock,
       connectTimeoutMs: limits.connectTimeoutMs,
       answerIdleTimeoutMs: limits.answerIdleTimeoutMs,
       limits,
       connectionCountMax: limits.instanceConnectionCountMax,
-      ca: options.instanceCa,
+      secureContext: () => this.#instanceTls.context,
     });
     this.#routes = this.#createRoutes();
     const balancer = new Balancer({

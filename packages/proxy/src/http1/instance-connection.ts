@@ -5,7 +5,7 @@
  * the answer, and neither side said `close`.
  */
 import { connect as connectTcp, isIP, type Socket } from "node:net";
-import { type ConnectionOptions, connect as connectTls } from "node:tls";
+import { type ConnectionOptions, connect as connectTls, type SecureContext } from "node:tls";
 import type { AttemptFailure, Destination, FailureReason } from "../call.js";
 import type { CoarseClock } from "../coarse-clock.js";
 import { type AnswerHead, answerHeadFault, isAnswerFault, readAnswerHead } from "./answer-head.js";
@@ -20,7 +20,8 @@ export interface InstanceConnectionOptions {
   readonly connectTimeoutMs: number;
   readonly answerIdleTimeoutMs: number;
   readonly limits: HeadLimits;
-  readonly ca: string | undefined;
+  /** Asked for each connection, so that certificates may change. */
+  readonly secureContext: () => SecureContext | undefined;
 }
 
 /** Who keeps the connection. */
@@ -89,7 +90,7 @@ export class InstanceConnection {
       if (this.#attempt?.isOver === false) this.#attempt.receiver.onAnswerBody(piece);
     });
     const onRead = reservedFor === undefined ? this.#onData : undefined;
-    this.#socket = connectTo(destination, options.ca, onRead);
+    this.#socket = connectTo(destination, options.secureContext, onRead);
     this.output = new Output(this.#socket);
     const socket = this.#socket;
     socket.once(this.#isTls ? "secureConnect" : "connect", () => this.#onConnect());
@@ -305,7 +306,7 @@ export class InstanceConnection {
 
 function connectTo(
   { host, port, isTls }: Destination,
-  ca: string | undefined,
+  secureContext: InstanceConnectionOptions["secureContext"],
   onRead: ((chunk: Buffer) => void) | undefined,
 ): Socket {
   if (!isTls) {
@@ -313,13 +314,14 @@ function connectTo(
     if (onRead === undefined) return connectTcp(options);
     return connectTcp({ ...options, onread: new ReadBuffers(onRead) });
   }
+  const context = secureContext();
   const options: ConnectionOptions & { allowHalfOpen: boolean } = {
     host,
     port,
     allowHalfOpen: true,
     servername: isIP(host) === 0 ? host : "",
     ALPNProtocols: ["http/1.1"],
-    ...(ca === undefined ? {} : { ca }),
+    ...(context === undefined ? {} : { secureContext: context }),
   };
   return connectTls(options).setNoDelay(true);
 }

@@ -12,6 +12,7 @@ import type { CoarseClock } from "../coarse-clock.js";
 import { firstValue } from "../headers.js";
 import type { Problem } from "../problem.js";
 import { type Http2RequestHead, plainFields, toHttp2Headers } from "./http2-fields.js";
+import { resetStream } from "./reset.js";
 
 export interface Http2CallOptions {
   readonly scheme: "http" | "https";
@@ -128,7 +129,7 @@ export class Http2Call implements Call {
   abort(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    resetStream(this.#stream);
   }
 
   switchProtocols(): Duplex {
@@ -138,7 +139,7 @@ export class Http2Call implements Call {
   /** Ends a stream that takes too long. @param late - What is told then. */
   sweep(nowMs: number, limits: { idleTimeoutMs: number; requestTimeoutMs: number }, late: Problem) {
     const fullMs = nowMs - (this.#fullSinceMs ?? nowMs);
-    if (fullMs >= limits.idleTimeoutMs) this.#stream.close(constants.NGHTTP2_CANCEL);
+    if (fullMs >= limits.idleTimeoutMs) resetStream(this.#stream);
     // Once an answer has begun, both sides may go on for as long as they like (gRPC streams).
     else if (!this.isComplete && !this.isAnswered && limits.requestTimeoutMs > 0) {
       if (nowMs - this.startedAtMs >= limits.requestTimeoutMs) this.receiver?.onFault(late);
@@ -156,7 +157,9 @@ export class Http2Call implements Call {
       this.#trailersIn = plainFields(rawTrailers ?? []);
     });
     stream.on("end", () => {
-      if (this.isComplete || stream.aborted) return;
+      // Node tells an end also when the stream was reset: half a body must not pass as a whole one.
+      const isReset = stream.aborted || stream.rstCode !== constants.NGHTTP2_NO_ERROR;
+      if (this.isComplete || isReset) return;
       this.isComplete = true;
       this.receiver?.onBodyEnd(this.#trailersIn);
       this.receiver?.onBodyFlush();

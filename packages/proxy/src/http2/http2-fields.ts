@@ -148,6 +148,8 @@ export function toHttp2Headers(fields: Fields, pseudo: OutgoingHttpHeaders): Out
 }
 
 /** The status of an answer; 0 when there is none. */
-export function statusOf(headers: IncomingHttpHeaders & { ":status"?: number }): number {
+export function statusOf(
+  headers: IncomingHttpHeaders & { ":status"?: number | undefined },
+): number {
   return headers[":status"] ?? 0;
 }

@@ -189,6 +189,24 @@ describe("callers of HTTP/2", () => {
     assert.equal((await ask(session, { ":path": "/whole" })).text, "whole");
   });
 
+  it("who break a body off have it broken off at the instance", async (t) => {
+    const { proxy, directory } = await startFixture(t);
+    const begun = deferred<void>();
+    const ended = deferred<string>();
+    const instance = await startInstance(t, (request) => {
+      request.once("data", () => begun.resolve());
+      request.once("end", () => ended.resolve("whole"));
+      request.once("error", () => ended.resolve("broken"));
+    });
+    directory.set("echo", { id: "a", port: instance.port });
+    const stream = open(t, proxy.url).request({ ":method": "POST", ":path": "/" });
+    stream.on("error", () => {});
+    stream.write("half");
+    await begun.promise;
+    stream.destroy(new Error("gone"));
+    assert.equal(await ended.promise, "broken");
+  });
+
   it("who reset stream after stream are cut off", async (t) => {
     const { proxy, directory } = await startFixture(t, { limits: { resetsPerSecondMax: 20 } });
     const instance = await startInstance(t, () => {});

@@ -1,0 +1,216 @@
+/** gRPC with the proxy between a client and a server of `@grpc/grpc-js`. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { describe, it, type TestContext } from "node:test";
+import { startProxy } from "@fpzk/proxy";
+import {
+  type CallOptions,
+  Client,
+  type ClientWritableStream,
+  credentials,
+  type handleBidiStreamingCall,
+  type handleClientStreamingCall,
+  type handleServerStreamingCall,
+  type handleUnaryCall,
+  Metadata,
+  Server,
+  ServerCredentials,
+  type ServiceError,
+  status,
+} from "@grpc/grpc-js";
+import { directoryOf } from "./one-instance-directory.js";
+
+const identity = (value: Buffer): Buffer => value;
+
+function method(name: string, requestStream: boolean, responseStream: boolean) {
+  return {
+    path: `/test.Echo/${name}`,
+    ...{ requestStream, responseStream },
+    ...{ requestSerialize: identity, requestDeserialize: identity },
+    ...{ responseSerialize: identity, responseDeserialize: identity },
+  };
+}
+
+const SERVICE = {
+  unary: method("unary", false, false),
+  count: method("count", false, true),
+  sum: method("sum", true, false),
+  chat: method("chat", true, true),
+  fail: method("fail", false, false),
+  hang: method("hang", false, false),
+};
+
+interface Seen {
+  readonly cancelled: Promise<void>;
+  readonly hanging: Promise<void>;
+}
+
+async function startServer(t: TestContext): Promise<{ port: number; seen: Seen; server: Server }> {
+  let onCancelled = (): void => {};
+  let onHanging = (): void => {};
+  const seen = {
+    cancelled: new Promise<void>((resolve) => {
+      onCancelled = resolve;
+    }),
+    hanging: new Promise<void>((resolve) => {
+      onHanging = resolve;
+    }),
+  };
+  const unary: handleUnaryCall<Buffer, Buffer> = (call, answer) => {
+    const trailers = new Metadata();
+    trailers.set("x-trailer", String(call.metadata.get("x-in")[0]));
+    answer(null, call.request, trailers);
+  };
+  const count: handleServerStreamingCall<Buffer, Buffer> = (call) => {
+    for (let index = 0; index < Number(call.request); index += 1) {
+      call.write(Buffer.from(String(index)));
+    }
+    call.end();
+  };
+  const sum: handleClientStreamingCall<Buffer, Buffer> = (call, answer) => {
+    let total = 0;
+    call.on("data", (part: Buffer) => {
+      total += Number(part);
+    });
+    call.on("end", () => answer(null, Buffer.from(String(total))));
+  };
+  const chat: handleBidiStreamingCall<Buffer, Buffer> = (call) => {
+    call.on("data", (part: Buffer) => call.write(Buffer.from(`re ${part}`)));
+    call.on("end", () => call.end());
+  };
+  const fail: handleUnaryCall<Buffer, Buffer> = (_call, answer) => {
+    answer({ code: status.FAILED_PRECONDITION, details: "nicht jetzt: später" });
+  };
+  const hang: handleUnaryCall<Buffer, Buffer> = (call) => {
+    onHanging();
+    call.on("cancelled", () => onCancelled());
+  };
+  const server = new Server();
+  server.addService(SERVICE, { unary, count, sum, chat, fail, hang });
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) => {
+      if (error === null) resolve(bound);
+      else reject(error);
+    });
+  });
+  t.after(() => server.forceShutdown());
+  return { port, seen, server };
+}
+
+async function startAll(t: TestContext) {
+  const { port, seen, server } = await startServer(t);
+  const directory = directoryOf(port, false, "grpc");
+  const proxy = await startProxy({
+    port: 0,
+    directory,
+    routes: [{ service: "echo", pathPrefix: "/test.Echo" }],
+  });
+  t.after(() => proxy.close({ drainMs: 0 }));
+  const client = new Client(`127.0.0.1:${proxy.port}`, credentials.createInsecure());
+  t.after(() => client.close());
+  return { client, proxy, seen, server };
+}
+
+function callUnary(client: Client, path: string, body: string, options: CallOptions = {}) {
+  const metadata = new Metadata();
+  metadata.set("x-in", "in");
+  let trailer = "";
+  return new Promise<{ text: string; trailer: string; error: ServiceError | null }>((resolve) => {
+    const call = client.makeUnaryRequest(
+      path,
+      identity,
+      identity,
+      Buffer.from(body),
+      metadata,
+      options,
+      (error, answer) => setImmediate(() => resolve({ text: String(answer), trailer, error })),
+    );
+    call.on("status", (ended) => {
+      trailer = String(ended.metadata.get("x-trailer")[0]);
+    });
+  });
+}
+
+describe("gRPC through the proxy", () => {
+  it("carries unary calls with trailers", async (t) => {
+    const { client } = await startAll(t);
+    const answer = await callUnary(client, SERVICE.unary.path, "hello");
+    assert.deepEqual(answer, { text: "hello", trailer: "in", error: null });
+    const large = "x".repeat(3_000_000);
+    assert.equal((await callUnary(client, SERVICE.unary.path, large)).text, large);
+  });
+
+  it("carries streams of the server, of the client, and both at once", async (t) => {
+    const { client } = await startAll(t);
+    const numbers = client.makeServerStreamRequest(
+      SERVICE.count.path,
+      identity,
+      identity,
+      Buffer.from("1000"),
+    );
+    let received = 0;
+    for await (const part of numbers) {
+      assert.equal(Number(part), received);
+      received += 1;
+    }
+    assert.equal(received, 1_000);
+    const total = await new Promise<string>((resolve, reject) => {
+      const call: ClientWritableStream<Buffer> = client.makeClientStreamRequest(
+        SERVICE.sum.path,
+        identity,
+        identity,
+        (error, answer) => (error === null ? resolve(String(answer)) : reject(error)),
+      );
+      for (let index = 1; index <= 100; index += 1) call.write(Buffer.from(String(index)));
+      call.end();
+    });
+    assert.equal(total, "5050");
+    const chat = client.makeBidiStreamRequest(SERVICE.chat.path, identity, identity);
+    for (const word of ["one", "two", "three"]) {
+      // Each answer comes while the request goes on.
+      chat.write(Buffer.from(word));
+      const [answer] = (await once(chat, "data")) as [Buffer];
+      assert.equal(String(answer), `re ${word}`);
+    }
+    chat.end();
+    const [ended] = (await once(chat, "status")) as [{ code: number }];
+    assert.equal(ended.code, status.OK);
+  });
+
+  it("passes statuses, deadlines and cancellations on", async (t) => {
+    const { client, seen } = await startAll(t);
+    const failed = await callUnary(client, SERVICE.fail.path, "");
+    assert.equal(failed.error?.code, status.FAILED_PRECONDITION);
+    assert.equal(failed.error?.details, "nicht jetzt: später");
+    const late = await callUnary(client, SERVICE.hang.path, "", { deadline: Date.now() + 300 });
+    assert.equal(late.error?.code, status.DEADLINE_EXCEEDED);
+    await seen.hanging;
+    // What the caller gave up, the instance is told to give up.
+    await seen.cancelled;
+  });
+
+  it("answers for an instance that is away, and for no route, by gRPC's statuses", async (t) => {
+    const { client, server } = await startAll(t);
+    const none = await callUnary(client, "/other.Service/x", "");
+    assert.equal(none.error?.code, status.UNIMPLEMENTED);
+    server.forceShutdown();
+    const away = await callUnary(client, SERVICE.unary.path, "");
+    assert.equal(away.error?.code, status.UNAVAILABLE);
+    assert.match(String(away.error?.details), /cannot be connected to/);
+  });
+
+  it("loses no call when the proxy drains", async (t) => {
+    const { client, proxy } = await startAll(t);
+    const chat = client.makeBidiStreamRequest(SERVICE.chat.path, identity, identity);
+    chat.write(Buffer.from("first"));
+    await once(chat, "data");
+    const closing = proxy.close({ drainMs: 10_000 });
+    chat.write(Buffer.from("second"));
+    const [answer] = (await once(chat, "data")) as [Buffer];
+    assert.equal(String(answer), "re second");
+    chat.end();
+    const [ended] = (await once(chat, "status")) as [{ code: number }];
+    assert.equal(ended.code, status.OK);
+    await closing;
+  });
+});
