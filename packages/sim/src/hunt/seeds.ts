@@ -170,8 +170,9 @@ export const OPEN_DEFECTS: readonly OpenDefect[] = [
     oracle: "S2",
     text: /\(reason 9\), and nobody had removed it/,
     story:
-      "a view lets an instance go as collected, on the word of a node that was still filling " +
-      "(seed 26)",
+      "a node that is filling has one origin's stream without what another origin's record has " +
+      "replaced in it, and not yet that record: its position proves too much, and a view lets an " +
+      "instance go as collected (seeds 26 and 316 at e579e99)",
   },
 ];
 
