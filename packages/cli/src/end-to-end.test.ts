@@ -177,11 +177,37 @@ test("a proxy reaches a registered program by its service's name", async () => {
     const [, url = ""] = await proxy.seen("stdout", /FPZKProxy is ready at (\S+)/);
     const response = await fetch(`${url}/h/`);
     assert.deepEqual([response.status, await response.text()], [200, "hello"]);
-    await proxy.seen("stdout", /"service":"hello","statusCode":200/);
+    await proxy.seen("stdout", /"statusCode":200,"service":"hello"/);
     proxy.process.kill("SIGTERM");
     assert.equal(await proxy.ended, 0);
     program.process.kill("SIGTERM");
     assert.equal(await program.ended, 7);
+    rmSync(directory, { recursive: true });
+  });
+});
+
+test("a proxy follows routes that are applied to the registry, and that are deleted", async () => {
+  await withServer([], async (address) => {
+    const program = register(address, await freePort());
+    await program.seen("stderr", /registered/);
+    const directory = mkdtempSync(join(tmpdir(), "fpzk-"));
+    const file = join(directory, "web.yaml");
+    writeFileSync(file, "name: web\nroutes: [{service: hello, path: /h, methods: [GET]}]\n");
+    const words = ["proxy", "--registry-routes", "--port", "0", "--registry-servers", address];
+    const proxy = startFpzk([...words, "--log", "json"]);
+    const [, url = ""] = await proxy.seen("stderr", /"url":"([^"]+)".*"event":"proxy\.ready"/);
+    assert.equal((await fetch(`${url}/h`)).status, 404);
+    const fpzk = (...args: string[]) => startFpzk(["routes", ...args, "--server", address]).ended;
+    assert.equal(await fpzk("apply", file), 0);
+    await proxy.seen("stderr", /"routeCount":1.*"event":"proxy\.routes-switched"/);
+    const response = await fetch(`${url}/h`);
+    assert.deepEqual([response.status, await response.text()], [200, "hello"]);
+    assert.equal((await fetch(`${url}/h`, { method: "DELETE" })).status, 404);
+    assert.equal(await fpzk("delete", "web"), 0);
+    await proxy.seen("stderr", /"routeCount":0.*"event":"proxy\.routes-switched"/);
+    assert.equal((await fetch(`${url}/h`)).status, 404);
+    for (const { process } of [proxy, program]) process.kill("SIGTERM");
+    await Promise.all([proxy.ended, program.ended]);
     rmSync(directory, { recursive: true });
   });
 });

@@ -168,7 +168,8 @@ function welcomeText(
   isColored: boolean,
 ): string {
   const head = `FPZKProxy is ready at ${proxy.url}`;
-  const example = config.routes[0]?.pathPrefix ?? "/SERVICE/";
+  const [first] = config.routes;
+  const example = first === undefined ? "/SERVICE/" : (first.path ?? first.pathPrefix ?? "/");
   const admin = config.admin.host.includes(":") ? `[${config.admin.host}]` : config.admin.host;
   const lines = [
     paint(head, isColored ? "green" : undefined),

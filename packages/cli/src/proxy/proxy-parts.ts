@@ -1,8 +1,10 @@
 /** What a proxy is made of beside its settings: PEM texts, and clients of the registry. */
 import type { ClientNote, ConnectOptions, FpzkClient } from "@fpzk/client";
+import { destinationsOf } from "@fpzk/core";
 import type { Logger } from "@fpzk/server";
 import { CliError } from "../cli-error.js";
 import type { ProxyConfig } from "../config/proxy-config.js";
+import { toRoute } from "../config/route-config.js";
 import { ExitCode } from "../exit-code.js";
 import type { Io } from "../io.js";
 
@@ -40,7 +42,9 @@ export interface ProxyClients {
 /** One client for the registry's namespace, one for each other that a route names. */
 export async function connectClients(config: ProxyConfig, logger: Logger): Promise<ProxyClients> {
   const { namespace } = config.registry;
-  const named = config.routes.flatMap((route) => route.namespace ?? []);
+  const named = config.routes
+    .flatMap((route) => destinationsOf(toRoute(route)))
+    .flatMap((destination) => destination.namespace ?? []);
   const names = [namespace, ...new Set(named.filter((name) => name !== namespace))];
   const { connect } = await import("@fpzk/client");
   const results = await Promise.allSettled(
