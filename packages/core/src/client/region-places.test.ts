@@ -30,9 +30,19 @@ test("another region is entered at once and shown when it has arrived; each keep
   assert.equal(places.entered, us, "a node that does not say is taken for the same");
 });
 
+test("a view that is restored in a region has that region's own", () => {
+  const places = new RegionPlaces();
+  places.enter("us");
+  places.arrive();
+  const us = places.entered;
+  places.enter("eu");
+  assert.notEqual(places.entered, us);
+});
+
 test("as long as none has answered, the region that is entered has what was there", () => {
   const places = new RegionPlaces();
   const unnamed = places.entered;
+  places.arrive();
   places.enter("us");
   places.enter("eu");
   assert.equal(places.entered, unnamed);

@@ -19,7 +19,7 @@ export class RegionPlaces {
   readonly #places = new Map<string, number>();
   #entered = FIRST_PLACE;
   #shown = FIRST_PLACE;
-  /** Some region has answered: before that, whose own is in the first place is not known. */
+  /** Whose own is in the first place is known: some region has answered, or was entered before. */
   #isSettled = false;
 
   /** Of the region that the client is connected in. */
@@ -57,7 +57,7 @@ export class RegionPlaces {
 
   /** The region gave a complete answer: its own records are shown. True when others were. */
   arrive(): boolean {
-    this.#isSettled = true;
+    this.#isSettled = this.#places.size > 0;
     const isOther = this.#shown !== this.#entered;
     this.#shown = this.#entered;
     return isOther;

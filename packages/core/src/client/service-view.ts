@@ -271,6 +271,7 @@ export class ServiceView {
     assert(this.#slots.size === 0, `view of ${this.service} must be empty to be restored`);
     const update = this.#applyGroups(saved.groups);
     this.#origins.prove(saved.position, (origin) => this.#placeOf(origin));
+    this.#places.arrive();
     this.#isComplete = true;
     this.#isRestored = true;
     return update;
