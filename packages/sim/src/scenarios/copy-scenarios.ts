@@ -290,6 +290,40 @@ export const COPY_SCENARIOS: readonly Scenario[] = [
       stage.expect(stage.holds("us-2", "orders/stays"), "L1", "us-2 lost what stayed");
     },
   },
+  {
+    name: "woken-on-a-starved-machine",
+    story:
+      "A node stands still for 33 s while its neighbour, which stalls again and again, keeps their " +
+      "link open and sees programs come and go. Awake, it soon holds what the neighbour holds.",
+    play: (stage) => {
+      stage.addNodes({ us: 3 });
+      stage.settle();
+      const provider = stage.addClient("provider", "us", ["us-2"]);
+      stage.register(provider, "orders/stays");
+      stage.run(2_000);
+      const stall = (round: number, nodeIds: readonly string[]) => {
+        const nodeId = nodeIds[round % nodeIds.length] ?? "us-2";
+        if (round % 4 === 0) stage.world.freeze(stage.world.node(nodeId), 700);
+        stage.run(300);
+      };
+      stage.world.freeze(stage.world.node("us-1"), 33_000);
+      for (let round = 0; round < 120; round += 1) {
+        const name = `orders/o-${round % 5}`;
+        if (round % 10 < 5) stage.register(provider, name);
+        else stage.deregister(provider, name);
+        stall(round, ["us-2", "us-3"]);
+      }
+      stage.register(provider, "orders/late");
+      for (let round = 0; round < 15; round += 1) stall(round, ["us-1", "us-2", "us-3"]);
+      for (const nodeId of ["us-1", "us-2", "us-3"]) {
+        const held = ["stays", "late", "o-0", "o-4"].filter((id) =>
+          stage.holds(nodeId, `orders/${id}`),
+        );
+        const text = `${nodeId} holds ${held.join(", ")}`;
+        stage.expect(held.join() === "stays,late", "L1", text);
+      }
+    },
+  },
 ];
 
 function registerLarge(stage: Stage) {
