@@ -2,9 +2,11 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
+import { connect as connectHttp2, type IncomingHttpHeaders } from "node:http2";
 import { createServer, request } from "node:https";
 import type { AddressInfo } from "node:net";
 import { it, type TestContext } from "node:test";
+import { connect as connectTls } from "node:tls";
 import { startProxy } from "@fpzk/proxy";
 import { WebSocket, WebSocketServer } from "ws";
 import { directoryOf } from "./one-instance-directory.js";
@@ -15,7 +17,11 @@ interface Authority {
 
 interface Certificates {
   createAuthority(name: string): Promise<Authority>;
-  issue(authority: Authority, name: string): Promise<{ cert: string; key: string }>;
+  issue(
+    authority: Authority,
+    name: string,
+    dnsName?: string,
+  ): Promise<{ cert: string; key: string }>;
 }
 
 // The server's own test support; packages do not export such files.
@@ -73,4 +79,71 @@ it("does not call an instance whose certificate it cannot trust", async (t) => {
   const caller = new WebSocket(proxy.url.replace("https:", "wss:"), { ca });
   const [error] = (await once(caller, "error")) as [Error];
   assert.match(error.message, /503/);
+});
+
+/** The name in the certificate that a caller of `servername` is shown. */
+async function shownName(port: number, servername: string, ca: string): Promise<string> {
+  const checkServerIdentity = (): undefined => undefined;
+  const socket = connectTls({ port, host: "127.0.0.1", servername, ca, checkServerIdentity });
+  await once(socket, "secureConnect");
+  const { subject } = socket.getPeerCertificate();
+  socket.destroy();
+  return String(subject.CN);
+}
+
+it("shows the certificate of the name that is asked for, also after a change", async (t) => {
+  const authority = await certificates.createAuthority("ca");
+  const ca = authority.certificate.toString("pem");
+  const issue = (name: string, dnsName: string) => certificates.issue(authority, name, dnsName);
+  const proxy = await startProxy({
+    port: 0,
+    directory: directoryOf(1, false),
+    routes: [{ service: "any" }],
+    tls: await issue("main", "main.test"),
+    certificates: [await issue("shop", "shop.test"), await issue("wild", "*.wild.test")],
+  });
+  t.after(() => proxy.close({ drainMs: 0 }));
+  const shown = (name: string): Promise<string> => shownName(proxy.port, name, ca);
+  assert.equal(await shown("shop.test"), "shop");
+  assert.equal(await shown("a.wild.test"), "wild");
+  assert.equal(await shown("a.b.wild.test"), "main");
+  assert.equal(await shown("other.test"), "main");
+  proxy.replaceCertificates({
+    tls: await issue("main2", "main.test"),
+    certificates: [await issue("shop2", "shop.test")],
+  });
+  assert.equal(await shown("shop.test"), "shop2");
+  assert.equal(await shown("a.wild.test"), "main2");
+  assert.throws(() => proxy.replaceCertificates({ tls: { cert: "no", key: "no" } }));
+  assert.equal(await shown("shop.test"), "shop2");
+});
+
+it("speaks HTTP/2 where ALPN chose it, and shows instances its own certificate", async (t) => {
+  const authority = await certificates.createAuthority("ca");
+  const ca = authority.certificate.toString("pem");
+  const asking = { requestCert: true, rejectUnauthorized: true, ca };
+  const instance = createServer({ ...(await certificates.issue(authority, "i")), ...asking });
+  instance.on("request", (_incoming, response) => response.end("known"));
+  await new Promise<void>((resolve) => instance.listen(0, "127.0.0.1", resolve));
+  t.after(() => instance.close());
+  const common = {
+    port: 0,
+    directory: directoryOf((instance.address() as AddressInfo).port, true),
+    routes: [{ service: "any" }],
+    tls: await certificates.issue(authority, "proxy"),
+    instanceCa: ca,
+  };
+  const statusBy = async (options: Parameters<typeof startProxy>[0]): Promise<number> => {
+    const proxy = await startProxy(options);
+    const session = connectHttp2(`https://localhost:${proxy.port}`, { ca });
+    const stream = session.request({ ":path": "/" }).resume();
+    const [headers] = (await once(stream, "response")) as [IncomingHttpHeaders];
+    assert.equal(session.alpnProtocol, "h2");
+    session.destroy();
+    await proxy.close({ drainMs: 0 });
+    return Number(headers[":status"]);
+  };
+  const own = await certificates.issue(authority, "own");
+  assert.equal(await statusBy({ ...common, instanceCertificate: own }), 200);
+  assert.ok((await statusBy(common)) >= 502);
 });

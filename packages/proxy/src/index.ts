@@ -3,8 +3,9 @@ export * from "./access-log.js";
 export * from "./directory.js";
 export * from "./logger.js";
 export {
+  type Certificate,
   PROXY_LIMIT_DEFAULTS,
   type ProxyLimits,
   type ProxyOptions,
 } from "./options.js";
-export { type RunningProxy, startProxy } from "./proxy.js";
+export { type ProxyCertificates, type RunningProxy, startProxy } from "./proxy.js";

@@ -96,8 +96,10 @@ export interface ProxyOptions {
   readonly directory: Directory;
   /** Serves `/metrics`, `/healthz` and `/readyz`. Default: no admin listener. */
   readonly admin?: { readonly host?: string; readonly port: number };
-  /** PEM files; absent speaks plain HTTP. */
-  readonly tls?: { readonly cert: string; readonly key: string };
+  /** What callers are shown; absent speaks plain HTTP. */
+  readonly tls?: Certificate;
+  /** Further ones, shown to callers that ask for a name in them (SNI). Only with `tls`. */
+  readonly certificates?: readonly Certificate[];
   /** PEM of a CA that instances' certificates chain to. Default: the system's. */
   readonly instanceCa?: string;
   /** Shown to instances that ask for one (mutual TLS). Default: none. */
@@ -120,7 +122,8 @@ export interface ResolvedProxyOptions {
   readonly routeSets: { readonly file?: string } | undefined;
   readonly directory: Directory;
   readonly admin: { readonly host: string; readonly port: number } | undefined;
-  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  readonly tls: Certificate | undefined;
+  readonly certificates: readonly Certificate[];
   readonly instanceCa: string | undefined;
   readonly instanceCertificate: Certificate | undefined;
   readonly trustsForwarded: boolean;
@@ -151,6 +154,9 @@ export function resolveProxyOptions(options: ProxyOptions): ResolvedProxyOptions
     ...checkPort("port", options.port),
     ...(options.admin === undefined ? [] : checkPort("admin.port", options.admin.port)),
   ];
+  if (options.tls === undefined && (options.certificates ?? []).length > 0) {
+    faults.push("certificates: given without tls, whose certificate is the one for other names");
+  }
   if (routes.length === 0 && options.isDynamic !== true && options.routeSets === undefined) {
     faults.push(
       "routes: none given, isDynamic is false and routeSets not asked for: nothing could be reached",
@@ -177,6 +183,7 @@ export function resolveProxyOptions(options: ProxyOptions): ResolvedProxyOptions
     directory: options.directory,
     admin: options.admin && { host: options.admin.host ?? "127.0.0.1", port: options.admin.port },
     tls: options.tls,
+    certificates: options.certificates ?? [],
     instanceCa: options.instanceCa,
     instanceCertificate: options.instanceCertificate,
     trustsForwarded: options.trustsForwarded ?? false,

@@ -1,6 +1,7 @@
 /** FPZKProxy: puts the parts together, owns the clock, the listeners and the drain. */
 import type { Server as AdminServer } from "node:http";
 import type { AddressInfo, Server } from "node:net";
+import { Server as TlsServer } from "node:tls";
 import {
   ErrorCode,
   type Instant,
@@ -12,6 +13,7 @@ import {
 import { createAdminServer } from "./admin-listener.js";
 import { Balancer } from "./balancer.js";
 import type { Call } from "./call.js";
+import { CallerTls } from "./caller-tls.js";
 import { TickingClock } from "./coarse-clock.js";
 import { Front } from "./front.js";
 import { Http1Listener } from "./http1/http1-listener.js";
@@ -24,6 +26,12 @@ import { type ProxyOptions, type ResolvedProxyOptions, resolveProxyOptions } fro
 import { RouteFollower } from "./route-follower.js";
 import { createRouteTable, destinationsOf, type Route } from "./route-table.js";
 import { isWatched, SubscriptionTable } from "./subscription-table.js";
+
+/** What a proxy shows and trusts. A listener in clear stays one. */
+export type ProxyCertificates = Pick<
+  ProxyOptions,
+  "tls" | "certificates" | "instanceCa" | "instanceCertificate"
+>;
 
 /** A proxy that accepts requests. */
 export interface RunningProxy extends AsyncDisposable {
@@ -39,6 +47,12 @@ export interface RunningProxy extends AsyncDisposable {
   readonly activeCount: number;
   /** Resolves when the views of all configured routes are complete. */
   ready(options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<void>;
+  /**
+   * Shows and trusts others for connections from now on; those that are open go on.
+   *
+   * @throws Error when a text is no PEM; then nothing changes for its side.
+   */
+  replaceCertificates(next: ProxyCertificates): void;
   /**
    * Stops accepting, lets requests in work finish for at most `drainMs` (default 10000), then
    * breaks off the rest. Connections between two requests are kept for up to 5 s: a request that
@@ -78,6 +92,7 @@ class FpzkProxy implements RunningProxy {
   readonly metrics = new ProxyMetrics();
   readonly #options: ResolvedProxyOptions;
   readonly #subscriptions: SubscriptionTable;
+  readonly #callerTls: CallerTls | undefined;
   readonly #instanceTls: InstanceTls;
   readonly #transport: InstanceTransport;
   readonly #routes: RouteFollower;
@@ -106,6 +121,8 @@ class FpzkProxy implements RunningProxy {
       dynamicCountMax: limits.dynamicServiceCountMax,
       dynamicIdleMs: limits.dynamicServiceIdleMs,
     });
+    const { tls, certificates } = options;
+    this.#callerTls = tls && new CallerTls({ main: tls, further: certificates });
     this.#instanceTls = new InstanceTls(options);
     this.#transport = new InstanceTransport({
       clock: this.#clock,
@@ -197,6 +214,16 @@ class FpzkProxy implements RunningProxy {
     await Promise.all(
       subscriptions.filter(isWatched).map((watched) => watched.subscription.ready(options)),
     );
+  }
+
+  replaceCertificates(next: ProxyCertificates): void {
+    const { tls, certificates = [], instanceCa, instanceCertificate } = next;
+    const { server } = this.#listener;
+    if (tls !== undefined && server instanceof TlsServer) {
+      this.#callerTls?.replace({ main: tls, further: certificates }, server);
+    }
+    this.#instanceTls.replace({ instanceCa, instanceCertificate });
+    this.#options.logger.info("proxy.certificates-replaced", {});
   }
 
   close(options?: { drainMs?: number }): Promise<void> {
@@ -299,7 +326,7 @@ class FpzkProxy implements RunningProxy {
   #createListener(): Http1Listener {
     return new Http1Listener({
       ...this.#callerPorts(),
-      tls: this.#options.tls,
+      tls: this.#callerTls,
       onHttp2: (socket) => this.#http2.take(socket),
       onConnectionRefused: () => this.metrics.connectionsRefused.inc(),
     });

@@ -37,8 +37,12 @@ export async function createAuthority(name: string): Promise<Authority> {
   return { certificate, keys };
 }
 
-/** A certificate for 127.0.0.1 and localhost. */
-export async function issue(authority: Authority, name: string): Promise<Identity> {
+/** A certificate for 127.0.0.1 and localhost, or another name. */
+export async function issue(
+  authority: Authority,
+  name: string,
+  dnsName = "localhost",
+): Promise<Identity> {
   const keys = await createKeys();
   const serialNumber = nextSerial();
   const certificate = await x509.X509CertificateGenerator.create({
@@ -53,7 +57,7 @@ export async function issue(authority: Authority, name: string): Promise<Identit
     extensions: [
       new x509.SubjectAlternativeNameExtension([
         { type: "ip", value: "127.0.0.1" },
-        { type: "dns", value: "localhost" },
+        { type: "dns", value: dnsName },
       ]),
     ],
   });

@@ -13,7 +13,7 @@ import {
 } from "../config/proxy-config.js";
 import { ExitCode } from "../exit-code.js";
 import { hasColor, type Io } from "../io.js";
-import { connectClients, readPemFiles } from "../proxy/proxy-parts.js";
+import { connectClients, readPemFiles, watchPemFiles } from "../proxy/proxy-parts.js";
 import {
   PROXY_WORKER_NUMBER,
   type ProxyPrimaryMessage,
@@ -108,6 +108,7 @@ async function start(config: ProxyConfig, io: Io, logger: Logger, number: number
   await proxy.ready({ timeoutMs: READY_TIMEOUT_MS }).catch((error: unknown) => {
     logger.warn("proxy.views_incomplete", { error: String(error) });
   });
+  watchPemFiles(config, io, logger, proxy);
   return { proxy, clients };
 }
 

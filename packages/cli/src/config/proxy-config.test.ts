@@ -15,6 +15,8 @@ const MISFITS: readonly (readonly [string, string])[] = [
   ["routes: [{pathPrefix: /a}]", "routes"],
   ["dynamic: true\nadmin: {port: 7180}", "admin.port"],
   ["dynamic: true\ntls: {certFile: a}", "tls.keyFile"],
+  ["dynamic: true\ntls: {certificates: [{certFile: a, keyFile: b}]}", "tls.certificates"],
+  ["dynamic: true\ninstanceCertFile: a", "instanceKeyFile"],
   ["dynamic: true\nregistry: {caFile: a}", "registry.caFile"],
   ["dynamic: true\noutlier: {ejectionMax: 1s}", "outlier.ejectionMax"],
   ["dynamic: true\noutlier: {latencyFactor: 1.5}", "outlier.latencyFactor"],

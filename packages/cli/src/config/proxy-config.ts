@@ -16,7 +16,9 @@ import {
   optionalText,
   PATH_RULE,
   ratio,
+  requiredText,
   SEED_RULE,
+  structures,
   text,
 } from "./field.js";
 import type { ConfigKind, Relation } from "./relation.js";
@@ -132,8 +134,28 @@ const proxyShape = {
         rule: PATH_RULE,
         defaultText: "no TLS",
       }),
+      certificates: structures({
+        about: "Further certificates, each for callers that ask for a name in it (SNI).",
+        allowed: "certFile and keyFile",
+        shape: {
+          certFile: requiredText({ about: "PEM file of the chain.", rule: PATH_RULE }),
+          keyFile: requiredText({ about: "PEM file of its key.", rule: PATH_RULE }),
+        },
+        max: 256,
+      }),
     })
     .prefault({}),
+  certificateCheck: time("How often certificate files are looked at; 0 for never.", 60_000, 0),
+  instanceCertFile: optionalText({
+    about: "PEM file of the certificate shown to instances that ask for one.",
+    rule: PATH_RULE,
+    defaultText: "none",
+  }),
+  instanceKeyFile: optionalText({
+    about: "PEM file of that certificate's key.",
+    rule: PATH_RULE,
+    defaultText: "none",
+  }),
   instanceCaFile: optionalText({
     about: "PEM file of the CA of instances that speak TLS.",
     rule: PATH_RULE,
@@ -262,6 +284,22 @@ const proxyRelations: readonly Relation[] = [
       Boolean(value("tls.certFile")) === Boolean(value("tls.keyFile"))
         ? undefined
         : `only \`tls.${value("tls.certFile") ? "certFile" : "keyFile"}\` is given`,
+  },
+  {
+    paths: ["tls.certificates", "tls.certFile"],
+    rule: "given only with `tls.certFile`, which is for all other names",
+    check: ({ value }) =>
+      (value("tls.certificates") as readonly unknown[]).length > 0 && !value("tls.certFile")
+        ? "`tls.certFile` is not given"
+        : undefined,
+  },
+  {
+    paths: ["instanceKeyFile", "instanceCertFile"],
+    rule: "given together with `instanceCertFile`",
+    check: ({ value }) =>
+      Boolean(value("instanceCertFile")) === Boolean(value("instanceKeyFile"))
+        ? undefined
+        : `only \`${value("instanceCertFile") ? "instanceCertFile" : "instanceKeyFile"}\` is given`,
   },
   {
     paths: ["registry.caFile", "registry.tls"],

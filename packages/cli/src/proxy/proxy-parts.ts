@@ -1,6 +1,7 @@
 /** What a proxy is made of beside its settings: PEM texts, and clients of the registry. */
 import type { ClientNote, ConnectOptions, FpzkClient } from "@fpzk/client";
 import { destinationsOf } from "@fpzk/core";
+import type { RunningProxy } from "@fpzk/proxy";
 import type { Logger } from "@fpzk/server";
 import { CliError } from "../cli-error.js";
 import type { ProxyConfig } from "../config/proxy-config.js";
@@ -10,7 +11,7 @@ import type { Io } from "../io.js";
 
 const PEM_FILE_MAX_BYTES = 1024 * 1024;
 
-/** Reads the files that `tls` and `instanceCaFile` name; all faults at once. */
+/** Reads the files of certificates and keys; all faults at once. */
 export function readPemFiles(config: ProxyConfig, io: Io) {
   const faults: string[] = [];
   const read = (name: string, path: string | undefined): string | undefined => {
@@ -25,11 +26,51 @@ export function readPemFiles(config: ProxyConfig, io: Io) {
   const cert = read("tls.certFile", config.tls.certFile);
   const key = read("tls.keyFile", config.tls.keyFile);
   const instanceCa = read("instanceCaFile", config.instanceCaFile);
+  const certificates = config.tls.certificates.map(({ certFile, keyFile }, index) => ({
+    cert: read(`tls.certificates[${index}].certFile`, certFile) ?? "",
+    key: read(`tls.certificates[${index}].keyFile`, keyFile) ?? "",
+  }));
+  const ownCert = read("instanceCertFile", config.instanceCertFile);
+  const ownKey = read("instanceKeyFile", config.instanceKeyFile);
   if (faults.length > 0) throw new CliError(ExitCode.usage, faults.join("\nfpzk: "));
   return {
+    certificates,
+    ...(ownCert === undefined || ownKey === undefined
+      ? {}
+      : { instanceCertificate: { cert: ownCert, key: ownKey } }),
     ...(cert === undefined || key === undefined ? {} : { tls: { cert, key } }),
     ...(instanceCa === undefined ? {} : { instanceCa }),
   };
+}
+
+/**
+ * Looks at the files of certificates now and then, and passes on what changed.
+ *
+ * A pair that is half written does not fit or is no PEM: it is told, and looked at again next time.
+ *
+ * @returns Ends it.
+ */
+export function watchPemFiles(
+  config: ProxyConfig,
+  io: Io,
+  logger: Logger,
+  proxy: Pick<RunningProxy, "replaceCertificates">,
+): () => void {
+  if (config.certificateCheck === 0) return () => {};
+  let known = JSON.stringify(readPemFiles(config, io));
+  const timer = setInterval(() => {
+    try {
+      const files = readPemFiles(config, io);
+      const text = JSON.stringify(files);
+      if (text === known) return;
+      proxy.replaceCertificates(files);
+      known = text;
+    } catch (error) {
+      logger.error("proxy.certificates_refused", { error: String(error) });
+    }
+  }, config.certificateCheck);
+  timer.unref();
+  return () => clearInterval(timer);
 }
 
 export interface ProxyClients {

@@ -1,10 +1,11 @@
 /** Accepts callers' HTTP/1.1 connections, in clear or over TLS, and ends them. */
 import { createServer, type Server, type Socket } from "node:net";
-import { createServer as createTlsServer } from "node:tls";
+import { createServer as createTlsServer, type TlsOptions } from "node:tls";
+import type { CallerTls } from "../caller-tls.js";
 import { CallerConnection, type CallerPorts } from "./caller-connection.js";
 
 export interface Http1ListenerPorts extends Omit<CallerPorts, "onClosed"> {
-  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  readonly tls: CallerTls | undefined;
   /** A connection was closed at once because too many are open. */
   readonly onConnectionRefused: () => void;
 }
@@ -38,7 +39,12 @@ export class Http1Listener {
     if (tls === undefined) this.server = createServer(socketOptions, onSocket);
     else {
       const handshakeTimeout = limits.headerTimeoutMs;
-      const tlsOptions = { ...tls, ALPNProtocols: ["h2", "http/1.1"], handshakeTimeout };
+      const tlsOptions: TlsOptions = {
+        ...tls.main,
+        ALPNProtocols: ["h2", "http/1.1"],
+        handshakeTimeout,
+        SNICallback: (name, done) => done(null, tls.contextFor(name)),
+      };
       this.server = createTlsServer({ ...socketOptions, ...tlsOptions }, onSocket);
       this.server.on("connection", (socket: Socket) => {
         this.#sockets.add(socket);
