@@ -101,7 +101,11 @@ export async function runDeploys(
     };
     const timer = setInterval(progress, PROGRESS_INTERVAL_MS);
     try {
-      await deployUntil(options, stage, rolling, signal);
+      const deployed = deployUntil(options, stage, rolling, signal).catch((error: unknown) => {
+        // Ctrl-C ends servers, too: what was being replaced then is of no interest.
+        if (signal?.aborted !== true) throw error;
+      });
+      await Promise.race([deployed, aborted(signal)]);
     } finally {
       clearInterval(timer);
     }
@@ -132,6 +136,13 @@ async function deployUntil(
     (stage.callers.counts.sentCount >= requestCount &&
       TIERS.every((tier) => rolling.counts[tier] >= deployCount));
   while (!isDone()) await rolling.round();
+}
+
+/** Resolves when the signal aborts; never without one. */
+function aborted(signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    signal?.addEventListener("abort", () => resolve(), { once: true });
+  });
 }
 
 function figuresOf(path: Path, stage: DeployStage): PathFigures {

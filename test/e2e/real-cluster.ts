@@ -186,6 +186,8 @@ export class RealCluster {
     const child = server.process;
     if (child === undefined) return;
     server.process = undefined;
+    // It may have ended by itself, or by a Ctrl-C that reached the whole group.
+    if (child.exitCode !== null || child.signalCode !== null) return;
     const exited = once(child, "exit");
     child.kill(signal);
     await exited;
