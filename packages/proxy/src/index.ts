@@ -9,3 +9,4 @@ export {
   type ProxyOptions,
 } from "./options.js";
 export { type ProxyCertificates, type RunningProxy, startProxy } from "./proxy.js";
+export { checkTcpRoutes, type TcpRoute } from "./tcp/tcp-route.js";

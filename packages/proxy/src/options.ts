@@ -14,6 +14,7 @@ import {
 import { type AccessLog, silentAccessLog } from "./access-log.js";
 import type { Directory } from "./directory.js";
 import { type ProxyLogger, silentProxyLogger } from "./logger.js";
+import { checkTcpRoutes, type TcpRoute } from "./tcp/tcp-route.js";
 
 /** Times and sizes that bound what one caller or instance can cost. */
 export interface ProxyLimits {
@@ -86,6 +87,8 @@ export interface ProxyOptions {
   readonly port: number;
   /** Default: none. */
   readonly routes?: readonly Route[];
+  /** Ports whose connections are passed on as they are. Default: none. */
+  readonly tcp?: readonly TcpRoute[];
   /** Whether `/{service}/…` reaches any service that the directory sees. Default false. */
   readonly isDynamic?: boolean;
   /**
@@ -118,6 +121,7 @@ export interface ResolvedProxyOptions {
   readonly host: string;
   readonly port: number;
   readonly routes: readonly Route[];
+  readonly tcp: readonly TcpRoute[];
   readonly isDynamic: boolean;
   readonly routeSets: { readonly file?: string } | undefined;
   readonly directory: Directory;
@@ -148,6 +152,7 @@ export function resolveProxyOptions(options: ProxyOptions): ResolvedProxyOptions
   const routes = options.routes ?? [];
   const faults = [
     ...checkRoutes(routes),
+    ...checkTcpRoutes(options.tcp ?? []),
     ...checkNumbers("limits", { ...limits }, 1, LIMIT_MAX, ["requestTimeoutMs"]),
     ...checkOutlierOptions(outlier),
     ...checkRetryBudgetOptions(retryBudget),
@@ -178,6 +183,7 @@ export function resolveProxyOptions(options: ProxyOptions): ResolvedProxyOptions
     host: options.host ?? "127.0.0.1",
     port: options.port,
     routes,
+    tcp: options.tcp ?? [],
     isDynamic: options.isDynamic ?? false,
     routeSets: options.routeSets,
     directory: options.directory,

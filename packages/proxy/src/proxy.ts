@@ -26,6 +26,8 @@ import { type ProxyOptions, type ResolvedProxyOptions, resolveProxyOptions } fro
 import { RouteFollower } from "./route-follower.js";
 import { createRouteTable, destinationsOf, type Route } from "./route-table.js";
 import { isWatched, SubscriptionTable } from "./subscription-table.js";
+import { TcpListener } from "./tcp/tcp-listener.js";
+import { type TcpRoute, tcpServices, tcpTarget } from "./tcp/tcp-route.js";
 
 /** What a proxy shows and trusts. A listener in clear stays one. */
 export type ProxyCertificates = Pick<
@@ -42,6 +44,8 @@ export interface RunningProxy extends AsyncDisposable {
   readonly url: string;
   /** Of the admin listener; undefined when there is none. */
   readonly adminPort: number | undefined;
+  /** Of the TCP routes in their order, as bound. */
+  readonly tcpPorts: readonly number[];
   readonly metrics: ProxyMetrics;
   /** Requests in work and upgraded connections. */
   readonly activeCount: number;
@@ -100,6 +104,7 @@ class FpzkProxy implements RunningProxy {
   readonly #front: Front;
   readonly #listener: Http1Listener;
   readonly #http2: Http2Listener;
+  readonly #tcp: readonly TcpListener[];
   readonly #admin: AdminServer | undefined;
   readonly #clock = new TickingClock(now());
   #tickTimer: NodeJS.Timeout | undefined;
@@ -148,6 +153,11 @@ class FpzkProxy implements RunningProxy {
     this.#front = this.#createFront(balancer);
     this.#http2 = new Http2Listener(this.#callerPorts());
     this.#listener = this.#createListener();
+    const tcpPorts = { balancer, limits, logger, now };
+    const onConnectionRefused = (): void => this.metrics.connectionsRefused.inc();
+    this.#tcp = options.tcp.map(
+      (route) => new TcpListener(route, { ...tcpPorts, onConnectionRefused }),
+    );
     if (options.admin !== undefined) {
       this.#admin = createAdminServer({
         metrics: this.metrics,
@@ -173,14 +183,18 @@ class FpzkProxy implements RunningProxy {
     return (this.#admin?.address() as AddressInfo | null | undefined)?.port;
   }
 
+  get tcpPorts(): readonly number[] {
+    return this.#tcp.map(({ server }) => (server.address() as AddressInfo | null)?.port ?? 0);
+  }
+
   get activeCount(): number {
-    return this.#front.activeCount;
+    return this.#tcp.reduce((sum, one) => sum + one.connectionCount, this.#front.activeCount);
   }
 
   async start(): Promise<void> {
     const options = this.#options;
     const subscriptions = this.#subscriptions;
-    for (const target of pinnedTargets(options.routes)) {
+    for (const target of [...pinnedTargets(options.routes), ...tcpTargets(options.tcp)]) {
       const watched = subscriptions.get(target, now());
       if (isWatched(watched)) continue;
       subscriptions.close();
@@ -190,6 +204,10 @@ class FpzkProxy implements RunningProxy {
     await this.#routes.start();
     try {
       await listen(this.#listener.server, options.host, options.port);
+      for (const [index, { host = options.host, port }] of options.tcp.entries()) {
+        const tcp = this.#tcp[index];
+        if (tcp !== undefined) await listen(tcp.server, host, port);
+      }
       if (this.#admin !== undefined && options.admin !== undefined) {
         await listen(this.#admin, options.admin.host, options.admin.port);
       }
@@ -208,7 +226,8 @@ class FpzkProxy implements RunningProxy {
 
   async ready(options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<void> {
     await this.#routes.ready(options?.timeoutMs ?? READY_DEFAULT_MS);
-    const subscriptions = pinnedTargets(this.#options.routes).map((target) =>
+    const { routes, tcp } = this.#options;
+    const subscriptions = [...pinnedTargets(routes), ...tcpTargets(tcp)].map((target) =>
       this.#subscriptions.get(target, now()),
     );
     await Promise.all(
@@ -238,9 +257,10 @@ class FpzkProxy implements RunningProxy {
   async #drain(drainMs: number): Promise<void> {
     const { logger } = this.#options;
     this.#isDraining = true;
-    logger.info("proxy.draining", { activeCount: this.#front.activeCount, drainMs });
+    logger.info("proxy.draining", { activeCount: this.activeCount, drainMs });
     const deadlineMs = now() + drainMs;
     const stopped = stop(this.#listener.server);
+    const tcpStopped = Promise.all(this.#tcp.map(({ server }) => stop(server)));
     this.#http2.notifyOfEnd();
     // A connection between two requests may have the next one on its way: that one is served, and
     // told to close. Only who stays silent is closed, after what has arrived by then was read.
@@ -248,14 +268,17 @@ class FpzkProxy implements RunningProxy {
     await new Promise((resolve) => setImmediate(resolve));
     this.#listener.closeIdle();
     this.#http2.end();
-    await waitAtMost(this.#front.idle(), Math.max(0, deadlineMs - now()));
-    const brokenOffCount = this.#front.activeCount;
+    const idle = Promise.all([this.#front.idle(), tcpStopped]);
+    await waitAtMost(idle, Math.max(0, deadlineMs - now()));
+    const brokenOffCount = this.activeCount;
     // Callers who were told to close do so; their last answers must not be cut.
     if (brokenOffCount === 0) await waitAtMost(stopped, Math.min(drainMs, CLOSE_MS));
     this.#front.destroyUpgraded();
+    for (const tcp of this.#tcp) tcp.destroyAll();
     this.#listener.destroyAll();
     this.#http2.destroyAll();
     await stopped;
+    await tcpStopped;
     // Their `close` events, which write the access lines, follow within this turn or the next.
     await waitAtMost(this.#front.idle(), BREAK_OFF_MS);
     await this.#routes.close();
@@ -308,7 +331,8 @@ class FpzkProxy implements RunningProxy {
       file: routeSets?.file,
       createTable: (table) => createRouteTable(table, { isDynamic, random }),
       prepare: (table) => this.#prepare(table),
-      settle: (table) => this.#subscriptions.pinOnly(pinnedTargets(table)),
+      settle: (table) =>
+        this.#subscriptions.pinOnly([...pinnedTargets(table), ...tcpTargets(this.#options.tcp)]),
       logger,
       metrics: this.metrics,
     });
@@ -351,9 +375,14 @@ class FpzkProxy implements RunningProxy {
     this.#tickCount += 1;
     if (this.#tickCount % CONNECTION_TICKS !== 0) return;
     this.#listener.sweep(nowMs);
+    for (const tcp of this.#tcp) tcp.sweep(nowMs);
     this.#http2.sweep(nowMs);
     this.#transport.sweep(nowMs);
   }
+}
+
+function tcpTargets(routes: readonly TcpRoute[]) {
+  return routes.flatMap((route) => tcpServices(route).map((service) => tcpTarget(route, service)));
 }
 
 function pinnedTargets(routes: readonly Route[]) {

@@ -12,7 +12,8 @@ import type { RequestRecord } from "./request-record.js";
 export interface TunnelOptions {
   /** Without a byte in either direction it ends. */
   readonly idleTimeoutMs: number;
-  readonly record: RequestRecord;
+  /** What moved is added up here. */
+  readonly record: Pick<RequestRecord, "requestBodyBytes" | "responseBodyBytes">;
   /** Told once, when the caller's side is closed. */
   readonly onClosed: () => void;
 }

@@ -17,6 +17,7 @@ const MISFITS: readonly (readonly [string, string])[] = [
   ["dynamic: true\ntls: {certFile: a}", "tls.keyFile"],
   ["dynamic: true\ntls: {certificates: [{certFile: a, keyFile: b}]}", "tls.certificates"],
   ["dynamic: true\ninstanceCertFile: a", "instanceKeyFile"],
+  ["dynamic: true\ntcp: [{port: 1}]", "tcp"],
   ["dynamic: true\nregistry: {caFile: a}", "registry.caFile"],
   ["dynamic: true\noutlier: {ejectionMax: 1s}", "outlier.ejectionMax"],
   ["dynamic: true\noutlier: {latencyFactor: 1.5}", "outlier.latencyFactor"],

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { checkKeyLoadFactor } from "@fpzk/core";
 import type { DirectoryBalancing } from "@fpzk/proxy";
+import { checkTcpRoutes, type TcpRoute } from "@fpzk/proxy";
 import { z } from "zod";
 import {
   boolean,
@@ -10,6 +11,7 @@ import {
   HOST_RULE,
   integer,
   list,
+  map,
   NAME_OR_EMPTY_RULE,
   NAME_RULE,
   optionalInteger,
@@ -109,6 +111,24 @@ const proxyShape = {
   region: text({ about: "Where the proxy runs.", rule: NAME_OR_EMPTY_RULE, default: "" }),
   zone: text({ about: "Where in the region.", rule: NAME_OR_EMPTY_RULE, default: "" }),
   routes: routesField,
+  tcp: structures({
+    about: "Ports whose connections go to a service as they are.",
+    allowed: "port, service and serverNames, of which one of the last two is needed",
+    shape: {
+      port: integer({ about: "Port for callers.", min: 0, max: 65_535, default: 0 }),
+      service: optionalText({
+        about: "Service for every connection, or for names that are not listed.",
+        rule: NAME_RULE,
+        defaultText: "none",
+      }),
+      serverNames: map({
+        about: "Services by the name that a caller's TLS asks for; TLS is not ended here.",
+        rule: NAME_RULE,
+        max: 256,
+      }),
+    },
+    max: 64,
+  }),
   dynamic: boolean({ about: "Lets `/SERVICE/…` reach every service.", default: false }),
   registry: z.strictObject(registryShape).prefault({}),
   admin: z
@@ -286,6 +306,11 @@ const proxyRelations: readonly Relation[] = [
         : `only \`tls.${value("tls.certFile") ? "certFile" : "keyFile"}\` is given`,
   },
   {
+    paths: ["tcp"],
+    rule: "a list of ports, each once, with a service or serverNames in lower case",
+    check: ({ value }) => checkTcpRoutes(value("tcp") as readonly TcpRoute[])[0],
+  },
+  {
     paths: ["tls.certificates", "tls.certFile"],
     rule: "given only with `tls.certFile`, which is for all other names",
     check: ({ value }) =>
@@ -349,6 +374,11 @@ export function toProxyOptions(config: ProxyConfig) {
     host: config.host,
     port: config.port,
     routes: config.routes.map(toRoute),
+    tcp: config.tcp.map(({ port, service, serverNames }) => ({
+      port,
+      ...(service === undefined ? {} : { service }),
+      ...(Object.keys(serverNames).length === 0 ? {} : { serverNames }),
+    })),
     isDynamic: config.dynamic,
     ...(config.registry.routes ? { routeSets: routeFileOf(config) } : {}),
     trustsForwarded: config.trustForwarded,
