@@ -299,4 +299,18 @@ describe("callers of HTTP/2", () => {
     const { stdout } = await run("curl", [...flags, `${proxy.url}/x`]);
     assert.equal(stdout, "ping 2");
   });
+
+  it("may be h2load, with many streams on few connections", async (t) => {
+    const { proxy, directory } = await startFixture(t);
+    const instance = await startInstance(t, (_request, response) => response.end("hello"));
+    directory.set("echo", { id: "a", port: instance.port });
+    const run = promisify(execFile);
+    const version = await run("h2load", ["--version"]).catch(() => undefined);
+    if (version === undefined) {
+      t.skip("no h2load here");
+      return;
+    }
+    const { stdout } = await run("h2load", ["-n", "500", "-c", "4", "-m", "25", `${proxy.url}/`]);
+    assert.match(stdout, /500 succeeded, 0 failed, 0 errored/);
+  });
 });
