@@ -37,6 +37,12 @@ export async function provide(client: FpzkClient, port: number): Promise<void> {
   void handle.superseded.then(() => process.exit(1));
 }
 
+/** Calls a service by its name: picks, tries again where that is safe, and learns. */
+export async function fetchOrder(client: FpzkClient, id: string): Promise<unknown> {
+  const response = await client.fetch(`fpzk://orders/orders/${id}`, { timeoutMs: 2_000 });
+  return await response.json();
+}
+
 /** Calls a service: the pick is made in local memory and never waits. */
 export async function callOnce(orders: ServiceSubscription, path: string): Promise<string> {
   const picked = orders.pick();

@@ -14,6 +14,7 @@ import type {
   PickContext,
   PolicyName,
   RetryBudgetOptions,
+  RetryCause,
   Route,
   Stamp,
   ViewInstance,
@@ -49,6 +50,11 @@ export interface ConnectOptions {
    * requests that were on their way by then, in ms. Default 1000.
    */
   readonly lingerMs?: number;
+  /**
+   * How this program calls services, by name: for `fetch` and the other integrations, which share
+   * one subscription per service. Default: every service by the defaults of {@link ServiceOptions}.
+   */
+  readonly services?: Readonly<Record<string, ServiceOptions>>;
   /** Longest wait for drain confirmations in ms. Default 10000. */
   readonly drainTimeoutMs?: number;
   /** How long `connect` looks for a server, in ms. Default 10000. */
@@ -171,6 +177,57 @@ export interface SubscribeOptions {
   readonly aperture?: ApertureOptions;
   /** An instance was ejected: too many of its calls failed. */
   readonly onEjection?: (instance: ViewInstance) => void;
+}
+
+/** How long a call may take, and what is tried again. */
+export interface CallOptions {
+  /**
+   * Until the answer is complete, from the call on, whatever is tried again; 1 to 86400000, or
+   * Infinity for answers without end. Default 30000.
+   */
+  readonly timeoutMs?: number;
+  /** Until an instance begins to answer. Default: as long as the call may take. */
+  readonly attemptTimeoutMs?: number;
+  /** Further attempts, each on another instance and within the retry budget; 0 to 5. Default 1. */
+  readonly retryCount?: number;
+  /**
+   * What is tried again: `connect-failure` for every call, since nothing was sent; the others for
+   * calls that may be made twice (GET, HEAD, OPTIONS, PUT, DELETE). Never where the body was a
+   * stream. Default `connect-failure` and `reset`.
+   */
+  readonly retryOn?: readonly RetryCause[];
+}
+
+/** How a program calls a service, whatever it calls it with. `protocol` is `http` by default. */
+export interface ServiceOptions extends SubscribeOptions, CallOptions {}
+
+/** What `fetch` knows, and what is said of one call. */
+export interface FetchInit extends RequestInit, CallOptions {
+  /** For policies by key: equal keys go to the same instance. */
+  readonly key?: string;
+}
+
+/** Picks for calls to one service: what all integrations are made of. */
+export interface ServiceCaller {
+  readonly service: string;
+  readonly subscription: ServiceSubscription;
+  /**
+   * Those of the service, with what is said of one call.
+   *
+   * @throws RegistryError `invalid_argument` with every fault.
+   */
+  callOptions(own?: CallOptions): Required<CallOptions>;
+  /**
+   * An instance for a call; waits until the view is complete, and until one has room.
+   *
+   * @throws RegistryError as `ready` and `acquire` of a subscription do.
+   */
+  first(
+    context: PickContext,
+    wait: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined },
+  ): Promise<Picked>;
+  /** Another instance, if there is one and the retry budget has something left. Never waits. */
+  again(context: PickContext & { readonly excluded: ReadonlySet<string> }): Picked | undefined;
 }
 
 /** One call: tell how it went when it is over, and later picks will know. */
@@ -301,6 +358,21 @@ export interface FpzkClient {
   /** A live view; subscriptions to one service share what is received. */
   subscribe(service: string, options?: SubscribeOptions): ServiceSubscription;
   /**
+   * `fetch` of `fpzk://service/path?query`: picks an instance, calls the global `fetch`, tells the
+   * balancer how it went, and tries again elsewhere where that is safe.
+   *
+   * @throws RegistryError `unavailable` when there is no instance or none answered,
+   * `deadline_exceeded`, `cancelled` by the signal (its reason is the cause), `resource_exhausted`
+   * when too many calls wait for room, `invalid_argument` for a wrong address or option. A broken
+   * answer's body rejects with the same codes.
+   */
+  fetch(url: string | URL, init?: FetchInit): Promise<Response>;
+  /**
+   * What `fetch` and the other integrations call a service with; made once for each service and
+   * protocol (`http` by default), ended with the client.
+   */
+  caller(service: string, protocol?: string): ServiceCaller;
+  /**
    * Watches the route sets of the namespace; `onChange` is called after each change of them or of
    * the status. A server of an earlier version is not asked: what was known then stays.
    */
@@ -329,5 +401,6 @@ export type {
   PickContext,
   PolicyName,
   RetryBudgetOptions,
+  RetryCause,
   ViewInstance,
 };

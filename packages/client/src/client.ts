@@ -34,15 +34,19 @@ import {
 import type {
   ClientNote,
   DrainResult,
+  FetchInit,
   Filter,
   FpzkClient,
   Registration,
   RegistrationHandle,
   RequestOptions,
   RouteSetWatch,
+  ServiceCaller,
   ServiceSubscription,
   SubscribeOptions,
 } from "./api.js";
+import { CallerTable } from "./calls/service-caller.js";
+import { fetchFrom } from "./fetch/fetch-call.js";
 import { matchesFilter } from "./filter.js";
 import type { ClientOptions } from "./options.js";
 import { type CommandBody, RegistrationEntry, type RegistrationHost } from "./registration.js";
@@ -95,6 +99,7 @@ export class Client implements FpzkClient, RegistrationHost {
   readonly #files: ViewFiles | undefined;
   #saved = new Map<string, SnapshotMessage>();
   readonly #views = new Map<string, SharedView>();
+  readonly #callers: CallerTable;
   readonly #registrations = new Map<string, RegistrationEntry>();
   readonly #commands = new Map<number, PendingCommand>();
   #commandCount = 0;
@@ -126,6 +131,10 @@ export class Client implements FpzkClient, RegistrationHost {
     if (snapshotDirectory !== undefined) {
       this.#files = new ViewFiles(snapshotDirectory, namespace, (note) => this.#note(note));
     }
+    this.#callers = new CallerTable({
+      subscribe: (service, asked) => this.subscribe(service, asked),
+      optionsOf: (service) => options.services.get(service) ?? {},
+    });
     this.#machine = new ClientMachine({
       ...{ namespace, token, clientId, region, zone },
       agent: AGENT,
@@ -193,6 +202,14 @@ export class Client implements FpzkClient, RegistrationHost {
     });
     this.#addViewer(subscription);
     return subscription;
+  }
+
+  fetch(url: string | URL, init: FetchInit = {}): Promise<Response> {
+    return fetchFrom(this.#callers, url, init);
+  }
+
+  caller(service: string, protocol = "http"): ServiceCaller {
+    return this.#callers.get(service, protocol);
   }
 
   watchRouteSets(onChange: () => void): RouteSetWatch {

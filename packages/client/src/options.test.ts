@@ -29,6 +29,7 @@ test("defaults", () => {
     namespace: "default",
     ...{ token: "", region: "", zone: "" },
     ...{ tls: undefined, snapshotDirectory: undefined, onNote: undefined },
+    services: new Map(),
     ...{ drainsOnSigterm: false, lingerMs: 1_000, drainTimeoutMs: 10_000 },
     ...{ connectTimeoutMs: 10_000, requestTimeoutMs: 5_000 },
   });

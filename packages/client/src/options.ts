@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { ErrorCode, RegistryError, type ServerAddress } from "@fpzk/core";
 import { checkName, TOKEN_MAX_BYTES } from "@fpzk/protocol";
-import type { ClientNote, ConnectOptions } from "./api.js";
+import type { ClientNote, ConnectOptions, ServiceOptions } from "./api.js";
 
 export const PORT_DEFAULT = 7100;
 export const CONNECT_TIMEOUT_DEFAULT_MS = 10_000;
@@ -29,6 +29,7 @@ export interface ClientOptions {
   readonly clientId: string;
   readonly tls: TlsOptions | undefined;
   readonly snapshotDirectory: string | undefined;
+  readonly services: ReadonlyMap<string, ServiceOptions>;
   readonly drainsOnSigterm: boolean;
   readonly lingerMs: number;
   readonly drainTimeoutMs: number;
@@ -69,6 +70,7 @@ export function completeOptions(options: ConnectOptions): ClientOptions {
     clientId: name("clientId", options.clientId ?? randomUUID()),
     tls: readTls(options.tls, problems),
     snapshotDirectory: options.snapshotDirectory,
+    services: new Map(Object.entries(options.services ?? {})),
     drainsOnSigterm: options.drainsOnSigterm ?? false,
     lingerMs: duration("lingerMs", options.lingerMs ?? LINGER_DEFAULT_MS, 0),
     drainTimeoutMs: duration("drainTimeoutMs", options.drainTimeoutMs ?? DRAIN_TIMEOUT_DEFAULT_MS),

@@ -1,0 +1,119 @@
+/**
+ * `fetch` by service name: one call and its attempts.
+ *
+ * Every attempt is at another instance and within the retry budget, and only what is safe is tried
+ * again: what reached nobody, and what may be done twice (RFC 9110 §9.2.2). All attempts share the
+ * call's deadline. A body that is a stream is sent once.
+ */
+import { attemptDeadline, ErrorCode, instant, RegistryError } from "@fpzk/core";
+import type { FetchInit, Picked } from "../api.js";
+import { type CompleteCallOptions, isIdempotent, mayRepeat } from "../calls/call-options.js";
+import type { Caller, CallerTable } from "../calls/service-caller.js";
+import { parseServiceUrl } from "../calls/service-url.js";
+import { type AttemptEnd, FetchAttempt } from "./fetch-attempt.js";
+import { isReplayable } from "./replayable-body.js";
+
+export async function fetchFrom(
+  callers: CallerTable,
+  url: string | URL,
+  init: FetchInit,
+): Promise<Response> {
+  const { service, path } = parseServiceUrl(url);
+  const { key, timeoutMs, attemptTimeoutMs, retryCount, retryOn, signal, ...rest } = init;
+  const caller = callers.get(service, "http");
+  const options = caller.callOptions({
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(attemptTimeoutMs === undefined ? {} : { attemptTimeoutMs }),
+    ...(retryCount === undefined ? {} : { retryCount }),
+    ...(retryOn === undefined ? {} : { retryOn }),
+  });
+  const call = new FetchCall({
+    caller,
+    options,
+    path,
+    key,
+    init: rest,
+    signal: signal ?? undefined,
+  });
+  return await call.run();
+}
+
+interface Call {
+  readonly caller: Caller;
+  readonly options: CompleteCallOptions;
+  readonly path: string;
+  readonly key: string | undefined;
+  readonly init: RequestInit;
+  readonly signal: AbortSignal | undefined;
+}
+
+class FetchCall {
+  readonly #call: Call;
+  readonly #deadline: number;
+  readonly #excluded = new Set<string>();
+
+  constructor(call: Call) {
+    this.#call = call;
+    this.#deadline = performance.now() + call.options.timeoutMs;
+  }
+
+  async run(): Promise<Response> {
+    const { caller, options, signal } = this.#call;
+    let picked = await caller.first(this.#context(), { timeoutMs: options.timeoutMs, signal });
+    for (let retriesLeft = options.retryCount; ; retriesLeft -= 1) {
+      const end = await this.#attempt(picked);
+      this.#excluded.add(picked.instance.id);
+      const next = retriesLeft > 0 ? this.#next(end) : undefined;
+      if (next === undefined) {
+        if (end.type === "response") return end.response;
+        throw end.error;
+      }
+      // Somebody else is asked: this answer is not wanted.
+      if (end.type === "response") await end.response.body?.cancel();
+      picked = next;
+    }
+  }
+
+  async #attempt(picked: Picked): Promise<AttemptEnd> {
+    const { caller, options, path, init, signal } = this.#call;
+    const now = instant(performance.now());
+    const deadline = instant(this.#deadline);
+    const ends = attemptDeadline({ deadline, attemptMaxMs: options.attemptTimeoutMs }, now);
+    if (ends === undefined || signal?.aborted === true) {
+      picked.release();
+      throw this.#notBegun();
+    }
+    const { timeoutMs } = options;
+    const attempt = new FetchAttempt(picked, {
+      ...{ service: caller.service, path, init, signal, timeoutMs },
+      attemptMs: ends - now,
+      leftMs: deadline - now,
+    });
+    return await attempt.run();
+  }
+
+  #next(end: AttemptEnd): Picked | undefined {
+    const { caller, options, init } = this.#call;
+    const request = {
+      isIdempotent: isIdempotent(init.method ?? "GET"),
+      isReplayable: isReplayable(init.body),
+    };
+    if (!mayRepeat(end.cause, request, options)) return undefined;
+    return caller.again({ ...this.#context(), excluded: this.#excluded });
+  }
+
+  #context(): { key?: string } {
+    const { key } = this.#call;
+    return key === undefined ? {} : { key };
+  }
+
+  #notBegun(): RegistryError {
+    const { caller, options, signal } = this.#call;
+    if (signal?.aborted === true) {
+      const message = `call ${caller.service}: was aborted`;
+      return new RegistryError(ErrorCode.cancelled, message, { cause: signal.reason });
+    }
+    const message = `call ${caller.service}: ${options.timeoutMs} ms were over before it began`;
+    return new RegistryError(ErrorCode.deadlineExceeded, message);
+  }
+}

@@ -1,0 +1,206 @@
+/** `client.fetch` against real instances: picks, retries, deadlines, drains. */
+import assert from "node:assert/strict";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { it } from "node:test";
+import { type FpzkClient, isRegistryError } from "@fpzk/client";
+import { kill, Registry } from "./registry.js";
+
+const echo = (id: string) => (request: IncomingMessage, response: ServerResponse) => {
+  const parts: Buffer[] = [];
+  request.on("data", (part: Buffer) => parts.push(part));
+  request.on("end", () => {
+    response.setHeader("x-instance", id);
+    response.end(`${request.method} ${request.url} ${Buffer.concat(parts)}`);
+  });
+};
+
+/** Instances of a service that echo. */
+async function echoes(t: Parameters<typeof Registry.start>[0], registry: Registry, count: number) {
+  const ids = Array.from({ length: count }, (_, index) => `e${index}`);
+  return await Promise.all(
+    ids.map((id) => registry.http(t, { service: "echo", id, listener: echo(id) })),
+  );
+}
+
+/** Waits until the caller's view shows so many instances. */
+async function seen(client: FpzkClient, service: string, count: number): Promise<void> {
+  const { subscription } = client.caller(service);
+  const changes = subscription.changes();
+  await subscription.ready();
+  if (subscription.instances.length === count) return;
+  for await (const _ of changes) if (subscription.instances.length === count) return;
+}
+
+function rejectsWith(code: string) {
+  return (error: unknown): true => {
+    assert.ok(isRegistryError(error), String(error));
+    assert.equal(error.code, code, error.message);
+    return true;
+  };
+}
+
+it("fetches by service name from all instances, path, query, method and body unchanged", async (t) => {
+  const registry = await Registry.start(t);
+  await echoes(t, registry, 3);
+  const client = await registry.connect();
+  await seen(client, "echo", 3);
+  const ids = new Set<string | null>();
+  for (let call = 0; call < 6; call += 1) {
+    const response = await client.fetch(`fpzk://echo/a%20b?c=${call}`, {
+      method: "POST",
+      body: "text",
+    });
+    ids.add(response.headers.get("x-instance"));
+    assert.equal(await response.text(), `POST /a%20b?c=${call} text`);
+    assert.match(response.url, /^http:\/\/127\.0\.0\.1:\d+\/a%20b/);
+  }
+  assert.equal(ids.size, 3);
+  const { instances } = client.caller("echo").subscription;
+  assert.deepEqual(
+    instances.map(({ load }) => load.activeCount),
+    [0, 0, 0],
+  );
+});
+
+it("P7 no call fails while instances drain and end under load, without retries", async (t) => {
+  const registry = await Registry.start(t);
+  const instances = await echoes(t, registry, 4);
+  const client = await registry.connect({ services: { echo: { retryCount: 0 } } });
+  await seen(client, "echo", 4);
+  let isOver = false;
+  let callCount = 0;
+  const callers = Array.from({ length: 8 }, async () => {
+    while (!isOver) {
+      const response = await client.fetch("fpzk://echo/");
+      assert.equal(await response.text(), "GET / ");
+      callCount += 1;
+    }
+  });
+  const rolling = (async () => {
+    for (const instance of instances.slice(0, 3)) {
+      const before = callCount;
+      while (callCount < before + 50) await (await client.fetch("fpzk://echo/")).text();
+      const { unconfirmed } = await instance.handle.drain();
+      assert.deepEqual(unconfirmed, []);
+      // Waits for what is in work and refuses everything new.
+      await new Promise((resolve) => {
+        instance.server.close(resolve);
+        instance.server.closeIdleConnections();
+      });
+    }
+    isOver = true;
+  })();
+  await Promise.all([...callers, rolling]);
+  assert.ok(callCount > 150);
+});
+
+it("tries again elsewhere what reached nobody, whatever the method, but not a stream", async (t) => {
+  const registry = await Registry.start(t);
+  const [first] = await echoes(t, registry, 2);
+  assert.ok(first !== undefined);
+  const client = await registry.connect({
+    services: { echo: { outlier: { maxEjectionPercent: 0 } } },
+  });
+  await seen(client, "echo", 2);
+  kill(first);
+  for (let call = 0; call < 6; call += 1) {
+    const response = await client.fetch("fpzk://echo/", { method: "POST", body: "x" });
+    assert.equal(await response.text(), "POST / x");
+  }
+  const streamed = async () => {
+    for (let call = 0; call < 2; call += 1) {
+      const body = new ReadableStream({
+        start(controller) {
+          controller.enqueue(new TextEncoder().encode("x"));
+          controller.close();
+        },
+      });
+      const init = { method: "POST", body, duplex: "half" as const };
+      await (await client.fetch("fpzk://echo/", init)).text();
+    }
+  };
+  await assert.rejects(streamed(), rejectsWith("unavailable"));
+});
+
+it("repeats what broke off only where it may be done twice", async (t) => {
+  const registry = await Registry.start(t);
+  let count = 0;
+  const listener = (request: IncomingMessage): void => {
+    count += 1;
+    request.socket.destroy();
+  };
+  await registry.http(t, { service: "broken", id: "b1", listener });
+  await registry.http(t, { service: "broken", id: "b2", listener });
+  const client = await registry.connect();
+  await seen(client, "broken", 2);
+  const post = client.fetch("fpzk://broken/", { method: "POST", body: "x" });
+  await assert.rejects(post, rejectsWith("unavailable"));
+  assert.equal(count, 1);
+  await assert.rejects(client.fetch("fpzk://broken/"), rejectsWith("unavailable"));
+  assert.equal(count, 3);
+});
+
+it("answers 503 of one instance by another when asked to, and keeps the last answer", async (t) => {
+  const registry = await Registry.start(t);
+  const listener = (_: IncomingMessage, response: ServerResponse): void => {
+    response.statusCode = 503;
+    response.end("busy");
+  };
+  await registry.http(t, { service: "echo", id: "busy", listener });
+  const client = await registry.connect({ services: { echo: { retryOn: ["503"] } } });
+  await seen(client, "echo", 1);
+  const alone = await client.fetch("fpzk://echo/");
+  assert.deepEqual([alone.status, await alone.text()], [503, "busy"]);
+  await registry.http(t, { service: "echo", id: "e0", listener: echo("e0") });
+  await seen(client, "echo", 2);
+  for (let call = 0; call < 4; call += 1) {
+    const response = await client.fetch("fpzk://echo/");
+    assert.deepEqual([response.status, await response.text()], [200, "GET / "]);
+  }
+});
+
+it("keeps the deadline with the body, and heeds the caller's signal", async (t) => {
+  const registry = await Registry.start(t);
+  const listener = (request: IncomingMessage, response: ServerResponse): void => {
+    if (request.url === "/body") response.write("begun");
+  };
+  await registry.http(t, { service: "slow", id: "s1", listener });
+  const client = await registry.connect();
+  await seen(client, "slow", 1);
+  const late = client.fetch("fpzk://slow/", { timeoutMs: 50 });
+  await assert.rejects(late, rejectsWith("deadline_exceeded"));
+  const begun = await client.fetch("fpzk://slow/body", { timeoutMs: 200 });
+  await assert.rejects(begun.text(), rejectsWith("deadline_exceeded"));
+  const aborter = new AbortController();
+  const aborted = client.fetch("fpzk://slow/", { signal: aborter.signal });
+  aborter.abort(new Error("enough"));
+  await assert.rejects(aborted, rejectsWith("cancelled"));
+  const [instance] = client.caller("slow").subscription.instances;
+  assert.equal(instance?.load.activeCount, 0);
+});
+
+it("names what is wrong with a call, and that nobody is there", async (t) => {
+  const registry = await Registry.start(t);
+  const client = await registry.connect();
+  await assert.rejects(client.fetch("fpzk://nobody/"), rejectsWith("unavailable"));
+  await assert.rejects(client.fetch("http://nobody/"), rejectsWith("invalid_argument"));
+  await assert.rejects(client.fetch("fpzk://a:80/"), rejectsWith("invalid_argument"));
+  const wrong = client.fetch("fpzk://nobody/", { retryCount: 9, timeoutMs: 0 });
+  await assert.rejects(wrong, /timeoutMs 0 .*retryCount 9/);
+});
+
+it("sends equal keys to the same instance", async (t) => {
+  const registry = await Registry.start(t);
+  await echoes(t, registry, 3);
+  const client = await registry.connect({ services: { echo: { policy: "rendezvous" } } });
+  await seen(client, "echo", 3);
+  const instanceOf = async (key: string) => {
+    const response = await client.fetch("fpzk://echo/", { key });
+    await response.text();
+    return response.headers.get("x-instance");
+  };
+  const keys = Array.from({ length: 12 }, (_, index) => `key-${index}`);
+  const once = await Promise.all(keys.map(instanceOf));
+  assert.deepEqual(await Promise.all(keys.map(instanceOf)), once);
+  assert.ok(new Set(once).size > 1);
+});

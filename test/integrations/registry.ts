@@ -1,0 +1,110 @@
+/** A real FPZKServer, instances that real clients register, and a caller: what these tests share. */
+import { createServer, type RequestListener, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { TestContext } from "node:test";
+import {
+  type ConnectOptions,
+  connect,
+  type EndpointInput,
+  type FpzkClient,
+  type RegistrationHandle,
+} from "@fpzk/client";
+import { type RunningServer, silentLogger, startServer } from "@fpzk/server";
+
+const CLUSTER = {
+  name: "test",
+  sessionTtlMs: 3_000,
+  heartbeatIntervalMs: 1_000,
+  reconnectGraceMs: 2_000,
+  confirmationMs: 5_000,
+  orphanSuspectMs: 30_000,
+  orphanTtlMs: 900_000,
+  tombstoneTtlMs: 3_600_000,
+};
+
+const NODE = {
+  nodeId: undefined,
+  region: "eu",
+  zone: "a",
+  host: "127.0.0.1",
+  port: 0,
+  advertise: undefined,
+  peerPort: undefined,
+  seeds: [],
+  dialVia: {},
+  clusterSecret: undefined,
+  staticTokens: [],
+  tokenKey: undefined,
+  tls: undefined,
+  isInsecure: false,
+  dataDirectory: undefined,
+  snapshotIntervalMs: 60_000,
+};
+
+export class Registry {
+  readonly #server: RunningServer;
+  readonly #clients: FpzkClient[] = [];
+
+  private constructor(server: RunningServer) {
+    this.#server = server;
+  }
+
+  static async start(t: TestContext): Promise<Registry> {
+    const server = await startServer({
+      cluster: CLUSTER,
+      node: NODE,
+      logger: silentLogger,
+    });
+    const registry = new Registry(server);
+    t.after(async () => {
+      await Promise.all(registry.#clients.map((client) => client.close()));
+      await server.close();
+    });
+    return registry;
+  }
+
+  async connect(options: ConnectOptions = {}): Promise<FpzkClient> {
+    const client = await connect({ servers: [this.#server.address], ...options });
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** Registers what listens on a port, by a client of its own. */
+  async register(
+    service: string,
+    id: string,
+    endpoint: EndpointInput,
+  ): Promise<RegistrationHandle> {
+    const client = await this.connect();
+    return await client.register({ service, id, endpoints: [{ host: "127.0.0.1", ...endpoint }] });
+  }
+
+  /** A real HTTP server that is registered. */
+  async http(
+    t: TestContext,
+    { service, id, listener }: { service: string; id: string; listener: RequestListener },
+  ): Promise<HttpInstance> {
+    const server = createServer(listener);
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    t.after(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    const { port } = server.address() as AddressInfo;
+    const handle = await this.register(service, id, { port });
+    return { id, server, port, handle };
+  }
+}
+
+export interface HttpInstance {
+  readonly id: string;
+  readonly server: Server;
+  readonly port: number;
+  readonly handle: RegistrationHandle;
+}
+
+/** Ends an instance as a killed process would: its port refuses, its connections are gone. */
+export function kill({ server }: HttpInstance): void {
+  server.close();
+  server.closeAllConnections();
+}
