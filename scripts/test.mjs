@@ -1,4 +1,5 @@
-// Builds and runs every test. `npm test -- PATTERN` runs the test files whose path holds PATTERN.
+// Builds and runs every test. `npm test -- PATTERN` runs the test files whose path holds PATTERN,
+// `npm test -- '!PATTERN'` those whose path does not.
 import { setMaxListeners } from "node:events";
 import { existsSync } from "node:fs";
 import { run } from "node:test";
@@ -37,14 +38,20 @@ const CONCURRENCY = 2;
 const TEST_TIMEOUT_MS = 840_000;
 
 await bootstrap();
-const patterns = process.argv.slice(2);
+const isLeftOut = (text) => text.startsWith("!");
+const patterns = process.argv.slice(2).filter((text) => !isLeftOut(text));
+const leftOut = process.argv
+  .slice(2)
+  .filter(isLeftOut)
+  .map((text) => text.slice(1));
 const tests = listTests();
 checkTests(tests);
 const files = tests
   .filter(({ source }) => patterns.length === 0 || patterns.some((text) => source.includes(text)))
+  .filter(({ source }) => !leftOut.some((text) => source.includes(text)))
   .sort((a, b) => rank(a) - rank(b) || (a.source < b.source ? -1 : 1))
   .map(({ compiled }) => compiled);
-if (files.length === 0) fail(`no test file's path holds ${patterns.join(" or ")}`);
+if (files.length === 0) fail(`no test file is left of ${process.argv.slice(2).join(" ")}`);
 
 const stopping = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
