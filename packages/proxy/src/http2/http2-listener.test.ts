@@ -154,12 +154,15 @@ describe("callers of HTTP/2", () => {
 
   it("are refused what would mean something else in HTTP/1.1", async (t) => {
     const { proxy, directory } = await startFixture(t);
-    const instance = await startInstance(t, (_request, response) => response.end("served"));
+    const passed: string[] = [];
+    const instance = await startInstance(t, (request, response) => {
+      passed.push(request.url ?? "");
+      response.end("served");
+    });
     directory.set("echo", { id: "a", port: instance.port });
     const session = open(t, proxy.url);
-    // What nghttp2 knows to be malformed it resets itself.
-    await assert.rejects(ask(session, { ":path": "/a b" }), /PROTOCOL_ERROR/);
-    const refused: [OutgoingHttpHeaders, number][] = [
+    const refused: [OutgoingHttpHeaders, number | "reset"][] = [
+      [{ ":path": "/a b" }, "reset"],
       [{ ":path": "/a#b" }, 400],
       [{ ":path": "/", ":authority": "a@b" }, 400],
       [{ ":path": "/", ":authority": "a", host: "b" }, 400],
@@ -167,9 +170,15 @@ describe("callers of HTTP/2", () => {
       [{ ":path": "/../x" }, 400],
     ];
     for (const [headers, expected] of refused) {
-      assert.equal((await ask(session, headers)).status, expected, JSON.stringify(headers));
+      const outcome = await ask(session, headers).then(
+        ({ status }) => status,
+        (error: unknown) => (/PROTOCOL_ERROR/.test(String(error)) ? "reset" : error),
+      );
+      // What nghttp2 knows to be malformed it resets itself: the more, the newer Node is.
+      if (outcome !== "reset") assert.equal(outcome, expected, JSON.stringify(headers));
     }
-    assert.equal((await ask(session, { ":path": "/" })).text, "served");
+    assert.equal((await ask(session, { ":path": "/whole" })).text, "served");
+    assert.deepEqual(passed, ["/whole"]);
   });
 
   it("lose only the stream that its instance broke off", async (t) => {
