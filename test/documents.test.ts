@@ -69,6 +69,12 @@ test("L1 docs/leases.md shows the rules of leases and the default timings", () =
   assert.deepEqual(Object.fromEntries(timings), core.NODE_CONFIG_DEFAULT);
 });
 
+/** How a table says that a package is no plain dependency. */
+const KIND_NOTES: Readonly<Record<string, string>> = {
+  devDependencies: "development",
+  peerDependencies: "optional peer",
+};
+
 test("docs/dependencies.md names the dependencies of all packages, and who uses them", () => {
   const said = new Map<string, string>();
   for (const [name, users] of rowsOf(read("docs/dependencies.md"))) {
@@ -79,12 +85,13 @@ test("docs/dependencies.md names the dependencies of all packages, and who uses 
   const folders = readdirSync(join(ROOT, "packages")).map((name) => `packages/${name}`);
   for (const folder of ["", ...folders, "test", "examples"]) {
     const parsed = JSON.parse(read(join(folder, "package.json"))) as Record<string, unknown>;
-    for (const kind of ["dependencies", "devDependencies", "optionalDependencies"]) {
+    const kinds = ["dependencies", "devDependencies", "optionalDependencies", "peerDependencies"];
+    for (const kind of kinds) {
       for (const name of Object.keys((parsed[kind] ?? {}) as Record<string, string>)) {
         if (name.startsWith("@fpzk/") || name === "fpzk") continue;
         const base = folder.replace("packages/", "");
-        const isDevelopment = kind === "devDependencies";
-        const user = base === "" ? "development" : isDevelopment ? `${base} (development)` : base;
+        const note = KIND_NOTES[kind];
+        const user = base === "" ? "development" : note === undefined ? base : `${base} (${note})`;
         meant.set(name, [...(meant.get(name) ?? []), user]);
       }
     }

@@ -58,8 +58,13 @@ test("a package imports only what its package.json declares", () => {
     const manifest = JSON.parse(read(join("packages", name, "package.json"))) as {
       name: string;
       dependencies?: Record<string, string>;
+      peerDependencies?: Record<string, string>;
     };
-    const declared = new Set([manifest.name, ...Object.keys(manifest.dependencies ?? {})]);
+    const { dependencies, peerDependencies } = manifest;
+    const declared = new Set([
+      manifest.name,
+      ...Object.keys({ ...dependencies, ...peerDependencies }),
+    ]);
     for (const file of FILES.filter((each) => each.startsWith(`packages/${name}/`))) {
       const text = withoutComments(read(file));
       const imports = [

@@ -8,6 +8,8 @@ import {
   type EndpointInput,
   type FpzkClient,
   type RegistrationHandle,
+  type ServiceSubscription,
+  type ViewInstance,
 } from "@fpzk/client";
 import { type RunningServer, silentLogger, startServer } from "@fpzk/server";
 
@@ -101,6 +103,27 @@ export interface HttpInstance {
   readonly server: Server;
   readonly port: number;
   readonly handle: RegistrationHandle;
+}
+
+/** Waits until the caller's view shows so many instances. */
+export async function seen(client: FpzkClient, service: string, count: number): Promise<void> {
+  const { subscription } = client.caller(service);
+  const changes = subscription.changes();
+  await subscription.ready();
+  if (subscription.instances.length === count) return;
+  for await (const _ of changes) if (subscription.instances.length === count) return;
+}
+
+/** What a caller counts of an instance; of use also when the instance has left the view. */
+export function loadOf({ instances }: ServiceSubscription, id: string): ViewInstance["load"] {
+  const instance = instances.find((each) => each.id === id);
+  if (instance === undefined) throw new Error(`the caller does not see ${id}`);
+  return instance.load;
+}
+
+/** Lingers until the caller's last calls there are over; a program does so by `lingerMs`. */
+export async function untilUnused(load: ViewInstance["load"]): Promise<void> {
+  while (load.activeCount > 0) await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** Ends an instance as a killed process would: its port refuses, its connections are gone. */

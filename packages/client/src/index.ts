@@ -10,3 +10,13 @@ export {
 } from "@fpzk/core";
 export * from "./api.js";
 export { connect } from "./connect.js";
+export {
+  broadcast,
+  type FanOutFunction,
+  type FanOutOptions,
+  type InstanceResult,
+  type Quorum,
+  type QuorumResult,
+  quorum,
+} from "./fan-out.js";
+export { type LeaderOptions, type LeaderState, type Leadership, watchLeader } from "./leader.js";

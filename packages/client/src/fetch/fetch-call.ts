@@ -8,6 +8,7 @@
 import { attemptDeadline, ErrorCode, instant, RegistryError } from "@fpzk/core";
 import type { FetchInit, Picked } from "../api.js";
 import { type CompleteCallOptions, isIdempotent, mayRepeat } from "../calls/call-options.js";
+import { contextOf } from "../calls/key-field.js";
 import type { Caller, CallerTable } from "../calls/service-caller.js";
 import { parseServiceUrl } from "../calls/service-url.js";
 import { type AttemptEnd, FetchAttempt } from "./fetch-attempt.js";
@@ -59,7 +60,10 @@ class FetchCall {
 
   async run(): Promise<Response> {
     const { caller, options, signal } = this.#call;
-    let picked = await caller.first(this.#context(), { timeoutMs: options.timeoutMs, signal });
+    let picked = await caller.first(contextOf(this.#call.key), {
+      timeoutMs: options.timeoutMs,
+      signal,
+    });
     for (let retriesLeft = options.retryCount; ; retriesLeft -= 1) {
       const end = await this.#attempt(picked);
       this.#excluded.add(picked.instance.id);
@@ -99,12 +103,7 @@ class FetchCall {
       isReplayable: isReplayable(init.body),
     };
     if (!mayRepeat(end.cause, request, options)) return undefined;
-    return caller.again({ ...this.#context(), excluded: this.#excluded });
-  }
-
-  #context(): { key?: string } {
-    const { key } = this.#call;
-    return key === undefined ? {} : { key };
+    return caller.again({ ...contextOf(this.#call.key), excluded: this.#excluded });
   }
 
   #notBegun(): RegistryError {
