@@ -12,6 +12,7 @@ function newCase() {
   const beginnings = new Beginnings(() => now);
   const earlier = forgedClient("p1.1");
   beginnings.welcomed(forgedNode("us-1"), earlier, HOUR);
+  beginnings.online(earlier, "us-1");
   return {
     excuseAfter: (record: Parameters<typeof forgedRecord>[2] | undefined, elapsedMs: number) => {
       const node = forgedNode("eu-1");
@@ -19,6 +20,7 @@ function newCase() {
       now += elapsedMs;
       const later = forgedClient("p1.2");
       beginnings.welcomed(node, later, 1);
+      beginnings.online(later, node.id);
       return beginnings.excuseOf(later, earlier);
     },
   };
@@ -43,8 +45,24 @@ test("the earlier one has no excuse, nor who began by a clock that is right", ()
   const beginnings = new Beginnings(() => 0);
   const [first, second] = [forgedClient("p1.1"), forgedClient("p1.2")];
   beginnings.welcomed(forgedNode("us-1"), first, 5);
+  beginnings.online(first, "us-1");
   beginnings.welcomed(forgedNode("eu-1"), second, 6);
+  beginnings.online(second, "eu-1");
   assert.equal(beginnings.excuseOf(second, first), undefined);
   assert.equal(beginnings.excuseOf(first, second), undefined);
   assert.ok(beginnings.orderOf(first) < beginnings.orderOf(second));
+});
+
+test("a process begins with the first welcome that it hears, when that was sent", () => {
+  const beginnings = new Beginnings(() => 0);
+  const [first, second] = [forgedClient("p1.1"), forgedClient("p1.2")];
+  beginnings.welcomed(forgedNode("us-1"), first, 5);
+  beginnings.welcomed(forgedNode("us-1"), second, 6);
+  beginnings.online(second, "us-1");
+  assert.equal(beginnings.orderOf(first), 0, "what it did not hear begins nothing");
+  beginnings.welcomed(forgedNode("eu-1"), first, 7);
+  beginnings.online(first, "eu-1");
+  beginnings.welcomed(forgedNode("us-1"), second, 8);
+  beginnings.online(second, "us-1");
+  assert.ok(beginnings.orderOf(first) > beginnings.orderOf(second));
 });

@@ -1,8 +1,9 @@
 /**
  * In which order processes began, and whether anybody inside could have told.
  *
- * A process begins, for the registry, when a node first welcomes it, and that node's hybrid clock
- * says when. Of two that began apart the clocks may say it wrongly: where the node of the later one
+ * A process begins, for the registry, with the first welcome that it hears, at the time that the
+ * hybrid clock of its node said then. One that was sent and never heard begins nothing: a process
+ * that reads nothing may be sent several, over minutes. Of two that began apart the clocks may say it wrongly: where the node of the later one
  * had, in its life, heard of nothing as high as the earlier one's beginning. Oracles excuse that and
  * print both numbers; whoever had heard as much has no excuse.
  */
@@ -25,6 +26,8 @@ export class Beginnings {
   readonly #now: () => number;
   /** Per life of a node: the furthest clock that it heard of, and when. */
   readonly #heard = new WeakMap<SeenNode, { readonly clock: number; readonly at: number }>();
+  /** What was sent to those that have heard none yet: node id → its last welcome. */
+  readonly #welcomes = new WeakMap<SeenClient, Map<string, Beginning>>();
   readonly #beginnings = new WeakMap<SeenClient, Beginning>();
   #count = 0;
 
@@ -39,14 +42,25 @@ export class Beginnings {
     if (clock > this.#heardBy(node)) this.#heard.set(node, { clock, at: this.#now() });
   }
 
+  /** A node sent a welcome. */
   welcomed(node: SeenNode, client: SeenClient, clock: number): void {
     if (this.#beginnings.has(client)) return;
     this.#count += 1;
     const heard = this.#heardBy(node);
-    this.#beginnings.set(client, { order: this.#count, nodeId: node.id, clock, heard });
+    const welcomes = this.#welcomes.get(client) ?? new Map<string, Beginning>();
+    this.#welcomes.set(client, welcomes);
+    welcomes.set(node.id, { order: this.#count, nodeId: node.id, clock, heard });
   }
 
-  /** 0 for a process that never began. */
+  /** A process heard a node's last welcome. */
+  online(client: SeenClient, nodeId: string): void {
+    const welcome = this.#welcomes.get(client)?.get(nodeId);
+    if (welcome === undefined || this.#beginnings.has(client)) return;
+    this.#beginnings.set(client, welcome);
+    this.#welcomes.delete(client);
+  }
+
+  /** 0 for a process that has not begun. */
   orderOf(client: SeenClient): number {
     return this.#beginnings.get(client)?.order ?? 0;
   }

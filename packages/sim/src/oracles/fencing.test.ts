@@ -28,7 +28,9 @@ function newCase() {
   for (const client of [earlier, later]) oracle.clientStarted(client);
   // Whoever starts first may begin last: it counts when a node welcomes it.
   beginnings.welcomed(us, earlier, 5);
+  beginnings.online(earlier, us.id);
   beginnings.welcomed(eu, later, 6);
+  beginnings.online(later, eu.id);
   trial.at = 60_000;
   const give = (node: typeof us, client: typeof earlier, stamp: Stamp, version: number) => {
     oracle.stored(node, forgedRecord(node.id, version, { stamp }));

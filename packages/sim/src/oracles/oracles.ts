@@ -229,6 +229,9 @@ export class Oracles implements WorldObserver {
   noted(process: SimNode | SimClient, note: Parameters<NoStepBack["noted"]>[1]): void {
     this.#noStepBack.noted(process, note);
     this.#calmVoices.noted(process, note);
+    if (note.event !== "client.online" || !("machine" in process)) return;
+    this.#beginnings.online(process, String(note.fields["nodeId"]));
+    this.#wishes.began(process);
   }
 
   peerSent(from: SimNode, to: SimNode, message: PeerMessage, byteCount: number): void {
@@ -240,7 +243,6 @@ export class Oracles implements WorldObserver {
     this.#bounds.sessionSent(node, client, message, byteCount);
     if (message.type === "welcome") {
       this.#beginnings.welcomed(node, client, message.firstIncarnation);
-      this.#wishes.welcomed(client);
     }
     this.#noFalseEviction.sessionSent(node, client, message);
     this.#fencing.sessionSent(node, client, message);

@@ -24,7 +24,11 @@ function newCase() {
     sessionSent: (node, client, message) => {
       if (message.type !== "welcome") return;
       beginnings.welcomed(node, client, message.firstIncarnation);
-      wishes.welcomed(client);
+    },
+    noted: (process, { event, fields }) => {
+      if (event !== "client.online" || !("machine" in process)) return;
+      beginnings.online(process, String(fields["nodeId"]));
+      wishes.began(process);
     },
     registration: (client, instance, status) => wishes.registration(client, instance, status),
   });

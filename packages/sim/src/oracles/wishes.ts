@@ -15,14 +15,13 @@ export interface Wish<Client extends SeenClient> {
 }
 
 export class Wishes<Client extends SeenClient> {
-  /** Per living client, in the order in which nodes welcomed them: name → wish. */
+  /** Per living client: name → wish. */
   readonly #wishes = new Map<Client, Map<string, Wish<Client>>>();
   /** name → the latest process that ever asked for it, dead or alive. */
   readonly #latest = new Map<string, number>();
   /** name → processes that ever held it, dead or alive. */
   readonly #holders = new Map<string, Set<Client>>();
   readonly #beginnings: Beginnings;
-  readonly #welcomed = new Set<Client>();
 
   constructor(beginnings: Beginnings) {
     this.#beginnings = beginnings;
@@ -32,14 +31,9 @@ export class Wishes<Client extends SeenClient> {
     this.#wishes.set(client, new Map());
   }
 
-  /** A process begins, for the registry, when a node first welcomes it. */
-  welcomed(client: Client): void {
-    const wishes = this.#wishes.get(client);
-    if (wishes === undefined || this.#welcomed.has(client)) return;
-    this.#welcomed.add(client);
-    this.#wishes.delete(client);
-    this.#wishes.set(client, wishes);
-    for (const name of wishes.keys()) this.#latest.set(name, this.#beginnings.orderOf(client));
+  /** A process has begun: what it asked for before counts from then. */
+  began(client: Client): void {
+    for (const name of this.#wishes.get(client)?.keys() ?? []) this.#askedBy(client, name);
   }
 
   clientEnded(client: Client): void {
@@ -53,8 +47,7 @@ export class Wishes<Client extends SeenClient> {
     if (event.type === "deregister") wishes.delete(nameOf(event));
     if (event.type !== "register") return;
     const { service, id, scope } = event;
-    const start = this.#beginnings.orderOf(client);
-    this.#latest.set(nameOf(event), Math.max(start, this.#latest.get(nameOf(event)) ?? 0));
+    this.#askedBy(client, nameOf(event));
     const known = wishes.get(nameOf(event));
     if (known?.status === "registered") return;
     wishes.set(nameOf(event), { client, service, id, scope, status: "registering" });
@@ -93,6 +86,13 @@ export class Wishes<Client extends SeenClient> {
     for (const wishes of this.#wishes.values()) {
       for (const [name, wish] of wishes) found.set(name, [...(found.get(name) ?? []), wish]);
     }
+    const orderOf = ({ client }: Wish<Client>) => this.#beginnings.orderOf(client);
+    for (const all of found.values()) all.sort((a, b) => orderOf(a) - orderOf(b));
     return found;
+  }
+
+  #askedBy(client: Client, name: string): void {
+    const order = this.#beginnings.orderOf(client);
+    this.#latest.set(name, Math.max(order, this.#latest.get(name) ?? 0));
   }
 }
