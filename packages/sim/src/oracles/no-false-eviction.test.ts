@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { RemovalReason, type SessionMessage, type Stamp } from "@fpzk/core";
+import { RemovalReason, Scope, type SessionMessage, type Stamp } from "@fpzk/core";
 import {
   type ForgedClient,
   ForgedWorld,
@@ -72,6 +72,23 @@ test("S4 excuses a remover that hears nothing of the node that the process is co
   world.open("us-1", "us-2", 0);
   oracle.stored(home, tombstone("us-1", 2, SILENT));
   assert.deepEqual(trial.complaints, ["S4"]);
+});
+
+test("S4 knows that a region's own is told to that region's nodes alone", () => {
+  const { trial, world, home, other, oracle, program } = newCase();
+  const [near, far] = [forgedNode("us-3"), forgedNode("eu-1")];
+  for (const node of [near, far]) world.nodes.set(node.id, node);
+  program.machine.connectedNodeId = other.id;
+  world.open(home.id, other.id, Number.POSITIVE_INFINITY);
+  world.open(home.id, near.id, Number.POSITIVE_INFINITY);
+  const own = { ...SILENT, scope: Scope.region };
+  oracle.stored(home, tombstone("us-1", 2, own));
+  assert.deepEqual(trial.complaints, []);
+  oracle.stored(home, tombstone("us-1", 2, SILENT));
+  assert.deepEqual(trial.complaints, ["S4"], "what is everybody's goes over the other region");
+  world.open(home.id, near.id, 0);
+  oracle.stored(home, tombstone("us-1", 3, own));
+  assert.deepEqual(trial.complaints, ["S4", "S4"]);
 });
 
 test("S4 excuses what was asked for, what stood still, and what is not registered", () => {

@@ -4,7 +4,8 @@
  * Claims: no node writes a tombstone that nobody asked for (connection lost, silent, lease
  * expired, orphaned) over an instance whose process has been up and awake for the last
  * {@link REACH_MS}, and could for all of that time, both ways, talk to one same live, awake node
- * from which word could come to the remover, through other nodes if need be.
+ * from which word could come to the remover, through other nodes if need be. What is a region's own
+ * is told to that region's nodes alone: word of it takes no way through others.
  *
  * Judged from: tombstones as their origin writes them; what processes were given and last told of
  * their registrations, and asked for; and the world's knowledge of processes and cables
@@ -105,20 +106,24 @@ export class NoFalseEviction {
     const registration = this.#ownerOf(record);
     if (registration?.isRegistered !== true) return;
     const { program, given } = registration;
-    const { nodeId: reached, since } = this.#reach.steadiestWay(program, node);
-    if (since > this.#court.now() - REACH_MS || this.#isApart(program, node, record.scope)) return;
+    const region = record.scope === Scope.region ? node.region : undefined;
+    const { nodeId: reached, since } = this.#reach.steadiestWay(program, node, region);
+    if (since > this.#court.now() - REACH_MS || this.#isApart(program, node, region)) return;
     const stamps = given.map(({ stamp, nodeId }) => `${stampText(stamp)} by ${nodeId}`);
     const text = `${node.id} removed ${recordText(record)} while ${program.id} lives, and word of it could come over ${reached} since ${Math.round(since)} ms; it was given ${stamps.slice(-2).join(", ")}`;
     this.#court.fail("S4", text);
   }
 
-  /** Whether a program is content with a node from which no word comes to the remover. */
-  #isApart({ machine }: Program, remover: LivingNode, scope: Scope): boolean {
+  /**
+   * Whether a program is content with a node from which no word comes to the remover; `region`:
+   * whose own the instance is, if any's.
+   */
+  #isApart({ machine }: Program, remover: LivingNode, region: string | undefined): boolean {
     const home = this.#nodes.get(machine.connectedNodeId ?? "");
     if (home === undefined) return false;
     // Its region's own instance goes with it to the region of its session.
-    if (scope === Scope.region && home.region !== remover.region) return true;
-    return this.#reach.pathSince(home, remover) > this.#court.now() - REACH_MS;
+    if (region !== undefined && home.region !== region) return true;
+    return this.#reach.pathSince(home, remover, region) > this.#court.now() - REACH_MS;
   }
 
   /**

@@ -54,24 +54,28 @@ export class Reach {
 
   /**
    * The live node over which word of a process could reach another node for the longest, and since
-   * when it could.
+   * when it could. Word of a region's own goes over that region's nodes alone.
    */
   steadiestWay(
     process: SeenProcess,
     to: SeenProcess,
+    region?: string,
   ): { readonly nodeId: string; readonly since: number } {
     let best = { nodeId: "", since: Number.POSITIVE_INFINITY };
-    for (const node of this.#world.nodes.values()) {
+    for (const node of this.#nodesOf(region)) {
       const direct = this.directSince(process, node);
       if (direct >= best.since) continue;
-      const since = Math.max(direct, this.pathSince(node, to));
+      const since = Math.max(direct, this.pathSince(node, to, region));
       if (since < best.since) best = { nodeId: node.id, since };
     }
     return best;
   }
 
-  /** Since when word could travel between two nodes, through others if need be. */
-  pathSince(from: SeenProcess, to: SeenProcess): number {
+  /**
+   * Since when word could travel between two nodes, through others if need be: through those of a
+   * region, when it is of that region's own.
+   */
+  pathSince(from: SeenProcess, to: SeenProcess, region?: string): number {
     // The best path is the one whose youngest part is the oldest: Dijkstra with max for plus.
     const since = new Map<SeenProcess, number>([[from, this.awakeSince(from)]]);
     const done = new Set<SeenProcess>();
@@ -86,11 +90,17 @@ export class Reach {
       const at = since.get(next) ?? Number.POSITIVE_INFINITY;
       if (next === to || at === Number.POSITIVE_INFINITY) return at;
       done.add(next);
-      for (const node of this.#world.nodes.values()) {
+      for (const node of this.#nodesOf(region)) {
         if (done.has(node)) continue;
         const through = Math.max(at, this.directSince(next, node));
         if (through < (since.get(node) ?? Number.POSITIVE_INFINITY)) since.set(node, through);
       }
+    }
+  }
+
+  *#nodesOf(region: string | undefined): Generator<SeenNode & SeenProcess> {
+    for (const node of this.#world.nodes.values()) {
+      if (region === undefined || node.region === region) yield node;
     }
   }
 }
