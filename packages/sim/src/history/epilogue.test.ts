@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SeededRandom } from "@fpzk/core";
+import { Scope, SeededRandom } from "@fpzk/core";
 import { Oracles } from "../oracles/oracles.js";
 import { register, smallWorld, watcher } from "../oracles/small-world.fixture.js";
 import type { World } from "../world/world.js";
 import { Draw } from "./draw.js";
 import { Epilogue } from "./epilogue.js";
+
+/** With this, the epilogue draws that two hosts are lost. */
+const TWO_HOSTS_LOST_SEED = 8;
 
 /** Three programs, of which the last one only looks on. */
 function newCase() {
@@ -21,9 +24,14 @@ function newCase() {
 }
 
 /** Plays the epilogue; `before` happens when the world has settled. */
-function play(world: World, oracles: Oracles, before: () => void = () => {}): readonly string[] {
+function play(
+  world: World,
+  oracles: Oracles,
+  before: () => void = () => {},
+  seed = 3,
+): readonly string[] {
   let isFirst = true;
-  for (const durationMs of new Epilogue(world, oracles, new Draw(new SeededRandom(3))).acts()) {
+  for (const durationMs of new Epilogue(world, oracles, new Draw(new SeededRandom(seed))).acts()) {
     world.run(durationMs);
     if (isFirst) before();
     isFirst = false;
@@ -59,4 +67,21 @@ test("L2 sees the dead stay, and L4 what a node goes on holding for them", () =>
   const complaints = play(world, oracles, () => home.freeze(120_000));
   assert.ok(complaints.includes("L2"), complaints.join());
   assert.ok(complaints.includes("L4"), complaints.join());
+});
+
+test("of two regions' own instances of one id, the one that is seen is judged by its program", () => {
+  const found: Oracles[] = [];
+  const world = smallWorld({ us: 1, eu: 1 }, { prepare: (each) => found.push(new Oracles(each)) });
+  const [oracles] = found;
+  assert.ok(oracles !== undefined);
+  register(watcher(world, "p0", "us-1"), "o-0");
+  register(watcher(world, "p1", "us-1"), "o-1", Scope.region);
+  register(watcher(world, "p2", "eu-1"), "o-1", Scope.region);
+  watcher(world, "p3", "us-1");
+  world.run(5_000);
+  // Of p0 and p1 the hosts are lost, which shows a ttl later than the death of p2.
+  assert.deepEqual(
+    play(world, oracles, () => {}, TWO_HOSTS_LOST_SEED),
+    [],
+  );
 });

@@ -101,11 +101,18 @@ export class Epilogue {
         // Of two regions' own instances of one id the last one holds its own, and goes on.
         if (status !== "registered" || last.statuses.get(name) === "registered") continue;
         if (shown?.liveness !== Liveness.alive) continue;
+        // And it may see that of a program in its own region, for one that ends elsewhere.
+        const home = this.#regionOf(client.machine.connectedNodeId);
+        if (home !== this.#regionOf(shown.ownerNodeId)) continue;
         departures.push({ service, id, clientId: client.id, stamp: shown.stamp, isHostLost });
       }
       this.#world.crashClient(client.id, isHostLost);
     }
     return departures;
+  }
+
+  #regionOf(nodeId: string | undefined): string | undefined {
+    return this.#world.nodes.get(nodeId ?? "")?.region;
   }
 
   #expectSuspect(last: SimClient, departures: readonly Departure[], isHostLost: boolean): void {

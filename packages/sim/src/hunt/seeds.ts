@@ -143,6 +143,28 @@ export const PERMANENT_SEEDS: readonly PermanentSeed[] = [
     scenario: "all-nodes-forget",
   },
   {
+    seed: 7045,
+    story:
+      "a process that read nothing for a while was sent a welcome that it never heard, and began " +
+      "with a later one: histories took it for older than it is, and called a duel, or a lost id " +
+      "(seed 6002), what was right",
+    mendedBy: "Let a process begin with what it hears",
+  },
+  {
+    seed: 7042,
+    story:
+      "a region's own instance was removed by a node that only another region's nodes linked with " +
+      "its program's: histories thought that word of it could come that way",
+    mendedBy: "Count no way of a region's own through others",
+  },
+  {
+    seed: 9049,
+    story:
+      "a program was killed in one region, and the last one saw another's instance of that name in " +
+      "its own region, which was judged in its stead",
+    mendedBy: "Judge each program's end by its own instance",
+  },
+  {
     seed: 86,
     story:
       "one region's tombstone beat the live record of the same name in another; and a view asked " +
