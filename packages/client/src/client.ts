@@ -19,9 +19,9 @@ import {
   NEVER,
   RegistryError,
   ROUTE_SET_SERVICE,
+  type SavedView,
   SeededRandom,
   type ServerAddress,
-  type SnapshotMessage,
   type ViewInstance,
   type ViewState,
 } from "@fpzk/core";
@@ -97,7 +97,7 @@ export class Client implements FpzkClient, RegistrationHost {
   readonly #machine: ClientMachine;
   readonly #random: SeededRandom;
   readonly #files: ViewFiles | undefined;
-  #saved = new Map<string, SnapshotMessage>();
+  #saved = new Map<string, SavedView>();
   readonly #views = new Map<string, SharedView>();
   readonly #callers: CallerTable;
   readonly #registrations = new Map<string, RegistrationEntry>();

@@ -3,12 +3,12 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { InstanceState, RecordKind, RemovalReason, Scope, type SnapshotMessage } from "@fpzk/core";
+import { InstanceState, RecordKind, RemovalReason, type SavedView, Scope } from "@fpzk/core";
 import type { ClientNote } from "./api.js";
 import { fakeBody } from "./fake-node.test.support.js";
 import { ViewFiles } from "./view-files.js";
 
-function view(service: string, count: number): SnapshotMessage {
+function view(service: string, count: number): SavedView {
   const origin = { nodeId: "n1", generation: 1, scope: Scope.global };
   const records = Array.from({ length: count }, (_, index) => ({
     ...{ kind: RecordKind.instance, scope: Scope.global, namespace: "default", service },
@@ -17,6 +17,7 @@ function view(service: string, count: number): SnapshotMessage {
     ...{ reason: RemovalReason.none, since: 1, body: fakeBody(80, "h".repeat(200)) },
   }));
   return {
+    region: "eu",
     ...{ type: "snapshot", requestId: 0, service, kind: "full", isFinal: true },
     groups: [{ origin, records }],
     position: [{ origin, version: count }],
@@ -24,7 +25,7 @@ function view(service: string, count: number): SnapshotMessage {
   };
 }
 
-function ids(saved: SnapshotMessage | undefined): string[] {
+function ids(saved: SavedView | undefined): string[] {
   return saved?.groups.flatMap((group) => group.records.map((record) => record.id)) ?? [];
 }
 

@@ -9,7 +9,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { RegistryError, SESSION_WATCH_COUNT_MAX, type SnapshotMessage } from "@fpzk/core";
+import { RegistryError, type SavedView, SESSION_WATCH_COUNT_MAX } from "@fpzk/core";
 import { decodeSavedView, encodeSavedView } from "@fpzk/protocol";
 import type { ClientNote } from "./api.js";
 
@@ -21,7 +21,7 @@ export class ViewFiles {
   readonly #folder: string;
   readonly #note: Note;
   /** The newest content to write per service; a service that is in `#writing` is being written. */
-  readonly #wanted = new Map<string, SnapshotMessage>();
+  readonly #wanted = new Map<string, SavedView>();
   readonly #writing = new Map<string, Promise<void>>();
 
   constructor(directory: string, namespace: string, note: Note) {
@@ -30,8 +30,8 @@ export class ViewFiles {
   }
 
   /** Every saved view by service. Files that do not check are set aside. */
-  async load(): Promise<Map<string, SnapshotMessage>> {
-    const views = new Map<string, SnapshotMessage>();
+  async load(): Promise<Map<string, SavedView>> {
+    const views = new Map<string, SavedView>();
     let names: string[];
     try {
       names = await readdir(this.#folder);
@@ -52,7 +52,7 @@ export class ViewFiles {
   }
 
   /** Writes the view; while one is being written only the newest waits. Never rejects. */
-  save(view: SnapshotMessage): void {
+  save(view: SavedView): void {
     this.#wanted.set(view.service, view);
     if (this.#writing.has(view.service)) return;
     this.#writing.set(view.service, this.#writeWanted(view.service));
@@ -79,7 +79,7 @@ export class ViewFiles {
     this.#writing.delete(service);
   }
 
-  async #write(view: SnapshotMessage): Promise<void> {
+  async #write(view: SavedView): Promise<void> {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
     const path = join(this.#folder, `${fileNameOf(view.service)}${FILE_SUFFIX}`);
     const besides = `${path}.${randomBytes(6).toString("hex")}.tmp`;

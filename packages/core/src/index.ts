@@ -13,6 +13,7 @@ export * from "./client/client-options.js";
 export * from "./client/client-session.js";
 export * from "./client/client-transitions.js";
 export * from "./client/member-liveness.js";
+export * from "./client/saved-view.js";
 export * from "./client/service-view.js";
 export * from "./errors.js";
 export * from "./hash.js";

@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
-import { InstanceState, RecordKind, RemovalReason, Scope, type SnapshotMessage } from "@fpzk/core";
+import { InstanceState, RecordKind, RemovalReason, type SavedView, Scope } from "@fpzk/core";
+import { CHECKSUM_BYTES } from "./chunk-file.js";
+import { packFrame } from "./frame.js";
 import { decodeSavedView, encodeSavedView } from "./saved-view.js";
 
 const checksumOf = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest();
 
-function view(service: string, count: number): SnapshotMessage {
+function view(service: string, count: number): SavedView {
   const origin = { nodeId: "n1", generation: 1, scope: Scope.global };
   const records = Array.from({ length: count }, (_, index) => ({
     ...{ kind: RecordKind.instance, scope: Scope.global, namespace: "default", service },
@@ -15,6 +17,7 @@ function view(service: string, count: number): SnapshotMessage {
     ...{ reason: RemovalReason.none, since: 1, body: new Uint8Array(200).fill(7) },
   }));
   return {
+    region: "eu",
     ...{ type: "snapshot", requestId: 0, service, kind: "full", isFinal: true },
     groups: [{ origin, records }],
     position: [{ origin, version: count }],
@@ -22,7 +25,7 @@ function view(service: string, count: number): SnapshotMessage {
   };
 }
 
-function ids(saved: SnapshotMessage | undefined): string[] {
+function ids(saved: SavedView | undefined): string[] {
   return saved?.groups.flatMap((group) => group.records.map((record) => record.id)) ?? [];
 }
 
@@ -33,6 +36,28 @@ test("a view of many parts comes back whole", () => {
   assert.deepEqual(read.position, saved.position);
   assert.deepEqual(read.digest, saved.digest);
   assert.equal(read.isFinal, true);
+  assert.equal(read.region, "eu");
+});
+
+/** Gives a changed file the checksum of what it holds. */
+function sealed(file: Uint8Array): Buffer {
+  const headBytes = "FPZK view 1\n".length + CHECKSUM_BYTES;
+  const bytes = Buffer.from(file);
+  bytes.set(checksumOf(bytes.subarray(headBytes)), headBytes - CHECKSUM_BYTES);
+  return bytes;
+}
+
+test("a file of before regions were saved names none; what follows the name is refused", () => {
+  const bytes = encodeSavedView(view("orders", 1), checksumOf);
+  const regionBytes = 4 + packFrame(["eu"]).length;
+  const read = decodeSavedView(sealed(bytes.subarray(0, -regionBytes)), checksumOf);
+  assert.deepEqual(ids(read), ["i0"]);
+  assert.equal(read.region, "");
+  const longer = Buffer.concat([bytes, Buffer.of(0)]);
+  assert.throws(() => decodeSavedView(sealed(longer), checksumOf), /must end the file/);
+  const nameless = Buffer.from(bytes);
+  nameless[nameless.length - 1] = 0x07;
+  assert.throws(() => decodeSavedView(sealed(nameless), checksumOf), /region/);
 });
 
 test("every damaged byte is noticed", () => {

@@ -2,21 +2,34 @@
  * A client's view as the bytes of a file.
  *
  * A magic line, the checksum of the rest, and snapshot parts as frames of the session protocol,
- * each behind its length (u32, big endian).
+ * each behind its length (u32, big endian); behind the last part, likewise, a frame with the name of
+ * the region. Earlier versions wrote no region, and stop reading at the last part.
  */
-import { DELTA_MAX_BYTES, type RecordGroup, type SnapshotMessage } from "@fpzk/core";
+import {
+  DELTA_MAX_BYTES,
+  NAME_MAX_BYTES,
+  type RecordGroup,
+  type SavedView,
+  type SnapshotMessage,
+} from "@fpzk/core";
 import { CHECKSUM_BYTES, type ChecksumOf } from "./chunk-file.js";
+import { readName } from "./fields.js";
+import { packFrame, unpackFrame } from "./frame.js";
 import { decodeSessionMessage, encodeSessionMessage } from "./session-message.js";
+import { toRefusal } from "./wire-fault.js";
 
 const MAGIC = Uint8Array.from("FPZK view 1\n", (letter) => letter.charCodeAt(0));
 const LENGTH_BYTES = 4;
+const REGION_FRAME = { maxBytes: 2 * NAME_MAX_BYTES, valueCountMax: 2, isWanted: true };
 const FILE_MAX_BYTES = 1024 * 1024 * 1024;
 /** Bytes of a record beside its body, about. */
 const RECORD_OVERHEAD_BYTES = 100;
 
 /** The bytes of a file. */
-export function encodeSavedView(view: SnapshotMessage, checksumOf: ChecksumOf): Uint8Array {
-  const frames = splitParts(view).map((part) => encodeSessionMessage(part));
+export function encodeSavedView(view: SavedView, checksumOf: ChecksumOf): Uint8Array {
+  const { region, ...snapshot } = view;
+  const frames = splitParts(snapshot).map((part) => encodeSessionMessage(part));
+  frames.push(packFrame([region]));
   const headBytes = MAGIC.length + CHECKSUM_BYTES;
   const byteCount = frames.reduce((sum, frame) => sum + LENGTH_BYTES + frame.length, headBytes);
   const bytes = new Uint8Array(byteCount);
@@ -33,7 +46,7 @@ export function encodeSavedView(view: SnapshotMessage, checksumOf: ChecksumOf): 
 }
 
 /** The view in a file. Throws for anything that {@link encodeSavedView} did not make. */
-export function decodeSavedView(bytes: Uint8Array, checksumOf: ChecksumOf): SnapshotMessage {
+export function decodeSavedView(bytes: Uint8Array, checksumOf: ChecksumOf): SavedView {
   const headBytes = MAGIC.length + CHECKSUM_BYTES;
   if (bytes.length > FILE_MAX_BYTES) throw new Error(`more than ${FILE_MAX_BYTES} bytes`);
   if (bytes.length < headBytes || !isEqual(bytes.subarray(0, MAGIC.length), MAGIC)) {
@@ -54,9 +67,24 @@ export function decodeSavedView(bytes: Uint8Array, checksumOf: ChecksumOf): Snap
     const { message } = decoded;
     if (message.type !== "snapshot") throw new Error(`holds a message of type ${message.type}`);
     groups.push(...message.groups);
-    if (message.isFinal) return { ...message, groups };
+    if (message.isFinal) return { ...message, groups, region: readRegion(payload.subarray(at)) };
   }
   throw new Error("ends without its final part");
+}
+
+/** The region behind the last part; empty where an earlier version wrote none. */
+function readRegion(rest: Uint8Array): string {
+  if (rest.length === 0) return "";
+  const length = new DataView(rest.buffer, rest.byteOffset, rest.byteLength).getUint32(0);
+  const frame = rest.subarray(LENGTH_BYTES);
+  if (frame.length !== length) {
+    throw new Error(`region of ${length} bytes must end the file, and ${frame.length} are left`);
+  }
+  try {
+    return readName(unpackFrame(frame, REGION_FRAME)[0], "region");
+  } catch (fault) {
+    throw new Error(toRefusal(fault, "saved view").message);
+  }
 }
 
 /** Parts that each fit a frame; the last one is final. */

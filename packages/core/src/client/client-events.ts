@@ -1,9 +1,10 @@
 /** What can happen to a client, and what it asks its driver to do: closed unions, both. */
 import type { ErrorCode } from "../errors.js";
-import type { SessionMessage, SessionRequest, SnapshotMessage } from "../messages.js";
+import type { SessionMessage, SessionRequest } from "../messages.js";
 import type { ViewInstance } from "../pick/picker.js";
 import type { InstanceState, Scope } from "../record.js";
 import type { Instant } from "../time.js";
+import type { SavedView } from "./saved-view.js";
 import type { InstanceChange } from "./service-view.js";
 
 /** Where to connect to. */
@@ -51,7 +52,7 @@ export type ClientEvent =
   | { readonly type: "tick" }
   /** All commands that were at hand are in: what can be sent together is sent. */
   | { readonly type: "turn-end" }
-  | { readonly type: "watch"; readonly service: string; readonly saved?: SnapshotMessage }
+  | { readonly type: "watch"; readonly service: string; readonly saved?: SavedView }
   | { readonly type: "unwatch"; readonly service: string }
   /** Says goodbye, which deregisters what is left, and ends. */
   | { readonly type: "close" }

@@ -25,6 +25,7 @@ import { after, type Instant, instant, NEVER } from "../time.js";
 import type { ClientCommand, ClientOutbox, ViewState } from "./client-events.js";
 import { CommandWaiters } from "./command-waiters.js";
 import type { MemberTable } from "./member-liveness.js";
+import type { SavedView } from "./saved-view.js";
 import { type BodyDecoder, type DrainingRecord, ServiceView } from "./service-view.js";
 
 /** Longer than a round of anti-entropy between nodes, shorter than ten heartbeats. */
@@ -108,7 +109,7 @@ export class ClientWatches {
     return [...this.#watches.values()].some((watch) => watch.divergedAt !== undefined);
   }
 
-  watch(service: string, saved: SnapshotMessage | undefined, isOnSession: boolean): void {
+  watch(service: string, saved: SavedView | undefined, isOnSession: boolean): void {
     if (this.#watches.has(service)) return;
     if (this.#watches.size >= SESSION_WATCH_COUNT_MAX) {
       const message = `watch ${service}: watch count must be <= ${SESSION_WATCH_COUNT_MAX}`;

@@ -4,8 +4,8 @@
  * A region's own record is a key of that region: records of two regions with one name do not
  * compete, and a tombstone of one says nothing of the other. So a view keeps each region's apart,
  * in a *place*. It takes in those of the region that it is connected in, and shows those of the
- * region that last gave it a complete answer. A saved view names no region: its own are those of
- * the first one that answers, as far as their owners are there.
+ * region that last gave it a complete answer. Where a saved view names no region, its own are those
+ * of the first one that answers, as far as their owners are there.
  */
 import { VIEW_REGION_COUNT_MAX } from "../limits.js";
 
@@ -32,11 +32,14 @@ export class RegionPlaces {
     return this.#shown;
   }
 
+  /** The region that the client is connected in; empty before any has said its name. */
+  get enteredRegion(): string {
+    return this.#nameOf(this.#entered);
+  }
+
   /** The region whose own records are shown; empty until one has answered. */
   get shownRegion(): string {
-    if (!this.#isSettled) return "";
-    for (const [region, place] of this.#places) if (place === this.#shown) return region;
-    return "";
+    return this.#isSettled ? this.#nameOf(this.#shown) : "";
   }
 
   /**
@@ -61,6 +64,11 @@ export class RegionPlaces {
     const isOther = this.#shown !== this.#entered;
     this.#shown = this.#entered;
     return isOther;
+  }
+
+  #nameOf(wanted: number): string {
+    for (const [region, place] of this.#places) if (place === wanted) return region;
+    return "";
   }
 
   #makeRoom(): number | undefined {

@@ -149,11 +149,11 @@ test("of too many regions, what was left first is forgotten", () => {
   assert.deepEqual(visit(view, "r0", own("r0", "a")), ["added a"]);
 });
 
-test("a saved view has what was shown; what was another region's is found out by its node", () => {
+test("a view saved without a region's name has what was shown; owners tell what is elsewhere", () => {
   const first = newView();
   visit(first, "us", own("us", "a"), record("x", 3));
   visit(first, "eu", own("eu", "b"), record("x", 3));
-  const saved = first.save();
+  const saved = { ...first.save(), region: "" };
   const second = newView();
   second.restore(saved);
   assert.equal(ids(second), "b x", "all that there is, until a server answers (P8)");
@@ -173,11 +173,11 @@ test("a saved view has what was shown; what was another region's is found out by
 });
 
 // It took the saved ones for the first region's, and lost them in the second, whose they were.
-test("P4 a saved view keeps its region's own when another region did not come to answer", () => {
+test("P4 a view saved without a name keeps its own when another region did not answer", () => {
   const first = newView();
   visit(first, "eu", own("eu", "b"));
   const view = newView();
-  view.restore(first.save());
+  view.restore({ ...first.save(), region: "" });
   view.enterRegion("us");
   view.setMembers(new Map(["us", "eu", "n1"].map((nodeId) => [nodeId, member(nodeId)])));
   view.beginWatch();
@@ -189,3 +189,30 @@ test("P4 a saved view keeps its region's own when another region did not come to
   assert.deepEqual(told(view.applySnapshot(unchanged)), ["removed a elsewhere"]);
   assert.equal(ids(view), "b");
 });
+
+// The other region's node did not know the owners: what was saved was taken for that region's own,
+// and dropped on coming home.
+for (const isInSession of [false, true]) {
+  const when = isInSession ? "in a session elsewhere" : "before any session";
+  test(`P4 a view restored ${when} keeps its region's own for coming home`, () => {
+    const first = newView();
+    visit(first, "eu", own("eu", "b", 5));
+    const saved = first.save();
+    assert.equal(saved.region, "eu");
+    const view = newView();
+    if (isInSession) view.enterRegion("us");
+    view.restore(saved);
+    assert.equal(ids(view), "b", "all that there is, until a server answers (P8)");
+    assert.deepEqual(view.save(), saved, "saved again before any server has answered");
+    assert.deepEqual(visit(view, "us", own("us", "b", 1, { stamp: LATER })), ["updated b"]);
+    view.enterRegion("eu");
+    view.beginWatch();
+    const unchanged = { ...part("eu", []), kind: "unchanged", position: saved.position } as const;
+    view.applySnapshot(unchanged);
+    assert.deepEqual(
+      view.recordsOf("b").map(({ version }) => version),
+      [5],
+    );
+    assert.ok(isSameDigest(view.digest, saved.digest));
+  });
+}

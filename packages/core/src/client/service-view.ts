@@ -31,8 +31,10 @@ import {
   Scope,
 } from "../record.js";
 import type { Instant } from "../time.js";
+import { sumOf } from "./digest-sum.js";
 import { livenessOf, type MemberTable } from "./member-liveness.js";
 import { GLOBAL_PLACE, RegionPlaces } from "./region-places.js";
+import { groupsOf, type SavedView } from "./saved-view.js";
 import type { SnapshotBuffer } from "./snapshot-buffer.js";
 import { replaceSorted } from "./sorted-instances.js";
 import { type LostStamp, lostStamps } from "./view-ahead.js";
@@ -243,35 +245,35 @@ export class ServiceView {
   }
 
   /** Everything held, as the full answer that {@link restore} takes; for saving. */
-  save(): SnapshotMessage {
-    const groups = new Map<string, { origin: Origin; records: RegistryRecord[] }>();
-    for (const slot of this.#slots.values()) {
-      for (const { entry } of this.#entriesIn(slot, this.#places.shown)) {
-        const key = originText(entry.record.origin);
-        const group = groups.get(key) ?? { origin: entry.record.origin, records: [] };
-        group.records.push(entry.record);
-        groups.set(key, group);
-      }
-    }
-    for (const group of groups.values()) group.records.sort((a, b) => a.version - b.version);
+  save(): SavedView {
+    const records = [...this.#slots.values()].flatMap((slot) =>
+      this.#entriesIn(slot, this.#places.shown).map(({ entry }) => entry.record),
+    );
     return {
+      region: this.region,
       type: "snapshot",
       requestId: 0,
       service: this.service,
       kind: "full",
       isFinal: true,
-      groups: [...groups.values()],
+      groups: groupsOf(records),
       position: this.#origins.position((place) => place === this.#places.shown),
       digest: this.digest,
     };
   }
 
-  /** Takes in what {@link save} gave, in an earlier process. Only for an empty view. */
-  restore(saved: SnapshotMessage): ViewUpdate {
+  /**
+   * Takes in what {@link save} gave, in an earlier process. Only for an empty view. What names no
+   * region is taken for that of the session, if there is one.
+   */
+  restore(saved: SavedView): ViewUpdate {
     assert(this.#slots.size === 0, `view of ${this.service} must be empty to be restored`);
+    const entered = this.#places.enteredRegion;
+    this.enterRegion(saved.region);
     const update = this.#applyGroups(saved.groups);
     this.#origins.prove(saved.position, (origin) => this.#placeOf(origin));
     this.#places.arrive();
+    this.enterRegion(entered);
     this.#isComplete = true;
     this.#isRestored = true;
     return update;
@@ -363,7 +365,7 @@ export class ServiceView {
     return this.#show(touched, "elsewhere");
   }
 
-  /** A saved view names no region: what nodes of other regions wrote is not of this one. */
+  /** A saved view may name no region: what nodes of other regions wrote is not of this one. */
   #dropStrays(): InstanceChange[] {
     const dropped = new Set<string>();
     for (const key of this.#foreign.keys()) {
@@ -592,8 +594,4 @@ export class ServiceView {
     const isEmpty = this.#slots.get(id)?.entries.every((entry) => entry === undefined) ?? false;
     if (isEmpty) this.#slots.delete(id);
   }
-}
-
-function sumOf(a: ContentDigest, b: ContentDigest, sign: 1 | -1): ContentDigest {
-  return { high: (a.high + sign * b.high) >>> 0, low: (a.low + sign * b.low) >>> 0 };
 }

@@ -23,9 +23,8 @@ export class ViewOrigins {
   readonly #origins = new Map<string, OriginProgress>();
 
   /**
-   * The progress of an origin, which begins here if it is new, or was noted in another place: a
-   * saved view names no region, so what it says of a region's own may have been noted in the wrong
-   * one.
+   * The progress of an origin, which begins here if it is new, or was noted in another place: where
+   * a saved view names no region, what it says of a region's own may be in the wrong one.
    */
   of(origin: Origin, place: number): OriginProgress {
     const key = originText(origin);

@@ -122,7 +122,7 @@ const savedView: Target = {
   seeds: (random) =>
     sample(arbitraries.sessionMessage, random)
       .flatMap((message) => (message.type === "snapshot" ? [message] : []))
-      .map((view) => Buffer.from(encodeSavedView(view, checksumOf))),
+      .map((view) => Buffer.from(encodeSavedView({ ...view, region: "eu" }, checksumOf))),
   run: (input) => {
     const sealed = Buffer.from(input);
     const magicBytes = "FPZK view 1\n".length;

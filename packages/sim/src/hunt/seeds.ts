@@ -135,6 +135,13 @@ export const PERMANENT_SEEDS: readonly PermanentSeed[] = [
     mendedBy: "Ask a session to move before it is removed as silent",
   },
   {
+    seed: 5474,
+    story:
+      "a saved view named no region: where a node did not know the owners, what was its own " +
+      "region's was taken for the other's, and dropped on coming home",
+    mendedBy: "Save the region's name with a view (P4)",
+  },
+  {
     seed: 144,
     story:
       "every node lost the record of a dead process, whose stamp was above that of the living one: " +
@@ -188,13 +195,6 @@ export const OPEN_DEFECTS: readonly OpenDefect[] = [
       "a node that is filling has one origin's stream without what another origin's record has " +
       "replaced in it, and not yet that record: its position proves too much, and a view lets an " +
       "instance go as collected (seeds 26 and 316 at e579e99)",
-  },
-  {
-    oracle: "S2",
-    text: /as elsewhere, and it is in/,
-    story:
-      "a saved view names no region: where a node does not know the owners, what is its own " +
-      "region's is taken for the other's, and dropped on coming home (seed 5474)",
   },
 ];
 

@@ -4,7 +4,7 @@ import {
   hashBytes,
   type RegistryNode,
   type RegistryRecord,
-  type SnapshotMessage,
+  type SavedView,
 } from "@fpzk/core";
 import {
   CHECKSUM_BYTES,
@@ -54,11 +54,11 @@ export class Disk {
     return typeof snapshot === "string" ? undefined : snapshot;
   }
 
-  saveView(service: string, view: SnapshotMessage): void {
+  saveView(service: string, view: SavedView): void {
     this.#views.set(service, encodeSavedView(view, checksumOf));
   }
 
-  loadView(service: string): SnapshotMessage | undefined {
+  loadView(service: string): SavedView | undefined {
     const bytes = this.#views.get(service);
     if (bytes === undefined) return undefined;
     try {
