@@ -8,7 +8,7 @@ import type { RoutePayload } from "../messages.js";
 import { isOrphaned } from "../node/adoption.js";
 import type { SessionKey } from "../node/events.js";
 import type { Session, SessionTable } from "../node/session-table.js";
-import { compareStamps, InstanceState, type RegistryRecord, Scope } from "../record.js";
+import { compareStamps, InstanceState, type RegistryRecord, Scope, type Stamp } from "../record.js";
 import type { Replica } from "../replica/replica.js";
 import { NO_SLOT, type Slot } from "../table/record-table.js";
 import { after, type Instant } from "../time.js";
@@ -29,7 +29,7 @@ export interface DrainDeskOptions {
   /** Whether this node holds what its peers hold: only then does its lacking something count. */
   readonly isFilled: () => boolean;
   /** Drains what a program has left behind here, or removes it, if that is for this node to do. */
-  readonly endLeft: (slot: Slot, isOver: boolean, now: Instant) => void;
+  readonly endLeft: (slot: Slot, end: { stamp: Stamp; isOver: boolean }, now: Instant) => void;
   readonly route: (to: string, payload: RoutePayload) => boolean;
 }
 
@@ -164,14 +164,16 @@ export class DrainDesk {
     const slot = replica.find({ ...question, kind: question.recordKind, scope: Scope.region });
     if (slot === NO_SLOT) return undefined;
     const { state, stamp, origin } = replica.table.read(slot);
-    const isEarlier = compareStamps(stamp, question.stamp) < 0;
-    if (state === InstanceState.removed || !isEarlier) return undefined;
+    const isLater = compareStamps(stamp, question.stamp) > 0;
+    if (state === InstanceState.removed || isLater) return undefined;
     // Of another process with that id, unless its node has gone.
     const isOther = stamp.incarnation !== question.stamp.incarnation;
     if (isOther && (replica.isOwn(origin) || !isOrphaned(origin, membership))) return undefined;
     const known = this.table.reportOn(slot, stamp);
     const isOver = known?.unconfirmed.length === 0;
-    if (isOver || state !== InstanceState.draining) endLeft(slot, isOver, now);
+    if (isOver || state !== InstanceState.draining) {
+      endLeft(slot, { stamp: question.stamp, isOver }, now);
+    }
     return known ?? { confirmedCount: 0, unconfirmed: [replica.nodeId] };
   }
 

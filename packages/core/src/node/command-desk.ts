@@ -228,13 +228,14 @@ export class CommandDesk {
 
   /**
    * Drains what a program left behind, or, `isOver`, removes it, if that is for this node to do. Its
-   * program is not heard here any more.
+   * program is not heard here any more. `stamp` is what it drains with now, elsewhere: above all
+   * that it wrote here, also what the nodes here have lost and a view has not (P4).
    */
-  endLeft(slot: Slot, isOver: boolean, now: Instant): void {
+  endLeft(slot: Slot, { stamp, isOver }: { stamp: Stamp; isOver: boolean }, now: Instant): void {
     const { writer, replica, speaksFor } = this.#options;
     if (!speaksFor(replica.table.origin(replica.table.originOf(slot)))) return;
     if (isOver) return writer.remove(slot, RemovalReason.drained, now);
-    writer.rewrite(slot, { state: InstanceState.draining, isSuspect: true }, now);
+    writer.rewrite(slot, { state: InstanceState.draining, isSuspect: true, stamp }, now);
     this.#keep(slot, now);
   }
 

@@ -168,10 +168,19 @@ export class InstanceWriter {
     return { slot: stored, stamp };
   }
 
-  /** Changes state, suspicion or body of a record; takes it over when another origin wrote it. */
+  /**
+   * Changes state, suspicion or body of a record; takes it over when another origin wrote it. A
+   * `session` or `stamp` is what its stamp becomes.
+   */
   rewrite(
     slot: Slot,
-    change: { state?: InstanceState; isSuspect?: boolean; session?: number; body?: Uint8Array },
+    change: {
+      state?: InstanceState;
+      isSuspect?: boolean;
+      session?: number;
+      stamp?: Stamp;
+      body?: Uint8Array;
+    },
     now: Instant,
   ): Stamp {
     const held = this.#replica.table.read(slot);
@@ -181,8 +190,9 @@ export class InstanceWriter {
     const hasLastClaim = held.stamp.claim >= CLAIM_MAX;
     const keepsStamp = isOwn && (!isNewDrain || hasLastClaim);
     const raised = keepsStamp ? held.stamp : raiseStamp(held.stamp);
-    const stamp =
+    const given =
       change.session === undefined ? raised : stampOfSession(held.stamp, change.session);
+    const stamp = change.stamp ?? given;
     // Nothing can beat the last stamp there is, which only a lie can carry.
     if (stamp === undefined) return held.stamp;
     this.#replica.write(

@@ -160,7 +160,7 @@ export class RegistryNode {
       sessionTtlMs: config.sessionTtlMs,
       strangers: () => this.#peers.strangers,
       isFilled: () => this.#state !== "warming",
-      endLeft: (slot, isOver, at) => this.#commands.endLeft(slot, isOver, at),
+      endLeft: (slot, end, at) => this.#commands.endLeft(slot, end, at),
       route: (to, payload) => this.#peers.route(to, payload),
     });
     this.#writer = new InstanceWriter({

@@ -122,6 +122,13 @@ export const PERMANENT_SEEDS: readonly PermanentSeed[] = [
     scenario: "drain-of-what-was-left-behind",
   },
   {
+    seed: 7005,
+    story:
+      "a region came back from old disks; what a program had left behind there was drained under " +
+      "the old stamp, and a caller that had seen a later one never confirmed that",
+    mendedBy: "Drain what was left behind above all its stamps (P7)",
+  },
+  {
     seed: 143,
     story:
       "at the end of a history the last program came home and saw what a killed one had left behind " +
