@@ -1,5 +1,5 @@
 /** What must be counted or timed to be seen: who answers alone, who is told, how often, how soon. */
-import { InstanceState, RecordKind, RemovalReason, Scope } from "@fpzk/core";
+import { InstanceState, RECORD_COUNT_MAX, RecordKind, RemovalReason, Scope } from "@fpzk/core";
 import type { SimClient } from "../world/sim-client.js";
 import type { Scenario } from "./scenario.js";
 import { bodyWith, idsOf, livenessIn, type Stage } from "./stage.js";
@@ -153,6 +153,52 @@ export const PROMISE_SCENARIOS: readonly Scenario[] = [
       within(stage, { of: caller, id: "lost", becomes: "suspect", ...silence, since: lostAt });
       const end = { fromMs: silence.fromMs + confirmationMs, toMs: silence.toMs + confirmationMs };
       within(stage, { of: caller, id: "lost", becomes: "gone", ...end, since: lostAt });
+    },
+  },
+  {
+    name: "late-renewal",
+    story:
+      "A registration by REST is renewed too late, but before it is removed: suspect meanwhile, and " +
+      "alive for everybody at once when it is heard again (P6).",
+    play: (stage) => {
+      stage.addNodes({ us: 1, eu: 1 });
+      stage.settle();
+      const caller = stage.addClient("caller", "eu", ["eu-1"]);
+      caller.watch("orders");
+      registerLease(stage, "us-1", 2_000);
+      const isLiveness = (liveness: string) => () =>
+        livenessIn(caller, "orders/lease") === liveness;
+      stage.await(isLiveness("suspect"), 2_500, "L2b", "a lease that is late is suspect");
+      stage.run(1_000);
+      const name = { namespace: NAMESPACE, service: "orders", id: "lease" };
+      const renewed = stage.request("us-1", { kind: "renew", ...name });
+      stage.expect(renewed?.refusal === undefined, "P6", "a renewal is refused");
+      stage.await(isLiveness("alive"), ONE_WAY_MS * 2, "P6", "what was only late is alive again");
+    },
+  },
+  {
+    name: "node-without-room",
+    story:
+      "A program starts at a node that has no room for one record more, and is refused; some seconds " +
+      "later others have gone, and it is registered without being asked again (P6).",
+    // The oracle counts what the table only claims to hold.
+    forgives: /^records of us-1: /,
+    play: (stage) => {
+      stage.addNode("us-1", []);
+      stage.settle();
+      const { table } = stage.world.node("us-1").node;
+      // Four million tombstones take longer than to say that they are there.
+      Object.defineProperty(table, "tombstoneCount", {
+        value: RECORD_COUNT_MAX,
+        configurable: true,
+      });
+      const program = stage.addClient("program", "us", ["us-1"]);
+      stage.register(program, "orders/o");
+      stage.run(4_000);
+      stage.expect(!stage.holds("us-1", "orders/o"), "P10", "a full node takes one record more");
+      Reflect.deleteProperty(table, "tombstoneCount");
+      const isRegistered = () => program.statuses.get("orders/o") === "registered";
+      stage.await(isRegistered, 6_000, "P6", "what was refused for want of room is registered");
     },
   },
 ];
