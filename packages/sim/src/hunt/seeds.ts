@@ -185,6 +185,21 @@ export const PERMANENT_SEEDS: readonly PermanentSeed[] = [
       "for everything for ever, because every node had lost a removal that it saw",
     mendedBy: "Back off from nodes that end sessions at once",
   },
+  {
+    seed: 107,
+    story:
+      "everyone confirmed the drain of a region's own instance, and callers of another region still " +
+      "picked one of that id, which a process that ended long before had left there (seed 3000190: " +
+      "which another living process had registered there): histories took it for the drained one",
+    mendedBy: "Judge a drain by what its own process registered",
+  },
+  {
+    seed: 3_000_030,
+    story:
+      "a program fled to another region, and had just lost its session there when its first region " +
+      "removed what it had left behind: histories thought that it might have been on its way back",
+    mendedBy: "Judge a drain by what its own process registered",
+  },
 ];
 
 /** A defect that is known and not yet mended: a failure that looks like it is told, not counted. */

@@ -65,6 +65,11 @@ export class Beginnings {
     return this.#beginnings.get(client)?.order ?? 0;
   }
 
+  /** By what its registrations are known as its own; undefined for a process that has not begun. */
+  clockOf(client: SeenClient): number | undefined {
+    return this.#beginnings.get(client)?.clock;
+  }
+
   /** Why nobody could tell that `later` began after `earlier`; undefined when somebody could. */
   excuseOf(later: SeenClient, earlier: SeenClient): string | undefined {
     const a = this.#beginnings.get(later);

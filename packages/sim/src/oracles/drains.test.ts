@@ -29,13 +29,14 @@ function newCase() {
     ...{ nodes: nodes.nodes, clients, hasSession: () => session.isOpen },
     holds: ({ id }: { readonly id: string }) => held.has(id),
   };
-  const oracle = new Drains(trial, new Reach(nodes), world);
+  const began = { at: forgedRecord("us-1", 1).since };
+  const oracle = new Drains(trial, new Reach(nodes), world, { clockOf: () => began.at });
   trial.at = PATH_MS + 10_000;
   const ask = () => {
     const timeoutMs = 5_000;
     oracle.asked(drainer, { type: "drain", commandId: 1, service: "orders", id: "o-1", timeoutMs });
   };
-  return { trial, nodes, shown, session, held, drainer, caller, oracle, ask };
+  return { trial, nodes, shown, session, held, began, drainer, caller, oracle, ask };
 }
 
 function subscriber(id: string, connectedNodeId: string, shown: RegistryRecord[]): Subscriber {
@@ -93,6 +94,15 @@ test("P7 excuses what a region's own instance left where every node has lost it"
   ask();
   oracle.commandDone(drainer, 1, CONFIRMED);
   assert.deepEqual(trial.complaints, ["P7"]);
+});
+
+test("P7 is content where the caller picks what another process registered under that id", () => {
+  const { trial, oracle, ask, drainer, caller, shown, began } = newCase();
+  began.at += 1;
+  ask();
+  oracle.commandDone(drainer, 1, CONFIRMED);
+  oracle.picked(caller, "orders", shown.map(shownOf)[0]);
+  assert.deepEqual(trial.complaints, []);
 });
 
 test("P7 sees a request that goes to what was drained, until its program wants it back", () => {

@@ -14,7 +14,8 @@
  * Excuses: a process that stood still answers when it wakes. A subscriber whose node had no way,
  * not even through others, to the drainer's node during the last {@link PATH_MS} may count as
  * gone: nobody could tell the cut from a death. What a program without a session picks is P8's,
- * not P7's. And a region's own instance that its program left in another region, whose nodes have
+ * not P7's. What another process registered under that id, in a region of its own, is another
+ * instance. And a region's own instance that its program left in another region, whose nodes have
  * all lost it since: a view there keeps it for want of evidence (P4), and nobody knows to ask.
  *
  * Cannot see: drains that an operator asks for; one-way readers, which confirm nothing.
@@ -29,6 +30,7 @@ import {
   SeededRandom,
   type ViewInstance,
 } from "@fpzk/core";
+import type { Beginnings } from "./beginnings.js";
 import type { Reach, SeenProcess } from "./reach.js";
 import { nameOf } from "./record-order.js";
 import type { SeenClient, SeenNode } from "./seen.js";
@@ -70,14 +72,21 @@ export class Drains {
   readonly #court: Court;
   readonly #reach: Reach;
   readonly #world: SubscriberWorld;
+  readonly #beginnings: Pick<Beginnings, "clockOf">;
   readonly #open = new Map<string, Drain>();
   /** service/id → the drain that everyone confirmed, and that nothing has lifted since. */
   readonly #confirmed = new Map<string, Drain>();
 
-  constructor(court: Court, reach: Reach, world: SubscriberWorld) {
+  constructor(
+    court: Court,
+    reach: Reach,
+    world: SubscriberWorld,
+    beginnings: Pick<Beginnings, "clockOf">,
+  ) {
     this.#court = court;
     this.#reach = reach;
     this.#world = world;
+    this.#beginnings = beginnings;
   }
 
   asked(client: Subscriber, event: ClientEvent): void {
@@ -102,6 +111,7 @@ export class Drains {
     const drain = this.#confirmed.get(nameOf({ service, id: instance.id }));
     const home = this.#world.nodes.get(drain?.client.machine.connectedNodeId ?? "");
     if (drain === undefined || home === undefined) return;
+    if (!this.#isOf(drain, instance)) return;
     if (!this.#isTold(client, home, service) || this.#isLostAfar(client, home, drain)) return;
     const text = `${client.id} picked ${nameOf(drain)} of ${drain.client.id}, which was drained with everyone's confirmation`;
     this.#court.fail("P7", text);
@@ -148,12 +158,19 @@ export class Drains {
     const home = this.#world.nodes.get(drain.client.machine.connectedNodeId ?? "");
     if (home === undefined) return;
     for (const other of this.#world.clients.values()) {
-      if (!this.#isTold(other, home, drain.service) || !canPick(other, drain)) continue;
+      if (!this.#isTold(other, home, drain.service)) continue;
+      const instance = pickable(other, drain);
+      if (instance === undefined || !this.#isOf(drain, instance)) continue;
       if (this.#isLostAfar(other, home, drain)) continue;
       const at = other.machine.connectedNodeId;
       const text = `${nameOf(drain)} of ${drain.client.id} at ${home.id} was drained, everyone confirmed, and ${other.id} at ${at} still picks it`;
       this.#court.fail("P7", text);
     }
+  }
+
+  /** Whether it was registered by the process that drains: by when that one began. */
+  #isOf({ client }: Drain, { since }: ViewInstance): boolean {
+    return since === (this.#beginnings.clockOf(client) ?? since);
   }
 
   /** Whether it is a region's own, and no node of the other's region holds what is seen there. */
@@ -176,8 +193,8 @@ export class Drains {
 
 const ANY_TIME = instant(0);
 
-/** Whether a picker made from the program's view, asked for anybody but the others, gives it. */
-function canPick(client: Subscriber, { service, id }: Drain): boolean {
+/** What a picker made from the program's view, asked for anybody but the others, gives of it. */
+function pickable(client: Subscriber, { service, id }: Drain): ViewInstance | undefined {
   const instances = client.instances(service);
   const picker = createPicker(instances, {
     policy: PolicyName.random,
@@ -188,7 +205,8 @@ function canPick(client: Subscriber, { service, id }: Drain): boolean {
     prefersNear: false,
   });
   const excluded = new Set(instances.map((each) => each.id).filter((each) => each !== id));
-  return picker.pick({ excluded }, ANY_TIME)?.id === id;
+  const picked = picker.pick({ excluded }, ANY_TIME);
+  return picked?.id === id ? picked : undefined;
 }
 
 function drainName(client: SeenClient, commandId: number): string {

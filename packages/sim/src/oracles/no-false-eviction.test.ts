@@ -91,6 +91,19 @@ test("S4 knows that a region's own is told to that region's nodes alone", () => 
   assert.deepEqual(trial.complaints, ["S4", "S4"]);
 });
 
+test("S4 knows that a region's own goes with its program, also between two sessions there", () => {
+  const { trial, world, home, oracle, program } = newCase();
+  const away = forgedNode("eu-1");
+  world.nodes.set(away.id, away);
+  const own = { ...SILENT, scope: Scope.region };
+  oracle.sessionSent(away, program, registered(stampOf(1, 2)));
+  oracle.stored(home, tombstone("us-1", 2, own));
+  assert.deepEqual(trial.complaints, []);
+  oracle.sessionSent(home, program, registered(stampOf(1, 3)));
+  oracle.stored(home, tombstone("us-1", 2, { ...own, stamp: stampOf(1, 3) }));
+  assert.deepEqual(trial.complaints, ["S4"]);
+});
+
 test("S4 excuses what was asked for, what stood still, and what is not registered", () => {
   const { trial, home, oracle, program } = newCase();
   oracle.stored(home, tombstone("us-1", 2));

@@ -108,7 +108,7 @@ export class NoFalseEviction {
     const { program, given } = registration;
     const region = record.scope === Scope.region ? node.region : undefined;
     const { nodeId: reached, since } = this.#reach.steadiestWay(program, node, region);
-    if (since > this.#court.now() - REACH_MS || this.#isApart(program, node, region)) return;
+    if (since > this.#court.now() - REACH_MS || this.#isApart(registration, node, region)) return;
     const stamps = given.map(({ stamp, nodeId }) => `${stampText(stamp)} by ${nodeId}`);
     const text = `${node.id} removed ${recordText(record)} while ${program.id} lives, and word of it could come over ${reached} since ${Math.round(since)} ms; it was given ${stamps.slice(-2).join(", ")}`;
     this.#court.fail("S4", text);
@@ -116,13 +116,18 @@ export class NoFalseEviction {
 
   /**
    * Whether a program is content with a node from which no word comes to the remover; `region`:
-   * whose own the instance is, if any's.
+   * whose own the instance is, if any's. That one goes with its program to the region of its
+   * session, and stays there when the session ends and the next has not begun.
    */
-  #isApart({ machine }: Program, remover: LivingNode, region: string | undefined): boolean {
-    const home = this.#nodes.get(machine.connectedNodeId ?? "");
+  #isApart(
+    { program, given }: Registration,
+    remover: LivingNode,
+    region: string | undefined,
+  ): boolean {
+    const home = this.#nodes.get(program.machine.connectedNodeId ?? "");
+    const holder = home ?? this.#nodes.get(given.at(-1)?.nodeId ?? "");
+    if (region !== undefined && holder !== undefined && holder.region !== region) return true;
     if (home === undefined) return false;
-    // Its region's own instance goes with it to the region of its session.
-    if (region !== undefined && home.region !== region) return true;
     return this.#reach.pathSince(home, remover, region) > this.#court.now() - REACH_MS;
   }
 

@@ -91,7 +91,7 @@ export class Oracles implements WorldObserver {
     this.#wishes = new Wishes(this.#beginnings);
     this.#fencing = new Fencing(verdict, this.#reach, this.#beginnings);
     this.#oneWriter = new OneWriter(verdict, this.#written);
-    this.#drains = new Drains(verdict, this.#reach, world);
+    this.#drains = new Drains(verdict, this.#reach, world, this.#beginnings);
     this.#bounds = new Bounds(verdict, world);
     this.#latency = new Latency(verdict, this.#written, world);
     this.#isPrompt = world.buffers.sessionQueueMaxBytes >= PROMPT_QUEUE_MIN_BYTES;
