@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { PolicyName } from "@fpzk/client";
+import { startWire, type Wire } from "@fpzk/wire";
 import { freePort, RealCluster, until } from "../e2e/real-cluster.js";
 import { CallerGroup } from "./caller-group.js";
 import { ManagedProcess } from "./managed-process.js";
@@ -18,6 +19,8 @@ export type Region = (typeof REGIONS)[number];
 /** One way between regions. */
 export const DELAY_MS = 40;
 const START_TIMEOUT_MS = 120_000;
+/** Callers close their end when they see the instance's; longer is a caller that stands still. */
+const WIRE_END_TIMEOUT_MS = 30_000;
 const PLAIN = fileURLToPath(new URL("./plain-program.js", import.meta.url));
 
 export interface DeployStagePlan {
@@ -65,6 +68,8 @@ export class DeployStage {
   #cluster: RealCluster | undefined;
   #folder = "";
   readonly #processes = new Set<ManagedProcess>();
+  /** Between each instance and the other regions. */
+  readonly #wires = new Set<Wire>();
 
   constructor(plan: DeployStagePlan) {
     this.plan = plan;
@@ -119,12 +124,17 @@ export class DeployStage {
       await started.says(/registered /, START_TIMEOUT_MS);
       return { port, process: started };
     }
+    const port = wanted.port === 0 ? await freePort() : wanted.port;
+    const wire = await startWire({ targetPort: port, delayMs: DELAY_MS });
+    this.#wires.add(wire);
     const servers = this.serversOf(region);
-    const plan: InstancePlan = {
-      ...{ id, region, version, servers, port: wanted.port, delayMs: DELAY_MS },
-    };
+    const plan: InstancePlan = { id, region, version, servers, port, publicPort: wire.port };
     const started = this.#fork(id, "./instance.js", plan);
-    const { port } = await ready<{ port: number }>(started);
+    started.child.once("exit", () => {
+      // What it sent last is still in the wire.
+      void wire.end(WIRE_END_TIMEOUT_MS).then(() => this.#wires.delete(wire));
+    });
+    await ready(started);
     return { port, process: started };
   }
 
@@ -143,6 +153,7 @@ export class DeployStage {
 
   async close(): Promise<void> {
     for (const process of this.#processes) process.killGroup();
+    await Promise.all([...this.#wires].map((wire) => wire.close()));
     await this.#cluster?.close();
     if (this.#folder !== "") await rm(this.#folder, { recursive: true, force: true });
   }
@@ -203,14 +214,13 @@ export function instanceId(region: Region, number: number, version: string): str
   return `${SERVICE}-${region}-${number}-${version}`;
 }
 
-async function ready<T>(process: ManagedProcess): Promise<T> {
-  let message: T | undefined;
-  process.child.once("message", (told) => {
-    message = told as T;
+async function ready(process: ManagedProcess): Promise<void> {
+  let isReady = false;
+  process.child.once("message", () => {
+    isReady = true;
   });
   await until(`${process.name} ready`, START_TIMEOUT_MS, () => {
     if (process.hasEnded) throw new Error(`${process.name} has ended:\n${process.log}`);
-    return message !== undefined;
+    return isReady;
   });
-  return message as T;
 }

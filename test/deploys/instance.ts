@@ -2,10 +2,10 @@
  * One instance of the service: an HTTP server that registers itself with the embedded client, and
  * leaves on SIGTERM by what the client does without code of its own. Runs as a process of its own.
  *
- * For callers in other regions it has a public endpoint behind a wire with a delay.
+ * For callers in other regions it has a public endpoint: a wire with a delay, which is not in this
+ * process, for what it answered last is still on its way when it ends.
  */
 import { connect } from "@fpzk/client";
-import { startWire } from "@fpzk/wire";
 import { startInstanceServer } from "./instance-server.js";
 import { type Behaviour, type InstancePlan, SERVICE } from "./plan.js";
 
@@ -13,7 +13,6 @@ const plan = JSON.parse(process.argv[2] ?? "{}") as InstancePlan;
 process.on("disconnect", () => process.exit(1));
 
 const server = await startInstanceServer(plan);
-const wire = await startWire({ targetPort: server.port, delayMs: plan.delayMs });
 const client = await connect({
   servers: plan.servers,
   region: plan.region,
@@ -26,8 +25,8 @@ await client.register({
   version: plan.version,
   endpoints: [
     { protocol: "http", host: "127.0.0.1", port: server.port },
-    { protocol: "http", host: "127.0.0.1", port: wire.port, reach: "public" },
+    { protocol: "http", host: "127.0.0.1", port: plan.publicPort, reach: "public" },
   ],
 });
 process.on("message", (behaviour) => server.behave(behaviour as Behaviour));
-process.send?.({ type: "ready", port: server.port });
+process.send?.({ type: "ready" });

@@ -18,8 +18,8 @@ export interface InstancePlan {
   readonly version: string;
   readonly servers: readonly string[];
   readonly port: number;
-  /** One way, for callers in other regions. */
-  readonly delayMs: number;
+  /** Where callers in other regions reach it, behind a wire with a delay. */
+  readonly publicPort: number;
 }
 
 /** How an instance is told to behave from now on; absent: as it should. */

@@ -196,6 +196,32 @@ describe("startWire", () => {
     assert.equal(wire.stats.connectionCount, 0);
   });
 
+  it("ends when the target's last bytes have arrived, and takes nothing new", async (t) => {
+    const bye = (socket: Socket) => socket.end("bye");
+    const { wire, dial } = await startFixture(t, bye, { delayMs: 20 });
+    const { port } = wire;
+    const socket = await dial();
+    while (wire.stats.queuedBytes === 0) await new Promise((resolve) => setImmediate(resolve));
+    const ended = wire.end(60_000);
+    assert.equal(await text(socket, 3), "bye");
+    await once(socket, "end");
+    socket.end();
+    await ended;
+    const late = connect({ host: "127.0.0.1", port });
+    await assert.rejects(once(late, "connect"));
+  });
+
+  it("breaks off what does not end in time", async (t) => {
+    const { wire, dial } = await startFixture(t, echo);
+    const socket = await dial();
+    socket.on("error", () => {});
+    socket.write("x");
+    await text(socket, 1);
+    const over = closed(socket);
+    await wire.end(20);
+    await over;
+  });
+
   it("passes a reset of one end, an orderly end, and a refused target", async (t) => {
     const { wire, server, targetSockets, dial } = await startFixture(t, echo, { delayMs: 2 });
     const first = await dial();

@@ -6,6 +6,7 @@
  * would hide that. What packets' loss looks like through TCP is silence, and that is what
  * {@link Wire.stall}, {@link Wire.cut} and {@link Wire.blackhole} make. For tests and the demo.
  */
+import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { WirePipe } from "./wire-pipe.js";
 
@@ -57,6 +58,12 @@ export interface Wire {
   resume(): void;
   /** Breaks every connection off, at both ends. */
   reset(): void;
+  /**
+   * Takes no more connections; resolves when what is on the way was delivered and the callers
+   * have closed, or breaks off what is left after the time. For a target that ends by itself: its last
+   * bytes are still in the wire then.
+   */
+  end(timeoutMs: number): Promise<void>;
   /** Stops listening and breaks every connection off. */
   close(): Promise<void>;
 }
@@ -158,6 +165,15 @@ class TcpWire implements Wire {
 
   reset(): void {
     for (const connection of this.#connections) this.#breakOff(connection);
+  }
+
+  async end(timeoutMs: number): Promise<void> {
+    // Its connections are the server's: it has closed when the last of them has.
+    const closed = once(this.#server, "close");
+    this.#server.close();
+    const timer = setTimeout(() => this.reset(), timeoutMs);
+    await closed;
+    clearTimeout(timer);
   }
 
   async close(): Promise<void> {
