@@ -10,6 +10,7 @@ export function directoryOf(port: number, tls: boolean, protocol = "http"): Dire
         const url = `http://127.0.0.1:${port}`;
         return { instance, endpoint, url, answered() {}, release() {} } as never;
       },
+      isBusy: false,
       instanceCount: 1,
       status: { isComplete: true, isCurrent: true, isRestored: false, ageMs: 0 },
       ready: () => Promise.resolve(),

@@ -294,6 +294,8 @@ export interface ServiceSubscription {
    * wait as may, `deadline_exceeded` after the timeout, `cancelled` by the signal or `close`.
    */
   acquire(options?: AcquireOptions): Promise<Picked>;
+  /** There are instances to call, but none has room (`instanceCallCountMax`). */
+  readonly isBusy: boolean;
   /** `tripped` while `acquire` refuses, because as many calls wait as may. */
   readonly breaker: BreakerState;
   /**

@@ -87,7 +87,7 @@ export class Subscription implements ServiceSubscription, PickedCallOwner {
       countMax: options.pendingCallCountMax ?? PENDING_CALL_COUNT_DEFAULT,
       now: () => this.now(),
       pick: (context) => this.pick(context),
-      isBusy: () => this.#balancer.isBusy(this.now()),
+      isBusy: () => this.isBusy,
     });
   }
 
@@ -115,6 +115,11 @@ export class Subscription implements ServiceSubscription, PickedCallOwner {
   acquire(options: AcquireOptions = {}): Promise<Picked> {
     if (this.#isClosed) return Promise.reject(this.#closedError());
     return this.#waiting.acquire(options);
+  }
+
+  get isBusy(): boolean {
+    this.#updateBalancer();
+    return this.#balancer.isBusy(this.now());
   }
 
   get breaker(): BreakerState {

@@ -2,19 +2,27 @@
  * Chooses the instance of each attempt and passes on how it went. What is learned from that lives
  * in the subscription (`ServiceBalancer` of core), the same as in a program that embeds the client.
  *
- * It never waits: a service whose view is not there yet is `unavailable` now.
+ * It never waits for discovery: a service whose view is not there yet is `unavailable` now. Only
+ * where instances have a bound, and each is full, does a request wait for room (`wait`).
  */
 import type { Picked } from "@fpzk/client";
 import {
+  type BreakerState,
   type CallResult,
   type Endpoint,
   ErrorCode,
   type Instant,
-  type RetryBudget,
 } from "@fpzk/core";
 import type { Destination } from "./call.js";
+import {
+  type PendingOptions,
+  PendingReason,
+  type PendingRequest,
+  PendingRequests,
+} from "./pending-requests.js";
 import type { Problem } from "./problem.js";
 import type { RouteTarget } from "./route-table.js";
+import type { ServiceTraffic } from "./service-traffic.js";
 import { isWatched, type SubscriptionTable, type WatchedService } from "./subscription-table.js";
 
 /** What a caller's request asks of an endpoint. */
@@ -29,25 +37,26 @@ export interface Choice {
 
 export interface BalancerPorts {
   readonly subscriptions: SubscriptionTable;
-  readonly budget: RetryBudget;
+  readonly pending: PendingOptions;
+  /** A breaker tripped or was reset. */
+  readonly onBreaker: (service: string, state: BreakerState) => void;
+  /** A request was refused for lack of room. */
+  readonly onRefused: (service: string, reason: PendingReason) => void;
   readonly now: () => Instant;
 }
 
 export class Balancer {
   readonly #ports: BalancerPorts;
+  /** Those of a service with requests that wait. */
+  readonly #waited = new Set<WatchedService>();
 
   constructor(ports: BalancerPorts) {
     this.#ports = ports;
   }
 
-  /** Counts a request for the retry budget. */
-  onRequest(): void {
-    this.#ports.budget.onRequest(this.#ports.now());
-  }
-
-  /** Takes one retry from the budget. */
-  tryRetry(): boolean {
-    return this.#ports.budget.tryRetry(this.#ports.now());
+  /** Takes one retry, or hedge, from the budget of a choice's service. */
+  tryRetry({ watched }: Choice): boolean {
+    return watched.traffic.budget.tryRetry(this.#ports.now());
   }
 
   /**
@@ -59,7 +68,8 @@ export class Balancer {
     tried: ReadonlySet<string> | undefined,
     kind: CallKind = "http",
   ): Choice | Problem {
-    const watched = this.#ports.subscriptions.get(target, this.#ports.now());
+    const now = this.#ports.now();
+    const watched = this.#ports.subscriptions.get(target, now);
     if (!isWatched(watched)) return watched;
     const picked = watched.subscription.pick({
       ...(target.key === undefined ? {} : { key: target.key }),
@@ -74,12 +84,78 @@ export class Balancer {
         detail: `instance ${picked.instance.id} of ${watched.service} has no ${kind} endpoint`,
       };
     }
+    const { traffic } = watched;
+    traffic.isKnown = true;
+    traffic.activeCount += 1;
+    // The budget of retries is a share of first attempts.
+    if (tried === undefined) traffic.budget.onRequest(now);
     return { picked, destination: destinationOf(kind, endpoint), watched };
+  }
+
+  /**
+   * Lets a request wait for an instance with room: after {@link choose} found all of them full.
+   *
+   * @returns A problem when it may not wait.
+   */
+  wait(target: RouteTarget, request: PendingRequest<Choice>): Problem | undefined {
+    const now = this.#ports.now();
+    const watched = this.#ports.subscriptions.get(target, now);
+    if (!isWatched(watched)) return watched;
+    watched.pending ??= this.#pendingOf(watched);
+    const problem = watched.pending.add(request, now);
+    this.#note(watched, watched.pending);
+    return problem;
+  }
+
+  /** A request that may wait waits no more. Idempotent. */
+  leave(request: PendingRequest<Choice>): void {
+    for (const watched of this.#waited) {
+      watched.pending?.remove(request);
+      if (watched.pending !== undefined) this.#note(watched, watched.pending);
+    }
+  }
+
+  /** Looks after those who wait; called now and then. */
+  sweep(now: Instant): void {
+    for (const watched of this.#waited) {
+      if (watched.pending === undefined) continue;
+      watched.pending.sweep(now);
+      this.#note(watched, watched.pending);
+    }
   }
 
   /** Ends an attempt; `undefined` says nothing about the instance. */
   finish(choice: Choice, result: CallResult | undefined): void {
     choice.picked.release(result);
+    const { traffic } = choice.watched;
+    traffic.activeCount -= 1;
+    if (this.#waited.size > 0) this.#serve(traffic);
+  }
+
+  /** Routes to one service may have queues of their own, and share its instances. */
+  #serve(traffic: ServiceTraffic): void {
+    for (const watched of this.#waited) {
+      if (watched.traffic !== traffic || watched.pending === undefined) continue;
+      watched.pending.serve();
+      this.#note(watched, watched.pending);
+    }
+  }
+
+  #note(watched: WatchedService, { size }: PendingRequests<Choice>): void {
+    watched.traffic.pendingCount += size - watched.pendingCount;
+    watched.pendingCount = size;
+    if (size > 0) this.#waited.add(watched);
+    else this.#waited.delete(watched);
+  }
+
+  #pendingOf({ service }: WatchedService): PendingRequests<Choice> {
+    const { pending, onBreaker, onRefused } = this.#ports;
+    return new PendingRequests({
+      ...pending,
+      service,
+      onState: (state) => onBreaker(service, state),
+      onRefused: (reason) => onRefused(service, reason),
+    });
   }
 }
 
@@ -94,6 +170,14 @@ function unavailable(watched: WatchedService): Problem {
     return {
       code: ErrorCode.unavailable,
       detail: `the instances of ${service} are not known yet; try again shortly`,
+    };
+  }
+  if (subscription.isBusy) {
+    return {
+      code: ErrorCode.resourceExhausted,
+      detail: `every instance of ${service} has as many calls as it may have; try again`,
+      statusCode: 503,
+      reason: PendingReason.busy,
     };
   }
   const count = subscription.instanceCount;

@@ -22,6 +22,8 @@ import {
 /** A live local view of one service. Reading it never waits. */
 export interface DirectorySubscription {
   pick(context?: PickContext): Picked | undefined;
+  /** There are instances to call, but each has as many calls as it may have. */
+  readonly isBusy: boolean;
   /** Instances in the view, whatever their state. */
   readonly instanceCount: number;
   readonly status: ViewStatus;
@@ -52,7 +54,12 @@ export interface Directory {
 /** How all subscriptions of a directory balance; each as in {@link SubscribeOptions}. */
 export type DirectoryBalancing = Pick<
   SubscribeOptions,
-  "prefersNear" | "regionOrder" | "slowStartMs" | "keyLoadFactor" | "panicRatio"
+  | "prefersNear"
+  | "regionOrder"
+  | "slowStartMs"
+  | "keyLoadFactor"
+  | "panicRatio"
+  | "instanceCallCountMax"
 >;
 
 export interface ClientDirectoryOptions {
@@ -91,6 +98,9 @@ export function directoryFromClient(
       });
       return {
         pick: (context) => subscription.pick(context),
+        get isBusy() {
+          return subscription.isBusy;
+        },
         get instanceCount() {
           return subscription.instances.length;
         },

@@ -10,6 +10,7 @@
  */
 import type { Duplex } from "node:stream";
 import {
+  assert,
   type CallResult,
   ErrorCode,
   type Instant,
@@ -37,6 +38,7 @@ import { firstValue, passableTrailers, responseHeaders } from "./headers.js";
 import { HedgedAttempt } from "./hedged-attempt.js";
 import type { ProxyMetrics } from "./metrics.js";
 import type { Mirror } from "./mirror.js";
+import { isBusy, type PendingRequest } from "./pending-requests.js";
 import { answerProblem, type Problem, problemStatus } from "./problem.js";
 import type { RequestRecord } from "./request-record.js";
 import { isRepeatable, isRetryableStatus } from "./retry-rule.js";
@@ -63,7 +65,7 @@ const SUMMARY_REASONS: Readonly<Record<number, string>> = {
   504: "Gateway Timeout",
 };
 
-export class Exchange implements CallReceiver, AttemptReceiver {
+export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<Choice> {
   readonly record: RequestRecord;
   readonly #call: Call;
   readonly #ports: ExchangePorts;
@@ -80,6 +82,8 @@ export class Exchange implements CallReceiver, AttemptReceiver {
   #result: CallResult | undefined;
   #hasTakenBody = false;
   #isAnswerPaused = false;
+  /** Waits for an instance with room. */
+  #isPending = false;
   #isEnded = false;
 
   constructor(call: Call, record: RequestRecord, ports: ExchangePorts) {
@@ -107,7 +111,6 @@ export class Exchange implements CallReceiver, AttemptReceiver {
       upgrade: call.upgrade,
       isRepeatable: isRepeatable(call.method, call.bodyBytes !== 0),
     };
-    this.#ports.balancer.onRequest();
     if (target.fanOut !== undefined) return this.#askAll(target, this.#request);
     if (target.mirror !== undefined && call.bodyBytes === 0 && call.upgrade === undefined) {
       this.#ports.mirror.copy(target.mirror, target, this.#request);
@@ -176,12 +179,36 @@ export class Exchange implements CallReceiver, AttemptReceiver {
 
   /** @param earlier - Why the attempt before failed, told when there is nobody else to ask. */
   #try(target: RouteTarget, request: InstanceRequest, earlier: Problem | undefined): void {
+    const { balancer } = this.#ports;
+    const choice = balancer.choose(target, this.#tried, this.#kind());
+    if (isChoice(choice)) return this.#begin(target, request, choice);
+    // Only a first attempt waits: what failed elsewhere is told at once.
+    const mayWait = this.#tried === undefined && isBusy(choice);
+    const problem = mayWait ? balancer.wait(target, this) : choice;
+    this.record.isServiceKnown ||= mayWait;
+    this.#isPending = problem === undefined;
+    if (problem !== undefined) this.refuse(earlier ?? problem);
+  }
+
+  // While it waits for an instance with room.
+
+  choose(): Choice | Problem {
+    const target = this.#target;
+    assert(target !== undefined, "only what was started waits");
+    return this.#ports.balancer.choose(target, undefined, this.#kind());
+  }
+
+  goOn(chosen: Choice | Problem): void {
+    this.#isPending = false;
+    const { balancer } = this.#ports;
+    if (!isChoice(chosen)) this.refuse(chosen);
+    else if (this.#target === undefined || this.#request === undefined) {
+      balancer.finish(chosen, undefined);
+    } else this.#begin(this.#target, this.#request, chosen);
+  }
+
+  #begin(target: RouteTarget, request: InstanceRequest, choice: Choice): void {
     const { record } = this;
-    const choice = this.#ports.balancer.choose(target, this.#tried, this.#kind());
-    if (!isChoice(choice)) {
-      this.refuse(earlier ?? choice);
-      return;
-    }
     const id = choice.picked.instance.id;
     if (this.#tried?.has(id)) {
       // The picker ran out of others. Once more on the same one is still worth it after a break.
@@ -227,7 +254,7 @@ export class Exchange implements CallReceiver, AttemptReceiver {
     const choice = balancer.choose(target, tried, this.#kind());
     if (!isChoice(choice)) return undefined;
     const isOther = !tried.has(choice.picked.instance.id);
-    if (isOther && balancer.tryRetry()) {
+    if (isOther && balancer.tryRetry(choice)) {
       this.record.attemptCount += 1;
       metrics.hedges.inc({ service: metrics.serviceLabel(this.record.service, true) });
       return choice;
@@ -284,7 +311,8 @@ export class Exchange implements CallReceiver, AttemptReceiver {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#deadlineMs = Number.POSITIVE_INFINITY;
-    if (!isWhole && this.#attempt !== undefined) this.record.outcome = "aborted";
+    const isUnderWay = this.#attempt !== undefined || this.#isPending;
+    if (!isWhole && isUnderWay) this.record.outcome = "aborted";
     this.#giveUp(undefined);
     this.#ports.onEnded(this);
   }
@@ -315,7 +343,7 @@ export class Exchange implements CallReceiver, AttemptReceiver {
   ): void {
     const retryOn = this.#target?.retryOn;
     const isRetryable = retryOn !== undefined && isRetryableStatus(statusCode, retryOn);
-    if (isRetryable && this.#mayRetry(false)) {
+    if (isRetryable && this.#mayRetry(this.#choice, false)) {
       this.#giveUp(resultOf(statusCode, fields));
       this.#retry(undefined);
       return;
@@ -366,7 +394,8 @@ export class Exchange implements CallReceiver, AttemptReceiver {
 
   onFailure(failure: AttemptFailure): void {
     const { record } = this;
-    const id = this.#choice?.picked.instance.id ?? "";
+    const choice = this.#choice;
+    const id = choice?.picked.instance.id ?? "";
     const result = failure.isUnsent ? "connect-failure" : "error";
     // What broke within one read with its head can still be answered in full.
     if (this.#call.isAnswered && !this.#call.retract()) {
@@ -386,18 +415,19 @@ export class Exchange implements CallReceiver, AttemptReceiver {
     record.responseBodyBytes = 0;
     const cause = failure.isUnsent ? RetryCause.connectFailure : RetryCause.reset;
     const isCause = this.#target?.retryOn.has(cause) === true;
-    if (isCause && this.#mayRetry(failure.isUnsent)) this.#retry(problem, id);
+    if (isCause && this.#mayRetry(choice, failure.isUnsent)) this.#retry(problem, id);
     else this.refuse(problem);
   }
 
   /** @param isUnsent - Nothing was sent: then any method may go elsewhere. */
-  #mayRetry(isUnsent: boolean): boolean {
+  #mayRetry(failed: Choice | undefined, isUnsent: boolean): boolean {
     const request = this.#request;
     const target = this.#target;
-    if (request === undefined || target === undefined || this.#hasTakenBody) return false;
+    if (request === undefined || target === undefined || failed === undefined) return false;
+    if (this.#hasTakenBody) return false;
     if (!request.isRepeatable && !isUnsent) return false;
     if (this.record.attemptCount > target.retryCount) return false;
-    if (this.#ports.balancer.tryRetry()) return true;
+    if (this.#ports.balancer.tryRetry(failed)) return true;
     this.#ports.metrics.retriesRefused.inc();
     return false;
   }
@@ -418,6 +448,8 @@ export class Exchange implements CallReceiver, AttemptReceiver {
   /** Gives up what is under way with an instance. */
   #giveUp(result: CallResult | undefined): void {
     const attempt = this.#attempt;
+    if (this.#isPending) this.#ports.balancer.leave(this);
+    this.#isPending = false;
     this.#finish(result);
     attempt?.abort();
     this.#fanOut?.abort();

@@ -1,6 +1,7 @@
 /** The proxy's metrics. Label values are bounded: a service that is not known shares one value. */
 import { Counter, Gauge, Registry } from "prom-client";
 import { RequestMeters } from "./request-meters.js";
+import { TrafficMetrics } from "./traffic-metrics.js";
 
 /** Services with label values of their own; later ones share {@link OTHER_SERVICE}. */
 const SERVICE_LABEL_COUNT_MAX = 1_024;
@@ -13,6 +14,9 @@ export class ProxyMetrics {
   readonly #labels = new Set<string>();
   readonly #registers = [this.registry];
   readonly requests = new RequestMeters();
+  readonly traffic = new TrafficMetrics(this.registry, (service) =>
+    this.serviceLabel(service, true),
+  );
   /** Requests in work, asked for at each scrape. */
   readActiveCount: () => number = () => 0;
   readonly retries = new Counter({

@@ -14,6 +14,7 @@ import {
 import { type AccessLog, silentAccessLog } from "./access-log.js";
 import type { Directory } from "./directory.js";
 import { type ProxyLogger, silentProxyLogger } from "./logger.js";
+import { checkPendingOptions, PENDING_DEFAULTS, type PendingOptions } from "./pending-requests.js";
 import { checkTcpRoutes, type TcpRoute } from "./tcp/tcp-route.js";
 
 /** Times and sizes that bound what one caller or instance can cost. */
@@ -111,7 +112,13 @@ export interface ProxyOptions {
   readonly trustsForwarded?: boolean;
   readonly limits?: Partial<ProxyLimits>;
   readonly outlier?: Partial<OutlierOptions>;
+  /** Of each service. */
   readonly retryBudget?: Partial<RetryBudgetOptions>;
+  /**
+   * Requests that wait for an instance with room, where the directory bounds calls at one instance:
+   * default 1000 of a service, each for 5000 ms.
+   */
+  readonly pending?: Partial<PendingOptions>;
   readonly accessLog?: AccessLog;
   readonly logger?: ProxyLogger;
 }
@@ -134,6 +141,7 @@ export interface ResolvedProxyOptions {
   readonly limits: ProxyLimits;
   readonly outlier: OutlierOptions;
   readonly retryBudget: RetryBudgetOptions;
+  readonly pending: PendingOptions;
   readonly accessLog: AccessLog;
   readonly logger: ProxyLogger;
 }
@@ -149,6 +157,7 @@ export function resolveProxyOptions(options: ProxyOptions): ResolvedProxyOptions
   const limits = { ...PROXY_LIMIT_DEFAULTS, ...options.limits };
   const outlier = { ...OUTLIER_DEFAULTS, ...options.outlier };
   const retryBudget = { ...RETRY_BUDGET_DEFAULTS, ...options.retryBudget };
+  const pending = { ...PENDING_DEFAULTS, ...options.pending };
   const routes = options.routes ?? [];
   const faults = [
     ...checkRoutes(routes),
@@ -156,6 +165,7 @@ export function resolveProxyOptions(options: ProxyOptions): ResolvedProxyOptions
     ...checkNumbers("limits", { ...limits }, 1, LIMIT_MAX, ["requestTimeoutMs"]),
     ...checkOutlierOptions(outlier),
     ...checkRetryBudgetOptions(retryBudget),
+    ...checkPendingOptions(pending),
     ...checkPort("port", options.port),
     ...(options.admin === undefined ? [] : checkPort("admin.port", options.admin.port)),
   ];
@@ -196,6 +206,7 @@ export function resolveProxyOptions(options: ProxyOptions): ResolvedProxyOptions
     limits,
     outlier,
     retryBudget,
+    pending,
     accessLog: options.accessLog ?? silentAccessLog,
     logger: options.logger ?? silentProxyLogger,
   };

@@ -27,6 +27,8 @@ export class StaticDirectory implements Directory {
   readonly incomplete = new Set<string>();
   readonly requests: DirectoryRequest[] = [];
   readonly pickedKeys: (string | undefined)[] = [];
+  /** Calls that each instance may have. */
+  instanceCallCountMax = Number.POSITIVE_INFINITY;
   openCount = 0;
   /** Picked and not released. */
   heldCount = 0;
@@ -47,15 +49,22 @@ export class StaticDirectory implements Directory {
     const list = (): ViewInstance[] =>
       this.incomplete.has(request.service) ? [] : (this.instances.get(request.service) ?? []);
     const isComplete = (): boolean => !this.incomplete.has(request.service);
+    const countMax = (): number => this.instanceCallCountMax;
     const balancer = new ServiceBalancer({
       policy: PolicyName.roundRobin,
       random: { next: () => 0 },
       ...{ caller: { region: "", zone: "" }, regionOrder: [], panicRatio: 0, prefersNear: true },
       ...{ outlier: request.outlier ?? OUTLIER_DEFAULTS, retryBudget: RETRY_BUDGET_DEFAULTS },
-      ...{ slowStartMs: 0, instanceCallCountMax: 1_024 },
+      slowStartMs: 0,
+      get instanceCallCountMax() {
+        return countMax();
+      },
     });
     return {
       pick: (context) => this.#pick({ balancer, all: list(), request }, context),
+      get isBusy() {
+        return balancer.isBusy(now());
+      },
       get instanceCount() {
         return list().length;
       },

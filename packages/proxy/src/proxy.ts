@@ -3,11 +3,11 @@ import type { Server as AdminServer } from "node:http";
 import type { AddressInfo, Server } from "node:net";
 import { Server as TlsServer } from "node:tls";
 import {
+  BreakerState,
   ErrorCode,
   type Instant,
   instant,
   RegistryError,
-  RetryBudget,
   SeededRandom,
 } from "@fpzk/core";
 import { createAdminServer } from "./admin-listener.js";
@@ -100,6 +100,7 @@ class FpzkProxy implements RunningProxy {
   readonly #instanceTls: InstanceTls;
   readonly #transport: InstanceTransport;
   readonly #routes: RouteFollower;
+  readonly #balancer: Balancer;
   readonly #mirror: Mirror;
   readonly #front: Front;
   readonly #listener: Http1Listener;
@@ -119,6 +120,7 @@ class FpzkProxy implements RunningProxy {
     this.#subscriptions = new SubscriptionTable({
       directory: options.directory,
       outlier: options.outlier,
+      retryBudget: options.retryBudget,
       onEjection: (service, instanceId) => {
         this.metrics.ejections.inc({ service: this.metrics.serviceLabel(service, true) });
         logger.warn("proxy.instance-ejected", { service, instanceId });
@@ -138,11 +140,8 @@ class FpzkProxy implements RunningProxy {
       secureContext: () => this.#instanceTls.context,
     });
     this.#routes = this.#createRoutes();
-    const balancer = new Balancer({
-      subscriptions: this.#subscriptions,
-      budget: new RetryBudget(options.retryBudget),
-      now,
-    });
+    this.#balancer = this.#createBalancer();
+    const balancer = this.#balancer;
     this.#mirror = new Mirror({
       balancer,
       transport: this.#transport,
@@ -302,6 +301,25 @@ class FpzkProxy implements RunningProxy {
     return service === undefined ? undefined : `the instances of ${service} are not known yet`;
   }
 
+  #createBalancer(): Balancer {
+    const { metrics } = this;
+    const { traffic } = metrics;
+    traffic.readTraffic = () => this.#subscriptions.traffic;
+    return new Balancer({
+      subscriptions: this.#subscriptions,
+      pending: this.#options.pending,
+      onBreaker: (service, state) => {
+        const counter = state === BreakerState.tripped ? traffic.tripped : traffic.reset;
+        counter.inc({ service: metrics.serviceLabel(service, true) });
+        this.#options.logger.info("proxy.breaker", { service, state });
+      },
+      onRefused: (service, reason) => {
+        traffic.refused.inc({ service: metrics.serviceLabel(service, true), reason });
+      },
+      now,
+    });
+  }
+
   #createFront(balancer: Balancer): Front {
     const options = this.#options;
     const { limits } = options;
@@ -370,6 +388,7 @@ class FpzkProxy implements RunningProxy {
   #tick(): void {
     const nowMs = now();
     this.#clock.tick(nowMs);
+    this.#balancer.sweep(nowMs);
     this.#front.sweep(nowMs);
     this.#mirror.sweep(nowMs);
     this.#tickCount += 1;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { instant, OUTLIER_DEFAULTS, RegistryError } from "@fpzk/core";
+import { instant, OUTLIER_DEFAULTS, RETRY_BUDGET_DEFAULTS, RegistryError } from "@fpzk/core";
 import { StaticDirectory } from "./proxy-fixture.test.util.js";
 import { isWatched, SubscriptionTable } from "./subscription-table.js";
 
@@ -13,6 +13,7 @@ function createTable(directory: StaticDirectory, dynamicCountMax = 3): Subscript
   return new SubscriptionTable({
     directory,
     outlier: OUTLIER_DEFAULTS,
+    retryBudget: RETRY_BUDGET_DEFAULTS,
     onEjection: () => {},
     dynamicCountMax,
     dynamicIdleMs: 600_000,

@@ -5,14 +5,28 @@
  * Names that prove to be no service are forgotten early and make room first, so that a scan of
  * names cannot keep real services out.
  */
-import { ErrorCode, type Instant, isRegistryError, type OutlierOptions } from "@fpzk/core";
+import {
+  ErrorCode,
+  type Instant,
+  isRegistryError,
+  type OutlierOptions,
+  type RetryBudgetOptions,
+} from "@fpzk/core";
+import type { Choice } from "./balancer.js";
 import type { Directory, DirectorySubscription } from "./directory.js";
+import type { PendingRequests } from "./pending-requests.js";
 import type { Problem } from "./problem.js";
 import type { RouteTarget } from "./route-table.js";
+import { ServiceTraffic } from "./service-traffic.js";
 
 export interface WatchedService {
   readonly service: string;
   readonly subscription: DirectorySubscription;
+  readonly traffic: ServiceTraffic;
+  /** Requests that wait for an instance with room; undefined until one does. */
+  pending: PendingRequests<Choice> | undefined;
+  /** Of those, what {@link traffic} counts. */
+  pendingCount: number;
   /** Of a route: not forgotten. */
   isPinned: boolean;
   lastUsed: Instant;
@@ -21,6 +35,7 @@ export interface WatchedService {
 export interface SubscriptionTableOptions {
   readonly directory: Directory;
   readonly outlier: OutlierOptions;
+  readonly retryBudget: RetryBudgetOptions;
   /** An instance was ejected. */
   readonly onEjection: (service: string, instanceId: string) => void;
   readonly dynamicCountMax: number;
@@ -38,6 +53,7 @@ const EMPTY_IDLE_MS = 30_000;
 export class SubscriptionTable {
   readonly #options: SubscriptionTableOptions;
   readonly #watched = new Map<string, WatchedService>();
+  readonly #traffic = new Map<string, ServiceTraffic>();
   /** Filters belong to routes: each is written out once and not for every request. */
   readonly #filterTexts = new WeakMap<object, string>();
   #dynamicCount = 0;
@@ -49,6 +65,11 @@ export class SubscriptionTable {
   /** Watched services, pinned and dynamic. */
   get size(): number {
     return this.#watched.size;
+  }
+
+  /** Each service that is watched. */
+  get traffic(): Iterable<ServiceTraffic> {
+    return this.#traffic.values();
   }
 
   /** The service's watch, begun now when there was none; a problem when it cannot begin. */
@@ -107,6 +128,7 @@ export class SubscriptionTable {
   close(): void {
     for (const watched of this.#watched.values()) watched.subscription.close();
     this.#watched.clear();
+    this.#traffic.clear();
     this.#dynamicCount = 0;
   }
 
@@ -143,12 +165,25 @@ export class SubscriptionTable {
     const watched: WatchedService = {
       service: request.service,
       subscription,
+      traffic: this.#trafficOf(request),
+      pending: undefined,
+      pendingCount: 0,
       isPinned: isPinned(request),
       lastUsed: now,
     };
     this.#watched.set(key, watched);
     if (!watched.isPinned) this.#dynamicCount += 1;
     return watched;
+  }
+
+  #trafficOf(request: SubscriptionRequest): ServiceTraffic {
+    const { namespace, service } = request;
+    const key = `${namespace}\u0001${service}`;
+    const { retryBudget } = this.#options;
+    const traffic = this.#traffic.get(key) ?? new ServiceTraffic(key, service, retryBudget);
+    this.#traffic.set(key, traffic);
+    traffic.watchCount += 1;
+    return traffic;
   }
 
   #forgetOneEmpty(): boolean {
@@ -166,6 +201,9 @@ export class SubscriptionTable {
     watched.subscription.close();
     this.#watched.delete(key);
     this.#dynamicCount -= 1;
+    const { traffic } = watched;
+    traffic.watchCount -= 1;
+    if (traffic.watchCount === 0) this.#traffic.delete(traffic.key);
   }
 }
 

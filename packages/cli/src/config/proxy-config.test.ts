@@ -39,12 +39,15 @@ test("settings of a proxy that do not fit together are refused", () => {
 });
 
 test("balancing becomes the options of every subscription", () => {
-  const parsed = parse("dynamic: true\nbalancing: {regionOrder: [us, ap], slowStart: 0}");
+  const parsed = parse(
+    "dynamic: true\nbalancing: {regionOrder: [us, ap], slowStart: 0, instanceCallCountMax: 9, pendingTimeout: 2s}",
+  );
   assert.ok(parsed.isGood);
   assert.deepEqual(toBalancing(parsed.config), {
     ...{ prefersNear: true, regionOrder: ["us", "ap"], slowStartMs: 0 },
-    ...{ keyLoadFactor: 0, panicRatio: 0.5 },
+    ...{ keyLoadFactor: 0, panicRatio: 0.5, instanceCallCountMax: 9 },
   });
+  assert.deepEqual(toProxyOptions(parsed.config).pending, { countMax: 1_000, timeoutMs: 2_000 });
 });
 
 test("routes become the proxy's routes, without what was not said", () => {

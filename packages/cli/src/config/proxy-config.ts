@@ -1,6 +1,6 @@
 /** The settings of `fpzk proxy`: schemas, relations, and the way to what `startProxy` takes. */
 import { join } from "node:path";
-import { checkKeyLoadFactor } from "@fpzk/core";
+import { checkKeyLoadFactor, PENDING_CALL_COUNT_DEFAULT, PENDING_CALL_COUNT_MAX } from "@fpzk/core";
 import type { DirectoryBalancing } from "@fpzk/proxy";
 import { checkTcpRoutes, type TcpRoute } from "@fpzk/proxy";
 import { z } from "zod";
@@ -259,6 +259,24 @@ const proxyShape = {
         max: 1,
         default: 0.5,
       }),
+      instanceCallCountMax: optionalInteger({
+        about: "Calls of this proxy under way at one instance; further requests wait for room.",
+        min: 1,
+        max: COUNT_MAX,
+        defaultText: "no bound",
+      }),
+      pendingCallCountMax: integer({
+        about: "Requests of a service that may wait so; more are 503.",
+        min: 0,
+        max: PENDING_CALL_COUNT_MAX,
+        default: PENDING_CALL_COUNT_DEFAULT,
+      }),
+      pendingTimeout: duration({
+        about: "Longest that a request waits so; then 503.",
+        minMs: 1,
+        maxMs: 3_600_000,
+        defaultMs: 5_000,
+      }),
     })
     .prefault({}),
   retryBudget: z
@@ -412,13 +430,21 @@ export function toProxyOptions(config: ProxyConfig) {
       latencyFactor: outlier.latencyFactor,
     },
     retryBudget: config.retryBudget,
+    pending: {
+      countMax: config.balancing.pendingCallCountMax,
+      timeoutMs: config.balancing.pendingTimeout,
+    },
   };
 }
 
 /** How instances are chosen, for the directory. */
 export function toBalancing({ balancing }: ProxyConfig): DirectoryBalancing {
-  const { slowStart, ...same } = balancing;
-  return { ...same, slowStartMs: slowStart };
+  const { slowStart, instanceCallCountMax, prefersNear, regionOrder, keyLoadFactor, panicRatio } =
+    balancing;
+  return {
+    ...{ prefersNear, regionOrder, keyLoadFactor, panicRatio, slowStartMs: slowStart },
+    ...(instanceCallCountMax === undefined ? {} : { instanceCallCountMax }),
+  };
 }
 
 /** Beside the saved views; processes that share the folder replace it whole. */

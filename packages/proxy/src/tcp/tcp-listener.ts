@@ -107,9 +107,8 @@ export class TcpListener {
       breakOff(connection.socket);
       return;
     }
-    const { limits, now, balancer } = this.#ports;
+    const { limits, now } = this.#ports;
     connection.dueAtMs = now() + limits.connectTimeoutMs * ATTEMPT_COUNT_MAX;
-    balancer.onRequest();
     this.#try(connection, tcpTarget(this.#route, service), new Set());
   }
 
