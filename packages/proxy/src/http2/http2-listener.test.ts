@@ -216,6 +216,23 @@ describe("callers of HTTP/2", () => {
     assert.equal(await ended.promise, "broken");
   });
 
+  it("who end their side of the connection are gone, also while nothing moves", async (t) => {
+    const { proxy, directory, nextEntry } = await startFixture(t);
+    const silent = deferred<void>();
+    const instance = await startInstance(t, (_request, response) => {
+      response.write("begun");
+      response.on("close", () => silent.resolve());
+    });
+    directory.set("echo", { id: "a", port: instance.port });
+    const socket = rawConnect(proxy.port);
+    const stream = open(t, proxy.url, { createConnection: () => socket }).request({ ":path": "/" });
+    stream.on("error", () => {});
+    await once(stream, "data");
+    socket.end();
+    await silent.promise;
+    assert.equal((await nextEntry()).outcome, "aborted");
+  });
+
   it("who reset stream after stream are cut off", async (t) => {
     const { proxy, directory } = await startFixture(t, { limits: { resetsPerSecondMax: 20 } });
     const instance = await startInstance(t, () => {});

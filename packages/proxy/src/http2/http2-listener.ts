@@ -96,6 +96,10 @@ export class Http2Listener {
 
   /** Takes a connection whose bytes, those read already included, are HTTP/2. */
   take(socket: Socket): void {
+    // HTTP/1.1 lets a caller end its side first. One of HTTP/2 that does can open no window any
+    // more: it is gone, and a silent or full stream would not notice.
+    socket.allowHalfOpen = false;
+    socket.once("end", () => socket.destroy());
     this.#server.emit("connection", socket);
   }
 
