@@ -9,25 +9,8 @@ import { it, type TestContext } from "node:test";
 import { connect as connectTls } from "node:tls";
 import { startProxy } from "@fpzk/proxy";
 import { WebSocket, WebSocketServer } from "ws";
+import { type Authority, certificates } from "./certificates.js";
 import { directoryOf } from "./one-instance-directory.js";
-
-interface Authority {
-  readonly certificate: { toString(format: "pem"): string };
-}
-
-interface Certificates {
-  createAuthority(name: string): Promise<Authority>;
-  issue(
-    authority: Authority,
-    name: string,
-    dnsName?: string,
-  ): Promise<{ cert: string; key: string }>;
-}
-
-// The server's own test support; packages do not export such files.
-const certificates: Certificates = await import(
-  new URL("../../packages/server/dist/certificates.test.support.js", import.meta.url).href
-);
 
 async function startSecured(t: TestContext, trusted: Authority, issuer: Authority) {
   const instance = createServer(await certificates.issue(issuer, "instance"));

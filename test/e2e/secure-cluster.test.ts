@@ -5,30 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { ErrorCode } from "@fpzk/core";
+import { type Authority, certificates, type Identity } from "../certificates.js";
 import { exchange } from "./http-exchange.js";
 import { CLUSTER_SECRET, RealCluster, until } from "./real-cluster.js";
 import { type Ended, runFpzk, spawnFpzk } from "./run-fpzk.js";
 import { ViewRecorder } from "./view-recorder.js";
-
-interface Authority {
-  readonly certificate: { toString(format: "pem"): string };
-}
-
-interface Identity {
-  readonly cert: string;
-  readonly key: string;
-  readonly serialNumber: string;
-}
-
-interface Certificates {
-  createAuthority(name: string): Promise<Authority>;
-  issue(authority: Authority, name: string): Promise<Identity>;
-}
-
-// The server's own test support; packages do not export such files.
-const certificates: Certificates = await import(
-  new URL("../../../packages/server/dist/certificates.test.support.js", import.meta.url).href
-);
 
 const TOKEN_KEY = "a key of this test that nobody else has: 0123456789";
 const OPERATOR = "static-operator-token-of-this-test";

@@ -65,8 +65,13 @@ export class Registry {
     return registry;
   }
 
+  /** `host:port` of the server. */
+  get address(): string {
+    return this.#server.address;
+  }
+
   async connect(options: ConnectOptions = {}): Promise<FpzkClient> {
-    const client = await connect({ servers: [this.#server.address], ...options });
+    const client = await connect({ servers: [this.address], ...options });
     this.#clients.push(client);
     return client;
   }
