@@ -29,7 +29,14 @@ import { after, type Instant, NEVER } from "../time.js";
 import type { ClientCommand, ClientOutbox, RegistrationStatus } from "./client-events.js";
 import { CommandWaiters } from "./command-waiters.js";
 import { Incarnations } from "./incarnations.js";
-import { type InFlight, keyOf, newRegistration, type Registration } from "./registration-entry.js";
+import {
+  awaitsOther,
+  endWaiting,
+  type InFlight,
+  keyOf,
+  newRegistration,
+  type Registration,
+} from "./registration-entry.js";
 
 type RegistrationCommand = Exclude<ClientCommand, { type: "query" }>;
 
@@ -38,10 +45,6 @@ const BATCH_MAX_BYTES = SESSION_FRAME_MAX_BYTES / 2;
 const ITEM_OVERHEAD_BYTES = 1_024;
 const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 5_000;
-/** A process that lost its id to one that may be dead asks again this often, */
-const UNDECIDED_RETRY_MS = 2_000;
-/** for so long, in which a living process comes back or is removed; then it takes the id back. */
-export const UNDECIDED_MS = 30_000;
 /** After a drain's own time, how long its answer may take. */
 const DRAIN_ANSWER_GRACE_MS = 2_000;
 
@@ -146,8 +149,7 @@ export class ClientRegistrations {
       registration.needsDrain = registration.drainDeadline !== undefined;
       registration.needsRemove = registration.isRemoving;
       registration.stamp = undefined;
-      // Time without a session is no time in which the other was seen to stay away.
-      registration.undecidedUntil = undefined;
+      registration.undecidedAt = undefined;
       this.#unsent.add(registration);
     }
   }
@@ -247,7 +249,7 @@ export class ClientRegistrations {
     // At the end of the range the node refuses the registration, not the frame.
     registration.incarnation = this.#incarnations.above(message.stamp.incarnation);
     registration.registerRequestId = 0;
-    registration.undecidedUntil = undefined;
+    endWaiting(registration);
     registration.needsRegister = true;
     registration.needsDrain = registration.drainDeadline !== undefined;
     this.#retryLater(registration, now, { isFirstImmediate: true });
@@ -428,7 +430,7 @@ export class ClientRegistrations {
     registration.since ||= since;
     registration.stamp = stamp;
     registration.retryCount = 0;
-    registration.undecidedUntil = undefined;
+    endWaiting(registration);
     this.#confirm(registration, revision);
   }
 
@@ -490,11 +492,7 @@ export class ClientRegistrations {
 
   /** Whether the process that took the id may still come back; if so, it is asked for again. */
   #awaits(registration: Registration, now: Instant): boolean {
-    registration.undecidedUntil ??= after(now, UNDECIDED_MS);
-    if (now >= registration.undecidedUntil) return false;
-    registration.registerRequestId = 0;
-    registration.needsRegister = true;
-    registration.retryAt = after(now, UNDECIDED_RETRY_MS);
+    if (!awaitsOther(registration, now)) return false;
     if (registration.retryAt < this.#retryAt) this.#retryAt = registration.retryAt;
     this.#unsent.add(registration);
     return true;

@@ -110,13 +110,13 @@ test("superseded by one that may come back: asks for a while, and takes the id o
   const begin = client.now;
   const texts: string[] = [];
   while (new Set(texts).size < 2) {
-    assert.ok(client.now - begin < 100_000, "it never takes the id back");
+    assert.ok(client.now - begin < 50_000, "it never takes the id back");
     const sent = client.elapse(500).filter((text) => text.startsWith("send register"));
     client.read({ type: "pong", sequence: 1, digests: [] });
     texts.push(...sent);
     if (sent.length > 0) texts.push(...undecided());
   }
-  assert.equal(client.now - begin, 30_000);
+  assert.equal(client.now - begin, 16_000, "asked every 2 s, for 15 s");
   const [waiting, taking = ""] = new Set(texts);
   assert.equal(waiting, "send register a/3/77/up");
   assertRegistersAbove([taking], "a", 5);

@@ -1,6 +1,15 @@
 /** One registration that this process wants, and how much of it a node has confirmed. */
 import type { InstanceState, Scope, Stamp } from "../record.js";
-import type { Instant } from "../time.js";
+import { after, type Instant } from "../time.js";
+
+/**
+ * So long a process waits for one that took its id and may be dead. A living one is back by then,
+ * or its node removes it: it notices that its node is gone (3 s), waits for its time slot (at most
+ * 10 s), and registers. One that comes later has the id all the same, if it began later.
+ */
+const UNDECIDED_MS = 15_000;
+/** It asks again this often. */
+const UNDECIDED_RETRY_MS = 2_000;
 
 /** Invariant: 0 <= confirmedRevision <= revision. */
 export interface Registration {
@@ -34,8 +43,10 @@ export interface Registration {
   registerRequestId: number;
   /** Not to be sent again before. */
   retryAt: Instant;
-  /** While the process that took the id may be dead: until when to wait for it. */
-  undecidedUntil: Instant | undefined;
+  /** While the process that took the id may be dead: when this session said so last; */
+  undecidedAt: Instant | undefined;
+  /** and for how long sessions have said so. */
+  undecidedMs: number;
   retryCount: number;
 }
 
@@ -76,9 +87,33 @@ export function newRegistration(
     needsRemove: false,
     registerRequestId: 0,
     retryAt: now,
-    undecidedUntil: undefined,
+    undecidedAt: undefined,
+    undecidedMs: 0,
     retryCount: 0,
   };
+}
+
+/**
+ * A node says that the process which took the id may come back. Time without a session is no time
+ * in which it was seen to stay away, and does not count.
+ *
+ * @returns Whether to go on waiting for it, and to ask again meanwhile.
+ */
+export function awaitsOther(registration: Registration, now: Instant): boolean {
+  const { undecidedAt } = registration;
+  if (undecidedAt !== undefined) registration.undecidedMs += now - undecidedAt;
+  registration.undecidedAt = now;
+  if (registration.undecidedMs >= UNDECIDED_MS) return false;
+  registration.registerRequestId = 0;
+  registration.needsRegister = true;
+  registration.retryAt = after(now, UNDECIDED_RETRY_MS);
+  return true;
+}
+
+/** This process holds the id, or claims it: whoever may take it later is waited for anew. */
+export function endWaiting(registration: Registration): void {
+  registration.undecidedAt = undefined;
+  registration.undecidedMs = 0;
 }
 
 /** Names a registration of this process. */
