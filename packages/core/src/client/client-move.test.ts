@@ -44,6 +44,29 @@ test("a node that asks to move is stayed with while no other can be reached", ()
   assert.equal(stateOf(client), "connecting");
 });
 
+// A node that hears nothing of a client removes its instances 5 s after it asked it to move.
+test("a node to move to that answers nothing costs a second, and more only when tried again", () => {
+  const client = new Harness().online();
+  client.read({ type: "members", members: [member("n1"), member("n2"), member("n3")] });
+  const beat = (ms: number) => {
+    const texts = client.elapse(ms).filter((text) => !text.startsWith("send"));
+    const message = { type: "pong", sequence: 1, digests: [] } as const;
+    client.step({ type: "message", attempt: session, message });
+    return texts;
+  };
+  const session = client.attempt;
+  client.read({ type: "move", delayMs: 0, reason: "nothing was heard" });
+  const [first] = beat(10);
+  assert.match(first ?? "", /^connect n[23]$/);
+  assert.deepEqual(beat(980), []);
+  const [, second] = beat(10);
+  assert.match(second ?? "", /^connect n[23]$/);
+  assert.notEqual(second, first);
+  assert.deepEqual(beat(1_000), ["disconnect", first]);
+  assert.deepEqual(beat(2_900), []);
+  assert.deepEqual(beat(100), ["disconnect", "disconnect", "offline", "connect n1"]);
+});
+
 test("a client that is moved on at once ends every socket", () => {
   const client = new Harness().online();
   const ended = (): number[] =>

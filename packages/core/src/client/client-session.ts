@@ -28,7 +28,7 @@ import type { ClientMachineOptions } from "./client-options.js";
 import { ClientRegistrations } from "./client-registrations.js";
 import { CLIENT_TRANSITIONS, type ClientAction, type ClientState } from "./client-transitions.js";
 import { ClientWatches } from "./client-watches.js";
-import { type Attempt, ConnectionRace } from "./connection-race.js";
+import { type Attempt, ConnectionRace, MOVE_TRY_MS } from "./connection-race.js";
 import { Homecoming } from "./homecoming.js";
 import { LiveSession } from "./live-session.js";
 import { Parting } from "./parting.js";
@@ -262,11 +262,11 @@ export class ClientMachine {
     this.#state = "connecting";
   }
 
-  #try({ server, tls }: Candidate, now: Instant): Attempt {
+  #try({ server, tls }: Candidate, now: Instant, timeoutMs = CONNECT_TIMEOUT_MS): Attempt {
     this.#attemptCount += 1;
     const number = this.#attemptCount;
     this.#emit({ type: "connect", attempt: number, server, tls });
-    return { number, server, deadline: after(now, CONNECT_TIMEOUT_MS), refusal: undefined };
+    return { number, server, deadline: after(now, timeoutMs), refusal: undefined };
   }
 
   #wait(until: Instant): void {
@@ -362,8 +362,9 @@ export class ClientMachine {
       this.#lose("the node asked to move, and there is no other", 0, now);
       return;
     }
-    session.moveAt = after(now, CONNECT_TIMEOUT_MS);
-    this.#successor = this.#try(next, now);
+    const hasFailed = this.#servers.hasFailed(next.server.address);
+    this.#successor = this.#try(next, now, hasFailed ? CONNECT_TIMEOUT_MS : MOVE_TRY_MS);
+    session.moveAt = this.#successor.deadline;
   }
 
   #stay(cause: string, now: Instant): void {
@@ -412,7 +413,7 @@ export class ClientMachine {
       this.#part();
     }
     if (this.#successor !== undefined && this.#successor.deadline <= now) {
-      this.#stay(`the connection took longer than ${CONNECT_TIMEOUT_MS} ms`, now);
+      this.#stay("the connection took too long", now);
     }
     this.#registrations.expire(now);
     this.#watches.elapse(now, this.#isOnSession);

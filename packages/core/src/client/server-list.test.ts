@@ -111,6 +111,22 @@ test("a lost worker's siblings are tried after their equals and before those far
   assert.equal(order(alone), "far");
 });
 
+// A reset in the moment of a region's cut: the nodes left were those whose connections had closed.
+test("a node whose connection closed comes after its equals, and before those farther away", () => {
+  const list = newList();
+  list.setMembers([member("near"), member("lost"), member("far", { region: "q" })]);
+  list.lost("lost", "lost", instant(0));
+  const next = (now: number, ...tried: string[]) => {
+    const found = list.next(instant(now), new Set(tried));
+    return found !== undefined && "server" in found ? found.server.address : undefined;
+  };
+  assert.equal(next(0), "near");
+  assert.equal(next(0, "near"), "far", "it waits out its backoff");
+  assert.equal(next(BACKOFF_MIN_MS, "near"), "lost");
+  list.failed("lost", instant(BACKOFF_MIN_MS));
+  assert.equal(next(BACKOFF_MAX_MS, "near"), "far", "it cannot be reached");
+});
+
 // Twelve hosts that answer nothing, and six tries at a time, kept a client from the one that did.
 test("a node that failed twice is tried after every other, however near it is believed", () => {
   const list = newList();

@@ -109,15 +109,11 @@ export class ServerList {
 
   /** The server could not be reached, refused, or was lost: not again before its backoff. */
   failed(address: string, now: Instant): void {
-    const { count, recentCount } = this.#failures.get(address) ?? { count: 0, recentCount: 0 };
-    const ceilingMs = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** Math.min(count, 16));
-    const backoffMs = ceilingMs * (0.5 + this.#options.random.next() / 2);
-    const retryAt = after(now, backoffMs);
-    this.#failures.set(address, { count: count + 1, recentCount: recentCount + 1, retryAt });
+    this.#backOff(address, { weight: 1 }, now);
   }
 
   /**
-   * The connection to a node closed. Workers of one machine share an address: while another is
+   * The connection to a node closed, which had lasted. Workers of one machine share an address: while another is
    * alive there, it is tried before servers that are farther away, and without a backoff.
    */
   lost(address: string, nodeId: string, now: Instant): void {
@@ -127,7 +123,8 @@ export class ServerList {
     );
     const sparedAt = this.#sparedAt.get(address);
     const isSpared = sparedAt === undefined || now >= after(sparedAt, SPARE_INTERVAL_MS);
-    if (!isShared || !isSpared) return this.failed(address, now);
+    // Whatever closed it, the node may be there: only its equals are tried before it.
+    if (!isShared || !isSpared) return this.#backOff(address, { weight: 0 }, now);
     this.#sparedAt.set(address, now);
     this.#failures.set(address, { count: 0, recentCount: 0, retryAt: now });
   }
@@ -141,6 +138,14 @@ export class ServerList {
   succeeded(address: string): void {
     this.#failures.delete(address);
     for (const failure of this.#failures.values()) failure.recentCount = 0;
+  }
+
+  #backOff(address: string, { weight }: { readonly weight: 0 | 1 }, now: Instant): void {
+    const { count, recentCount } = this.#failures.get(address) ?? { count: 0, recentCount: 0 };
+    const ceilingMs = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** Math.min(count, 16));
+    const backoffMs = ceilingMs * (0.5 + this.#options.random.next() / 2);
+    const retryAt = after(now, backoffMs);
+    this.#failures.set(address, { count: count + 1, recentCount: recentCount + weight, retryAt });
   }
 
   #nearerThan(nodeId: string): Ranked[] {
