@@ -5,7 +5,7 @@
  * Whatever the faults left behind in nodes and clients shows here: a lease that hangs on nothing, a
  * session that nobody holds, a drain that waits for somebody who is gone.
  *
- * L3: the drain is confirmed by everybody. L2b: who is killed is suspect at once, whose host is
+ * L3: the drain is confirmed by everybody, once nodes have given up the sessions that faults ended. L2b: who is killed is suspect at once, whose host is
  * lost when its ttl is over. L2: they are gone after grace or confirmation; but what a region's own
  * left behind before, in a region where its node died and that the last one comes home to, has the
  * times of orphans. L4: nodes hold no
@@ -27,6 +27,8 @@ const SLOW_RATE = 0.95;
 const DRAIN_TIMEOUT_MS = 5_000;
 const LOST_COUNT_MAX = 2;
 const LOOK_INTERVAL_MS = 250;
+/** Pauses of self-doubt, and the windows between them, that may be left. */
+const PAUSE_COUNT = 5;
 
 /** An instance whose program goes, as the last one that is left has seen it. */
 interface Departure {
@@ -54,6 +56,7 @@ export class Epilogue {
     const last = clients.at(-1);
     if (last === undefined) return;
     yield SETTLE_MS;
+    yield* this.#awaitTheGone();
     this.#oracles.calm();
     yield* this.#drainOne(
       clients.find((client) => client !== last && nameOf(client) !== undefined),
@@ -70,6 +73,23 @@ export class Epilogue {
     yield* this.#awaitGone(last, departures, longestMs(config));
     yield* this.#awaitLevel(last, longestMs(config));
     this.#oracles.storm();
+  }
+
+  /**
+   * A node that many fell silent at goes on with a few at a time: until it has given up the last of
+   * those that the faults took, a drain rightly names them.
+   */
+  *#awaitTheGone(): Generator<number, void> {
+    const { config, clients, nodes } = this.#world;
+    const isSurplus = ({ id, node }: SimNode) => {
+      const here = [...clients.values()].filter(({ machine }) => machine.connectedNodeId === id);
+      return node.sessionCount > here.length;
+    };
+    const maxMs = PAUSE_COUNT * 2 * config.sessionTtlMs + longestMs(config);
+    for (let left = maxMs; left > 0 && [...nodes.values()].some(isSurplus); ) {
+      left -= LOOK_INTERVAL_MS;
+      yield LOOK_INTERVAL_MS;
+    }
   }
 
   *#drainOne(client: SimClient | undefined): Generator<number, void> {

@@ -200,6 +200,34 @@ export const PERMANENT_SEEDS: readonly PermanentSeed[] = [
       "removed what it had left behind: histories thought that it might have been on its way back",
     mendedBy: "Judge a drain by what its own process registered",
   },
+  {
+    seed: 1_000_101,
+    story:
+      "a program began where nobody knew of its dead predecessor, whose clock was an hour ahead, and " +
+      "waited 30 s for it, anew with each session: its instance was suspect for longer than a minute",
+    mendedBy: "Wait half as long for who may be dead",
+  },
+  {
+    seed: 3_001_347,
+    story:
+      "a connection was reset in the moment in which its region was cut off: the client tried all " +
+      "other regions before the node beside it that it had been at, and was removed",
+    mendedBy: "Find the server that answers in time (P6)",
+  },
+  {
+    seed: 3_001_030,
+    story:
+      "a program was asked to move by a node that heard nothing of it, and waited 3 s for each of " +
+      "two servers that answered nothing: it was removed before it came to the third",
+    mendedBy: "Find the server that answers in time (P6)",
+  },
+  {
+    seed: 1_000_574,
+    story:
+      "many had fallen silent at a node, which gave them up a few at a time: a history drained an " +
+      "instance meanwhile, and called it a defect that the last of them was named",
+    mendedBy: "Drain when nodes have given up who is gone",
+  },
 ];
 
 /** A defect that is known and not yet mended: a failure that looks like it is told, not counted. */
