@@ -5,7 +5,7 @@ import type { CoarseClock } from "../coarse-clock.js";
 import { isGrpc } from "../grpc.js";
 import { firstValue } from "../headers.js";
 import { fieldsFault } from "../http1/characters.js";
-import { plainFields, statusOf, toHttp2Headers } from "./http2-fields.js";
+import { mayHaveTrailers, plainFields, statusOf, toHttp2Headers } from "./http2-fields.js";
 import { resetStream } from "./reset.js";
 
 /** What an attempt tells the session that carries it. */
@@ -63,7 +63,7 @@ export class Http2Attempt implements Attempt {
     const hasBody = bodyBytes !== 0;
     const stream = session.request(headers, {
       endStream: !hasBody,
-      waitForTrailers: hasBody && bodyBytes === undefined,
+      waitForTrailers: hasBody && mayHaveTrailers(fields, bodyBytes),
     });
     this.#stream = stream;
     this.#isQuietAllowed = isGrpc(fields);

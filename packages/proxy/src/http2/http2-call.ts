@@ -11,7 +11,12 @@ import type { Call, CallReceiver, Fields } from "../call.js";
 import type { CoarseClock } from "../coarse-clock.js";
 import { firstValue } from "../headers.js";
 import type { Problem } from "../problem.js";
-import { type Http2RequestHead, plainFields, toHttp2Headers } from "./http2-fields.js";
+import {
+  type Http2RequestHead,
+  mayHaveTrailers,
+  plainFields,
+  toHttp2Headers,
+} from "./http2-fields.js";
 import { resetStream } from "./reset.js";
 
 export interface Http2CallOptions {
@@ -96,7 +101,7 @@ export class Http2Call implements Call {
     if (firstValue(fields, "date") === undefined) headers["date"] = this.#clock.dateText;
     stream.respond(headers, {
       endStream: !this.#hasBody,
-      waitForTrailers: this.#hasBody && bodyBytes === undefined,
+      waitForTrailers: this.#hasBody && mayHaveTrailers(fields, bodyBytes),
     });
   }
 

@@ -8,6 +8,7 @@
  */
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http2";
 import type { Fields } from "../call.js";
+import { isGrpc } from "../grpc.js";
 import { AUTHORITY, fieldsFault, isAll, TARGET, TOKEN } from "../http1/characters.js";
 import { shown } from "../http1/framing.js";
 import type { RefusalReason } from "../http1/request-head.js";
@@ -152,4 +153,12 @@ export function statusOf(
   headers: IncomingHttpHeaders & { ":status"?: number | undefined },
 ): number {
   return headers[":status"] ?? 0;
+}
+
+/**
+ * Whether trailers may follow a body. Waiting for them takes a frame more, so after a body of known
+ * length only those of gRPC are waited for, which always has them: a server may tell the length too.
+ */
+export function mayHaveTrailers(fields: Fields, bodyBytes: number | undefined): boolean {
+  return bodyBytes === undefined || (bodyBytes > 0 && isGrpc(fields));
 }

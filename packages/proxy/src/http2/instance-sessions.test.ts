@@ -1,6 +1,12 @@
 /** Instances that speak HTTP/2, with servers of node:http2. */
 import assert from "node:assert/strict";
-import { constants, createServer, type Http2Server, type ServerHttp2Stream } from "node:http2";
+import {
+  connect,
+  constants,
+  createServer,
+  type Http2Server,
+  type ServerHttp2Stream,
+} from "node:http2";
 import type { AddressInfo } from "node:net";
 import { describe, it, type TestContext } from "node:test";
 import { deferred, rawConnect, refusingPort, startFixture } from "../proxy-fixture.test.util.js";
@@ -46,6 +52,28 @@ describe("instances of HTTP/2", () => {
     }
     assert.equal(sessionCount(), 1);
     assert.equal(directory.heldCount, 0);
+  });
+
+  it("may tell the length of an answer of gRPC: its trailers pass all the same", async (t) => {
+    const { proxy, directory } = await startFixture(t);
+    const { port } = await startHttp2(t, (stream) => {
+      const fields = { "content-type": "application/grpc", "content-length": "5" };
+      stream.respond({ ":status": 200, ...fields }, { waitForTrailers: true });
+      stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+      stream.end(Buffer.alloc(5));
+    });
+    directory.set("echo", { id: "a", port, protocol: "h2c" });
+    const session = connect(proxy.url);
+    t.after(() => session.destroy());
+    const fields = { "content-type": "application/grpc", te: "trailers" };
+    const stream = session.request({ ":method": "POST", ":path": "/a.B/C", ...fields });
+    const trailers = deferred<unknown>();
+    stream.on("trailers", ({ "grpc-status": status }) => trailers.resolve(status));
+    stream.on("close", () => trailers.resolve("no trailers"));
+    stream.end(Buffer.alloc(5));
+    let bytes = 0;
+    for await (const chunk of stream) bytes += (chunk as Buffer).length;
+    assert.deepEqual([bytes, String(await trailers.promise)], [5, "0"]);
   });
 
   it("get no more streams than they allow: the rest waits, or another session is opened", async (t) => {
