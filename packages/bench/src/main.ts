@@ -31,7 +31,10 @@ export async function main(args: readonly string[]): Promise<number> {
   );
   const measured: Measured[] = [];
   for (const bench of chosen) {
+    const startMs = performance.now();
     const figures = summarize(await runBench(bench, options));
+    const seconds = Math.round((performance.now() - startMs) / 1_000);
+    if (!options.isJson) print(`${bench.name} took ${seconds} s`);
     measured.push({ bench, figures });
     if (options.isJson) for (const figure of figures) print(jsonLine(figure));
     else print(benchText(bench, figures));
@@ -71,6 +74,7 @@ async function runBench(bench: Bench, options: BenchArguments): Promise<Figure[]
   for (let run = 1; run <= runCount; run += 1) {
     const context: BenchContext = {
       scale: options.scale,
+      runNumber: run,
       serverExecArgv:
         profileDirectory === undefined
           ? []
@@ -84,8 +88,11 @@ async function runBench(bench: Bench, options: BenchArguments): Promise<Figure[]
   return runs;
 }
 
-/** One line that replaces itself; nothing where nobody looks. */
+/** One line that replaces itself; where that cannot be, a line each with the time so far. */
 function showProgress(text: string): void {
-  if (!process.stderr.isTTY) return;
+  if (!process.stderr.isTTY) {
+    if (text !== "") process.stderr.write(`${Math.round(performance.now() / 1_000)} s  ${text}\n`);
+    return;
+  }
   process.stderr.write(`\r\u001b[K${text}`);
 }

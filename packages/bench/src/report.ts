@@ -11,21 +11,66 @@ export function jsonLine({ bench, figure, value, unit, goal, better }: Figure): 
   return JSON.stringify({ bench, figure, value, unit, goal, better });
 }
 
-/** The table of one benchmark for a terminal. */
+/** Rows of text; numbers stand right. */
+export interface Table {
+  readonly title?: string;
+  readonly heads: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+/** One row for each figure. */
+export function figureTable(figures: readonly MeasuredFigure[]): Table {
+  return { heads: HEADS, rows: figures.map(rowOf) };
+}
+
+function tablesOf(bench: Bench, figures: readonly MeasuredFigure[]): readonly Table[] {
+  return bench.tables?.(figures) ?? [figureTable(figures)];
+}
+
+/** Columns in which every row that has something has a number. */
+function rightAligned({ rows, heads }: Table): ReadonlySet<number> {
+  const isNumeric = (column: number) =>
+    rows.every((row) => /^$|^\d[\d,.]*( to \d[\d,.]*)?$/.test(row[column] ?? ""));
+  return new Set(heads.map((_, column) => column).filter(isNumeric));
+}
+
+/** The tables of one benchmark for a terminal. */
 export function benchText(bench: Bench, figures: readonly MeasuredFigure[]): string {
-  const rows = figures.map(rowOf);
-  const widths = HEADS.map((head, column) =>
-    Math.max(head.length, ...rows.map((row) => (row[column] as string).length)),
+  const texts = tablesOf(bench, figures).flatMap((table) => [
+    ...(table.title === undefined ? [] : [table.title]),
+    ...tableLines(table),
+    "",
+  ]);
+  return [`${bench.name}: ${bench.title}`, ...texts].join("\n");
+}
+
+function tableLines(table: Table): string[] {
+  const { heads, rows } = table;
+  const isRight = rightAligned(table);
+  const widths = heads.map((head, column) =>
+    Math.max(head.length, ...rows.map((row) => row[column]?.length ?? 0)),
   );
   const line = (row: readonly string[]) =>
     row
       .map((cell, column) => {
         const width = widths[column] as number;
-        return RIGHT_ALIGNED.has(column) ? cell.padStart(width) : cell.padEnd(width);
+        return isRight.has(column) ? cell.padStart(width) : cell.padEnd(width);
       })
       .join("  ")
       .trimEnd();
-  return [`${bench.name}: ${bench.title}`, line(HEADS), ...rows.map(line), ""].join("\n");
+  return [line(heads), ...rows.map(line)];
+}
+
+function markdownLines(table: Table): string[] {
+  const { title, heads, rows } = table;
+  const isRight = rightAligned(table);
+  return [
+    ...(title === undefined ? [] : [`#### ${title}`, ""]),
+    `| ${heads.join(" | ")} |`,
+    `|${heads.map((_, column) => (isRight.has(column) ? " ---: " : " --- ")).join("|")}|`,
+    ...rows.map((row) => `| ${row.join(" | ")} |`),
+    "",
+  ];
 }
 
 /** What stands between the markers in `docs/performance.md`. */
@@ -38,10 +83,7 @@ export function docsText(
     "",
     `${bench.title[0]?.toUpperCase()}${bench.title.slice(1)}.`,
     "",
-    `| ${HEADS.join(" | ")} |`,
-    `|${HEADS.map((_, column) => (RIGHT_ALIGNED.has(column) ? " ---: " : " --- ")).join("|")}|`,
-    ...figures.map((figure) => `| ${rowOf(figure).join(" | ")} |`),
-    "",
+    ...tablesOf(bench, figures).flatMap(markdownLines),
   ]);
   const missed = measured.flatMap(({ figures }) => figures).filter((figure) => !isMet(figure));
   return [
@@ -72,7 +114,6 @@ export function missedText(figure: MeasuredFigure): string {
 }
 
 const HEADS = ["figure", "median", "unit", "range", "runs", "goal", ""] as const;
-const RIGHT_ALIGNED = new Set([1, 3, 4]);
 
 function rowOf(figure: MeasuredFigure): string[] {
   return [

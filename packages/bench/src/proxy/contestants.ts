@@ -5,10 +5,15 @@ import { fileURLToPath } from "node:url";
 import { freePort, hasProgram, type Program, startProgram } from "./programs.js";
 
 export interface ContestantPlan {
+  /** Of HTTP/1.1. */
   readonly originPort: number;
+  /** Of HTTP/2 in clear. */
+  readonly originHttp2Port: number;
   /** Of the registry, for FPZKProxy. */
   readonly registry: string;
   readonly service: string;
+  /** What its callers speak; one process serves callers of one kind. */
+  readonly speaks: "http1" | "http2";
   readonly isTls: boolean;
   /** Where configurations, `cert.pem`, `key.pem` and `both.pem` are. */
   readonly directory: string;
@@ -18,6 +23,9 @@ export interface ContestantPlan {
 export interface Contestant {
   readonly name: string;
   readonly servesTls: boolean;
+  readonly servesHttp2: boolean;
+  /** So that it must be warm before it is measured. */
+  readonly isCompiledAsItRuns: boolean;
   /** Whether it can be run here. */
   isThere(mayInstall: boolean): boolean;
   start(plan: ContestantPlan): Promise<Program>;
@@ -26,11 +34,13 @@ export interface Contestant {
 const CONNECTION_COUNT = 4_096;
 /** Connections kept to the origin. */
 const KEPT_COUNT = 1_024;
+const NGINX_KEPT = `keepalive ${KEPT_COUNT}; keepalive_requests 1000000000;`;
 
-function scripted(name: string, servesTls: boolean): Contestant {
+function scripted(name: string, serves: Pick<Contestant, "servesTls" | "servesHttp2">): Contestant {
   return {
     name,
-    servesTls,
+    ...serves,
+    isCompiledAsItRuns: true,
     isThere: () => true,
     async start(plan) {
       const port = await freePort();
@@ -50,6 +60,8 @@ function configured(
   return {
     name,
     servesTls: true,
+    servesHttp2: true,
+    isCompiledAsItRuns: false,
     isThere: (mayInstall) => hasProgram(name, mayInstall),
     async start(plan) {
       const port = await freePort();
@@ -64,20 +76,24 @@ function configured(
 
 const nginx = configured(
   "nginx",
-  ({ originPort, isTls, directory }, port) => `
+  ({ originPort, originHttp2Port, speaks, isTls, directory }, port) => `
 daemon off; worker_processes 1; pid ${directory}/nginx-${port}.pid; error_log stderr crit;
-events { worker_connections ${CONNECTION_COUNT * 2}; }
+events { worker_connections ${CONNECTION_COUNT * 4}; }
 http {
   access_log off; keepalive_requests 1000000000; tcp_nodelay on;
   client_body_temp_path ${directory}/body; proxy_temp_path ${directory}/proxy;
   fastcgi_temp_path ${directory}/f; uwsgi_temp_path ${directory}/u; scgi_temp_path ${directory}/s;
-  upstream origin { server 127.0.0.1:${originPort}; keepalive ${KEPT_COUNT}; keepalive_requests 1000000000; }
+  upstream origin { server 127.0.0.1:${originPort}; ${NGINX_KEPT} }
+  upstream callee { server 127.0.0.1:${originHttp2Port}; ${NGINX_KEPT} }
   server {
-    listen 127.0.0.1:${port} ${isTls ? "ssl" : ""} backlog=4096;
+    listen 127.0.0.1:${port} ${isTls ? "ssl" : ""} ${speaks === "http2" ? "http2" : ""} backlog=4096;
     ${isTls ? `ssl_certificate ${directory}/cert.pem; ssl_certificate_key ${directory}/key.pem;` : ""}
     location / {
       proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection "";
       proxy_set_header X-Forwarded-For $remote_addr; proxy_max_temp_file_size 0;
+    }
+    location /bench.Echo/ {
+      grpc_pass grpc://callee; grpc_set_header X-Forwarded-For $remote_addr;
     }
   }
 }`,
@@ -86,7 +102,7 @@ http {
 
 const haproxy = configured(
   "haproxy",
-  ({ originPort, isTls, directory }, port) => `
+  ({ originPort, originHttp2Port, speaks, isTls, directory }, port) => `
 global
   nbthread 1
   maxconn ${CONNECTION_COUNT * 2}
@@ -98,29 +114,43 @@ defaults
   timeout client 60s
   timeout server 60s
 frontend callers
-  bind 127.0.0.1:${port} ${isTls ? `ssl crt ${directory}/both.pem` : ""}
+  bind 127.0.0.1:${port} ${haproxySpeaks({ speaks, isTls, directory })}
+  use_backend callee if { path_beg /bench.Echo/ }
   default_backend origin
 backend origin
   server one 127.0.0.1:${originPort} pool-max-conn ${KEPT_COUNT}
+backend callee
+  server one 127.0.0.1:${originHttp2Port} proto h2 pool-max-conn ${KEPT_COUNT}
 `,
   (path) => ["haproxy", "-db", "-f", path],
 );
 
+function haproxySpeaks(plan: Pick<ContestantPlan, "speaks" | "isTls" | "directory">): string {
+  const { speaks, isTls, directory } = plan;
+  if (!isTls) return speaks === "http2" ? "proto h2" : "";
+  return `ssl crt ${directory}/both.pem alpn ${speaks === "http2" ? "h2" : "http/1.1"}`;
+}
+
 const caddy = configured(
   "caddy",
-  ({ originPort, isTls, directory }, port) => `
+  ({ originPort, originHttp2Port, speaks, isTls, directory }, port) => `
 {
   admin off
   auto_https disable_redirects
   servers {
-    protocols h1
+    protocols ${speaks === "http2" ? "h1 h2 h2c" : "h1"}
   }
 }
 ${isTls ? "https" : "http"}://127.0.0.1:${port} {
   ${isTls ? `tls ${directory}/cert.pem ${directory}/key.pem` : ""}
-  reverse_proxy 127.0.0.1:${originPort} {
-    transport http {
-      keepalive_idle_conns_per_host ${KEPT_COUNT}
+  handle /bench.Echo/* {
+    reverse_proxy h2c://127.0.0.1:${originHttp2Port}
+  }
+  handle {
+    reverse_proxy 127.0.0.1:${originPort} {
+      transport http {
+        keepalive_idle_conns_per_host ${KEPT_COUNT}
+      }
     }
   }
 }
@@ -133,11 +163,11 @@ ${isTls ? "https" : "http"}://127.0.0.1:${port} {
 
 /** In the order of the table. */
 export const CONTESTANTS: readonly Contestant[] = [
-  scripted("fpzk", true),
+  scripted("fpzk", { servesTls: true, servesHttp2: true }),
   nginx,
   haproxy,
   caddy,
-  scripted("http-proxy", true),
-  scripted("reply-from", true),
-  scripted("relay", false),
+  scripted("http-proxy", { servesTls: true, servesHttp2: false }),
+  scripted("reply-from", { servesTls: true, servesHttp2: false }),
+  scripted("relay", { servesTls: false, servesHttp2: true }),
 ];

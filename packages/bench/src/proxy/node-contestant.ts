@@ -5,6 +5,7 @@
  */
 import { readFileSync } from "node:fs";
 import { Agent, createServer as createHttpServer } from "node:http";
+import { createServer as createHttp2Server } from "node:http2";
 import { createServer as createHttpsServer } from "node:https";
 import { connect as connectTcp, createServer, type Socket } from "node:net";
 import { join } from "node:path";
@@ -13,13 +14,19 @@ import { connect } from "@fpzk/client";
 import { directoryFromClient, startProxy } from "@fpzk/proxy";
 import fastify from "fastify";
 import httpProxy from "http-proxy";
+import { GRPC_MESSAGE } from "./grpc-call.js";
 
 interface Settings {
   readonly kind: string;
   readonly port: number;
   readonly originPort: number;
+  /** Of an origin: a second port, of HTTP/2 in clear. */
+  readonly http2Port?: number;
   readonly registry: string;
   readonly service: string;
+  /** Of a proxy. */
+  readonly originHttp2Port: number;
+  readonly speaks: "http1" | "http2";
   readonly isTls: boolean;
   readonly directory: string;
 }
@@ -67,8 +74,9 @@ const STARTS: Readonly<Record<string, () => Promise<void> | void>> = {
   },
 
   relay() {
+    const relayedPort = settings.speaks === "http2" ? settings.originHttp2Port : originPort;
     const server = createServer({ noDelay: true }, (caller) => {
-      const there = connectTcp({ port: originPort, host: HOST, noDelay: true });
+      const there = connectTcp({ port: relayedPort, host: HOST, noDelay: true });
       for (const socket of [caller, there] as Socket[]) socket.on("error", () => {});
       caller.pipe(there);
       there.pipe(caller);
@@ -92,6 +100,22 @@ const STARTS: Readonly<Record<string, () => Promise<void> | void>> = {
       });
     });
     server.listen(port, HOST, BACKLOG);
+    if (settings.http2Port === undefined) return;
+    const framed = createHttp2Server();
+    framed.on("stream", (stream, headers) => {
+      stream.on("error", () => {});
+      stream.resume();
+      if (headers[":method"] === "POST") {
+        const options = { waitForTrailers: true };
+        stream.respond({ ":status": 200, "content-type": "application/grpc" }, options);
+        stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+        stream.end(GRPC_MESSAGE);
+      } else {
+        stream.respond({ ":status": 200, "content-type": "text/plain" });
+        stream.end(Buffer.alloc(headers[":path"] === "/large" ? 1_048_576 : 1_024, "x"));
+      }
+    });
+    framed.listen(settings.http2Port, HOST, BACKLOG);
   },
 };
 

@@ -11,6 +11,7 @@ const DEBIAN_PACKAGES: Readonly<Record<string, string>> = {
   haproxy: "haproxy",
   caddy: "caddy",
   wrk: "wrk",
+  h2load: "nghttp2-client",
 };
 const START_TIMEOUT_MS = 20_000;
 const POLL_MS = 20;
