@@ -103,6 +103,9 @@ describe("the checker of fault runs", () => {
     const second = shown(4, [2, 1, 0], { owner: "q/0" });
     check([superseded, first, second], []);
     check([superseded, first, second, shown(5, [3, 1, 0])], ["S5"]);
+    // It had written that before it was told, and another view showed it then: it only came late.
+    const elsewhere = shown(2, [3, 1, 0], { program: "w2/0" });
+    check([superseded, first, second, shown(5, [3, 1, 0]), elsewhere], []);
     check([first, shown(2, [1, 2, 0], { owner: "q/0" })], ["S5"]);
   });
 

@@ -26,6 +26,21 @@ export interface ShownInstance {
   readonly serial: number;
 }
 
+/** Who wrote an incarnation, and when the first of all views showed it. */
+interface Incarnation {
+  readonly owner: ProgramName;
+  firstShownAt: number;
+}
+
+/** A view showed an instance of one program after that of another. */
+interface Succession {
+  readonly at: number;
+  readonly service: string;
+  readonly id: string;
+  readonly incarnation: Incarnation;
+  readonly text: () => string;
+}
+
 interface ViewTrace {
   readonly shown: Map<string, ShownInstance>;
   /** Highest stamp that was removed, by id. */
@@ -38,7 +53,8 @@ export class ViewOracle {
   /** By `program service`. */
   readonly #views = new Map<string, ViewTrace>();
   /** By `service/id incarnation`. */
-  readonly #owners = new Map<string, ProgramName>();
+  readonly #incarnations = new Map<string, Incarnation>();
+  #successions: Succession[] = [];
 
   constructor(verdict: Verdict, timeline: Timeline) {
     this.#verdict = verdict;
@@ -52,8 +68,14 @@ export class ViewOracle {
     else if (line.type === "view-restarted") this.#views.delete(keyOf(line));
   }
 
-  /** Forgets views of processes that were killed so long ago that all their lines are read. */
+  /**
+   * Judges what is so old that all lines about it are read, and forgets views of processes that
+   * were killed so long ago.
+   */
   settle(nowMs: number): void {
+    const isOld = ({ at }: Succession) => at <= nowMs - SETTLE_MS;
+    for (const succession of this.#successions.filter(isOld)) this.#judge(succession);
+    this.#successions = this.#successions.filter((each) => !isOld(each));
     for (const key of this.#views.keys()) {
       const killedAt = this.#timeline.killedAt(processOf(key));
       if (killedAt !== undefined && killedAt <= nowMs - SETTLE_MS) this.#views.delete(key);
@@ -91,17 +113,27 @@ export class ViewOracle {
 
   #checkOwner(line: ShownLine, before: ShownInstance | undefined): void {
     const { at, id, owner, program, service, stamp } = line;
-    const incarnation = `${service}/${id} ${stamp[0]}`;
-    const known = this.#owners.get(incarnation) ?? owner;
-    this.#owners.set(incarnation, known);
-    this.#verdict.check("S5", known === owner, at, () => {
-      return `incarnation ${stamp[0]} of ${service}/${id} is of ${known} and of ${owner}`;
+    const key = `${service}/${id} ${stamp[0]}`;
+    const known = this.#incarnations.get(key) ?? { owner, firstShownAt: at };
+    this.#incarnations.set(key, known);
+    known.firstShownAt = Math.min(known.firstShownAt, at);
+    this.#verdict.check("S5", known.owner === owner, at, () => {
+      return `incarnation ${stamp[0]} of ${service}/${id} is of ${known.owner} and of ${owner}`;
     });
     if (before === undefined || before.owner === owner) return;
-    const supersededAt = this.#timeline.supersededAt(owner, service, id);
-    this.#verdict.check("S5", supersededAt === undefined || supersededAt > at, at, () => {
-      return `${program} sees ${service}/${id} of ${owner}, which was superseded, after ${before.owner}`;
-    });
+    const text = () =>
+      `${program} sees ${service}/${id} of ${owner}, which was superseded, after ${before.owner}`;
+    this.#successions.push({ at, service, id, incarnation: known, text });
+  }
+
+  /**
+   * What a program wrote before it was superseded may still be on its way to some views. What no
+   * view showed before, it wrote after it was told.
+   */
+  #judge({ at, service, id, incarnation, text }: Succession): void {
+    const supersededAt = this.#timeline.supersededAt(incarnation.owner, service, id);
+    const isGood = supersededAt === undefined || incarnation.firstShownAt <= supersededAt;
+    this.#verdict.check("S5", isGood, at, text);
   }
 
   #takeRemoved(line: RemovedLine): void {
