@@ -11,6 +11,7 @@ export function directoryOf(port: number, tls: boolean, protocol = "http"): Dire
         return { instance, endpoint, url, answered() {}, release() {} } as never;
       },
       isBusy: false,
+      hedgeDelayMs: undefined,
       instanceCount: 1,
       status: { isComplete: true, isCurrent: true, isRestored: false, ageMs: 0 },
       ready: () => Promise.resolve(),

@@ -12,6 +12,7 @@ import {
   type Endpoint,
   ErrorCode,
   type Instant,
+  RouteProtocol,
 } from "@fpzk/core";
 import type { Destination } from "./call.js";
 import {
@@ -89,7 +90,7 @@ export class Balancer {
     traffic.activeCount += 1;
     // The budget of retries is a share of first attempts.
     if (tried === undefined) traffic.budget.onRequest(now);
-    return { picked, destination: destinationOf(kind, endpoint), watched };
+    return { picked, destination: destinationOf(kind, endpoint, target.protocol), watched };
   }
 
   /**
@@ -211,8 +212,15 @@ function endpointFor(kind: CallKind, picked: Picked): Endpoint | undefined {
   return kind === "grpc" ? (http2 ?? http1) : (http1 ?? http2);
 }
 
-function destinationOf(kind: CallKind, { host, port, protocol, tls }: Endpoint): Destination {
-  // There is no gRPC without HTTP/2, whatever an endpoint calls itself.
-  const isHttp2 = kind === "grpc" || HTTP2_PROTOCOLS.has(protocol);
-  return { host, port, isTls: tls || TLS_PROTOCOLS.has(protocol), isHttp2 };
+function destinationOf(
+  kind: CallKind,
+  { host, port, protocol, tls }: Endpoint,
+  asked: RouteProtocol | undefined,
+): Destination {
+  const isTls = tls || TLS_PROTOCOLS.has(protocol);
+  const isAsked = asked === (isTls ? RouteProtocol.h2 : RouteProtocol.h2c);
+  // There is no gRPC without HTTP/2, whatever an endpoint calls itself, and no upgrade with it.
+  const isHttp2 =
+    kind === "grpc" || HTTP2_PROTOCOLS.has(protocol) || (isAsked && kind !== "upgrade");
+  return { host, port, isTls, isHttp2 };
 }

@@ -154,6 +154,8 @@ export type FailureReason =
   /** The connection broke, or ended before the answer did. */
   | "closed"
   | "answer-timeout"
+  /** It did not begin to answer within the route's bound for one attempt. */
+  | "attempt-timeout"
   /** The answer's head is not one of HTTP. */
   | "answer-head"
   /** What says where the answer's body ends is missing, doubled or contradicts itself. */

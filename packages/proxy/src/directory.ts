@@ -24,6 +24,8 @@ export interface DirectorySubscription {
   pick(context?: PickContext): Picked | undefined;
   /** There are instances to call, but each has as many calls as it may have. */
   readonly isBusy: boolean;
+  /** What 95 of 100 answers came within; undefined while too little is known. */
+  readonly hedgeDelayMs: number | undefined;
   /** Instances in the view, whatever their state. */
   readonly instanceCount: number;
   readonly status: ViewStatus;
@@ -100,6 +102,9 @@ export function directoryFromClient(
         pick: (context) => subscription.pick(context),
         get isBusy() {
           return subscription.isBusy;
+        },
+        get hedgeDelayMs() {
+          return subscription.hedgeDelayMs;
         },
         get instanceCount() {
           return subscription.instances.length;

@@ -10,11 +10,11 @@
  */
 import type { Duplex } from "node:stream";
 import {
+  ATTEMPT_MIN_MS,
   assert,
   type CallResult,
   ErrorCode,
   type Instant,
-  parseGrpcTimeout,
   RetryCause,
   resultOfGrpcStatus,
   resultOfHttpStatus,
@@ -32,6 +32,7 @@ import {
   NO_FIELDS,
   type Transport,
 } from "./call.js";
+import { callerTimeoutMs, withTimeLeft } from "./caller-deadline.js";
 import { type FanOutAnswer, FanOutCall } from "./fan-out.js";
 import { isGrpc } from "./grpc.js";
 import { firstValue, passableTrailers, responseHeaders } from "./headers.js";
@@ -76,8 +77,14 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
   #tried: Set<string> | undefined;
   #fanOut: FanOutCall | undefined;
   #tunnel: Tunnel | undefined;
+  /** When an answer must have begun: the proxy's own bound, or the caller's. */
   #deadlineMs = Number.POSITIVE_INFINITY;
   #timeoutMs = 0;
+  /** When the caller itself gives up; Infinity when it did not say. */
+  #callerDeadlineMs = Number.POSITIVE_INFINITY;
+  /** When the instance that is asked must have begun to answer. */
+  #attemptDeadlineMs = Number.POSITIVE_INFINITY;
+  #kind: CallKind = "http";
   /** What the answer's status says of the instance. */
   #result: CallResult | undefined;
   #hasTakenBody = false;
@@ -101,8 +108,15 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
   start(target: RouteTarget, fields: Fields): void {
     const call = this.#call;
     this.#target = target;
-    this.#timeoutMs = target.timeoutMs ?? this.#defaultTimeoutMs();
-    this.#deadlineMs = this.#ports.now() + this.#timeoutMs;
+    this.#kind = kindOf(call);
+    const isGrpc = this.#kind === "grpc";
+    // A gRPC stream may be silent until its own deadline; without one, its connection is watched.
+    const defaultMs = isGrpc ? Number.POSITIVE_INFINITY : this.#ports.answerTimeoutMs;
+    this.#timeoutMs = target.timeoutMs ?? defaultMs;
+    const now = this.#ports.now();
+    const callerMs = callerTimeoutMs(call.fields, isGrpc);
+    if (callerMs !== undefined) this.#callerDeadlineMs = now + callerMs;
+    this.#deadlineMs = this.#answerDeadline(now);
     this.#request = {
       method: call.method,
       path: target.path,
@@ -118,6 +132,10 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
     this.#try(target, this.#request, undefined);
   }
 
+  #answerDeadline(now: Instant): number {
+    return Math.min(now + this.#timeoutMs, this.#callerDeadlineMs);
+  }
+
   /** Answers with a problem, unless an answer has begun. */
   refuse(problem: Problem): void {
     this.#deadlineMs = Number.POSITIVE_INFINITY;
@@ -130,13 +148,44 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
   /** Looks whether the answer is late; called now and then. */
   sweep(nowMs: number): void {
     this.#tunnel?.sweep(nowMs);
-    if (nowMs < this.#deadlineMs) return;
-    if (this.#fanOut !== undefined) return this.#fanOut.expire();
-    this.#giveUp("error");
-    this.refuse({
-      code: ErrorCode.deadlineExceeded,
-      detail: `${this.record.service} did not answer within ${this.#timeoutMs} ms`,
-    });
+    if (nowMs >= this.#deadlineMs) {
+      if (this.#fanOut !== undefined) return this.#fanOut.expire();
+      // No caller may have instances ejected by giving them no time.
+      this.#giveUp(this.#isCallerLate(nowMs) ? "cancelled" : "error");
+      this.refuse(this.#lateProblem(nowMs));
+    } else if (nowMs >= this.#attemptDeadlineMs) this.#endAttempt();
+  }
+
+  /** The instance is late, and the request is not: another may be tried. */
+  #endAttempt(): void {
+    const detail = `it did not begin to answer within ${this.#target?.attemptTimeoutMs} ms`;
+    this.#attempt?.abort();
+    this.onFailure({ reason: "attempt-timeout", detail, isUnsent: false });
+  }
+
+  get #hasCallerDeadline(): boolean {
+    return this.#callerDeadlineMs !== Number.POSITIVE_INFINITY;
+  }
+
+  /** Too little is left to ask an instance. */
+  #isLate(): boolean {
+    return this.#deadlineMs - this.#ports.now() < ATTEMPT_MIN_MS;
+  }
+
+  #refuseLate(): void {
+    this.refuse(this.#lateProblem(this.#ports.now()));
+  }
+
+  #isCallerLate(nowMs: number): boolean {
+    return this.#callerDeadlineMs - nowMs < ATTEMPT_MIN_MS;
+  }
+
+  #lateProblem(nowMs: number): Problem {
+    const { service } = this.record;
+    const detail = this.#isCallerLate(nowMs)
+      ? `the caller's deadline passed before ${service} answered`
+      : `${service} did not answer within ${this.#timeoutMs} ms`;
+    return { code: ErrorCode.deadlineExceeded, detail };
   }
 
   /** Breaks an upgraded connection off. */
@@ -180,7 +229,9 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
   /** @param earlier - Why the attempt before failed, told when there is nobody else to ask. */
   #try(target: RouteTarget, request: InstanceRequest, earlier: Problem | undefined): void {
     const { balancer } = this.#ports;
-    const choice = balancer.choose(target, this.#tried, this.#kind());
+    const mayBeLate = this.#tried !== undefined || this.#hasCallerDeadline;
+    if (mayBeLate && this.#isLate()) return this.#refuseLate();
+    const choice = balancer.choose(target, this.#tried, this.#kind);
     if (isChoice(choice)) return this.#begin(target, request, choice);
     // Only a first attempt waits: what failed elsewhere is told at once.
     const mayWait = this.#tried === undefined && isBusy(choice);
@@ -195,7 +246,7 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
   choose(): Choice | Problem {
     const target = this.#target;
     assert(target !== undefined, "only what was started waits");
-    return this.#ports.balancer.choose(target, undefined, this.#kind());
+    return this.#ports.balancer.choose(target, undefined, this.#kind);
   }
 
   goOn(chosen: Choice | Problem): void {
@@ -204,6 +255,9 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
     if (!isChoice(chosen)) this.refuse(chosen);
     else if (this.#target === undefined || this.#request === undefined) {
       balancer.finish(chosen, undefined);
+    } else if (this.#isLate()) {
+      balancer.finish(chosen, undefined);
+      this.#refuseLate();
     } else this.#begin(this.#target, this.#request, chosen);
   }
 
@@ -223,6 +277,7 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
     }
     this.#choice = choice;
     this.#isAnswerPaused = false;
+    this.#startAttemptClock();
     const attempt = this.#send(target, request, choice);
     this.#attempt = attempt;
     if (attempt.isReady) this.onReady();
@@ -230,14 +285,31 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
     if (request.bodyBytes === 0) attempt.flush();
   }
 
+  #startAttemptClock(): void {
+    const attemptMs = this.#target?.attemptTimeoutMs;
+    if (attemptMs !== undefined) this.#attemptDeadlineMs = this.#ports.now() + attemptMs;
+  }
+
+  /** The request as an instance is to see it now: with what is left of the caller's time. */
+  #asOfNow(request: InstanceRequest): InstanceRequest {
+    if (!this.#hasCallerDeadline) return request;
+    const leftMs = this.#callerDeadlineMs - this.#ports.now();
+    return { ...request, fields: withTimeLeft(request.fields, this.#kind === "grpc", leftMs) };
+  }
+
   #send(target: RouteTarget, request: InstanceRequest, choice: Choice): Attempt {
     const { transport, balancer } = this.#ports;
     const { hedge, retryOn } = target;
-    const isHedged = hedge !== undefined && request.isRepeatable && request.upgrade === undefined;
-    if (!isHedged) return transport.send(request, choice.destination, this);
+    const mayHedge = hedge !== undefined && request.isRepeatable && request.upgrade === undefined;
+    const afterMs = mayHedge
+      ? (hedge.afterMs ?? choice.watched.subscription.hedgeDelayMs)
+      : undefined;
+    if (hedge === undefined || afterMs === undefined) {
+      return transport.send(this.#asOfNow(request), choice.destination, this);
+    }
     return new HedgedAttempt(choice, {
-      ...{ hedge, retryOn, receiver: this },
-      send: (one, receiver) => transport.send(request, one.destination, receiver),
+      ...{ afterMs, countMax: hedge.countMax, retryOn, receiver: this },
+      send: (one, to) => transport.send(this.#asOfNow(request), one.destination, to),
       next: (askedIds) => this.#hedgeChoice(target, askedIds),
       lead: (one) => {
         this.#choice = one;
@@ -251,7 +323,7 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
   #hedgeChoice(target: RouteTarget, askedIds: ReadonlySet<string>): Choice | undefined {
     const { balancer, metrics } = this.#ports;
     const tried = new Set([...(this.#tried ?? []), ...askedIds]);
-    const choice = balancer.choose(target, tried, this.#kind());
+    const choice = balancer.choose(target, tried, this.#kind);
     if (!isChoice(choice)) return undefined;
     const isOther = !tried.has(choice.picked.instance.id);
     if (isOther && balancer.tryRetry(choice)) {
@@ -264,26 +336,15 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
     return undefined;
   }
 
-  /** A gRPC stream may be silent until its own deadline; without one, its connection is watched. */
-  #defaultTimeoutMs(): number {
-    if (this.#kind() !== "grpc") return this.#ports.answerTimeoutMs;
-    const asked = firstValue(this.#call.fields, "grpc-timeout");
-    const askedMs = asked === undefined ? undefined : parseGrpcTimeout(asked);
-    return askedMs ?? Number.POSITIVE_INFINITY;
-  }
-
-  #kind(): CallKind {
-    const call = this.#call;
-    if (call.upgrade !== undefined) return "upgrade";
-    return isGrpc(call.fields) ? "grpc" : "http";
-  }
-
   // Of the caller.
 
   onBody(chunk: Buffer): void {
     this.record.requestBodyBytes += chunk.length;
     this.#hasTakenBody = true;
-    if (!this.#call.isAnswered) this.#deadlineMs = this.#ports.now() + this.#timeoutMs;
+    if (!this.#call.isAnswered) {
+      this.#deadlineMs = this.#answerDeadline(this.#ports.now());
+      this.#startAttemptClock();
+    }
     if (this.#attempt?.write(chunk) === false) this.#call.pause();
   }
 
@@ -349,6 +410,7 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
       return;
     }
     this.#deadlineMs = Number.POSITIVE_INFINITY;
+    this.#attemptDeadlineMs = Number.POSITIVE_INFINITY;
     this.record.statusCode = statusCode;
     this.#result = grpcResult(fields) ?? resultOf(statusCode, fields);
     // What follows is the length of the answer, and no latency of the instance.
@@ -405,10 +467,11 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
       return;
     }
     const doing = failure.isUnsent ? "cannot be connected to" : "did not answer as it should";
+    const isLate = failure.reason === "attempt-timeout";
     const problem: Problem = {
-      code: ErrorCode.unavailable,
+      code: isLate ? ErrorCode.deadlineExceeded : ErrorCode.unavailable,
       detail: `instance ${id} of ${record.service} ${doing}: ${failure.detail}`,
-      statusCode: failure.isUnsent ? 503 : 502,
+      statusCode: failure.isUnsent ? 503 : isLate ? 504 : 502,
       reason: failure.reason,
     };
     this.#finish(result);
@@ -425,6 +488,7 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
     const target = this.#target;
     if (request === undefined || target === undefined || failed === undefined) return false;
     if (this.#hasTakenBody) return false;
+    if (this.#isLate()) return false;
     if (!request.isRepeatable && !isUnsent) return false;
     if (this.record.attemptCount > target.retryCount) return false;
     if (this.#ports.balancer.tryRetry(failed)) return true;
@@ -458,10 +522,16 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
   /** The attempt is over; undefined says nothing about the instance. */
   #finish(result: CallResult | undefined): void {
     const choice = this.#choice;
+    this.#attemptDeadlineMs = Number.POSITIVE_INFINITY;
     this.#choice = undefined;
     this.#attempt = undefined;
     if (choice !== undefined) this.#ports.balancer.finish(choice, result);
   }
+}
+
+function kindOf(call: Call): CallKind {
+  if (call.upgrade !== undefined) return "upgrade";
+  return isGrpc(call.fields) ? "grpc" : "http";
 }
 
 /** What gRPC's own status says, in trailers or in an answer of fields alone. */

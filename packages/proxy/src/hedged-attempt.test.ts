@@ -67,6 +67,30 @@ describe("hedging", () => {
     assert.equal(directory.heldCount, 0);
   });
 
+  it("waits for as long as 95 of 100 answers took, once a hundred are known", async (t) => {
+    const { proxy, directory, nextEntry } = await startFixture(t, {
+      routes: [{ service: "echo", hedge: { after: "p95" } }],
+    });
+    let isSilent = false;
+    let silentCount = 0;
+    const instance = await startInstance(t, (_request, response) => {
+      // Only whoever is asked first is silent: each that comes after it answers.
+      if (isSilent && silentCount === 0) silentCount += 1;
+      else response.end();
+    });
+    directory.set("echo", { id: "a", port: instance.port }, { id: "b", port: instance.port });
+    for (let call = 0; call < 99; call += 1) {
+      await (await fetch(proxy.url)).text();
+      assert.equal((await nextEntry()).attemptCount, 1, "too little is known");
+    }
+    await (await fetch(proxy.url)).text();
+    await nextEntry();
+    isSilent = true;
+    assert.equal((await fetch(proxy.url)).status, 200);
+    assert.equal((await nextEntry()).attemptCount, 2);
+    assert.equal(silentCount, 1);
+  });
+
   it("spends the retry budget, and no more", async (t) => {
     const { proxy, directory, nextEntry } = await startFixture(t, {
       routes: [HEDGED],

@@ -11,13 +11,15 @@
  * are ended here.
  */
 import type { Duplex } from "node:stream";
-import type { CallResult, Hedge, RetryCause } from "@fpzk/core";
+import type { CallResult, RetryCause } from "@fpzk/core";
 import type { Choice } from "./balancer.js";
 import type { Attempt, AttemptFailure, AttemptReceiver, Fields } from "./call.js";
 import { isRetryableStatus } from "./retry-rule.js";
 
 export interface HedgePorts {
-  readonly hedge: Required<Hedge>;
+  readonly afterMs: number;
+  /** Further instances at the same time. */
+  readonly countMax: number;
   readonly retryOn: ReadonlySet<RetryCause>;
   readonly send: (choice: Choice, receiver: AttemptReceiver) => Attempt;
   /** Another instance than those asked, when the budget allows one. */
@@ -103,12 +105,12 @@ export class HedgedAttempt implements Attempt {
 
   #arm(): void {
     this.#timer = setTimeout(() => {
-      if (this.#asked.size > this.#ports.hedge.countMax) return;
+      if (this.#asked.size > this.#ports.countMax) return;
       const choice = this.#ports.next(this.#asked);
       if (choice === undefined) return;
       this.#ask(choice).attempt?.flush();
       this.#arm();
-    }, this.#ports.hedge.afterMs);
+    }, this.#ports.afterMs);
   }
 
   #ask(choice: Choice): Leg {

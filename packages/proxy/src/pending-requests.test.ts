@@ -118,7 +118,7 @@ describe("a bound of calls per instance", { timeout: 30_000 }, () => {
   });
 
   it("forgets a caller that leaves while it waits", async (t) => {
-    const fixture = await startHeld(t);
+    const fixture = await startHeld(t, { pending: { timeoutMs: 60_000 } });
     const { proxy, paths, nextHeld, nextEntry } = fixture;
     const served = fetch(proxy.url);
     const first = await nextHeld();
@@ -187,7 +187,7 @@ describe("a bound of calls per instance", { timeout: 30_000 }, () => {
 
 describe("a bound of calls per instance, for streams of HTTP/2", { timeout: 30_000 }, () => {
   it("makes gRPC calls wait, tells those that may not, and drops who cancels", async (t) => {
-    const fixture = await startFixture(t, { pending: { countMax: 1 } });
+    const fixture = await startFixture(t, { pending: { countMax: 1, timeoutMs: 60_000 } });
     const { proxy, directory } = fixture;
     directory.instanceCallCountMax = 1;
     const arrived = deferred<void>();

@@ -65,6 +65,9 @@ export class StaticDirectory implements Directory {
       get isBusy() {
         return balancer.isBusy(now());
       },
+      get hedgeDelayMs() {
+        return balancer.hedgeDelayMs;
+      },
       get instanceCount() {
         return list().length;
       },

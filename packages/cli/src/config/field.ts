@@ -75,6 +75,14 @@ export function optionalDuration(o: Words & { minMs: number; maxMs: number; defa
   return described(schema, o, "duration", durationWords(o), o.defaultText);
 }
 
+/** A span of time, or one word; may be left out. */
+export function optionalDurationOr<const W extends string>(
+  o: Words & { word: W; minMs: number; maxMs: number; defaultText: string },
+) {
+  const schema = z.union([z.literal(o.word), durationSchema(o)]).optional();
+  return described(schema, o, "text", `${o.word}, or ${durationWords(o)}`, o.defaultText);
+}
+
 function durationSchema(o: { minMs: number; maxMs: number }) {
   return z.unknown().transform((value, context): number => {
     const durationMs = parseDurationMs(value);

@@ -1,5 +1,6 @@
 /** A route as people write it, in the settings of a proxy and in files for `fpzk routes apply`. */
 import {
+  HEDGE_AFTER_P95,
   HEDGE_COUNT_MAX,
   METADATA_COUNT_MAX,
   PolicyName,
@@ -12,6 +13,7 @@ import {
   ROUTE_TEXT_MAX_LENGTH,
   ROUTE_TIMEOUT_MAX_MS,
   type Route,
+  RouteProtocol,
   readRoutes,
   SPLIT_WEIGHT_MAX,
 } from "@fpzk/core";
@@ -24,6 +26,7 @@ import {
   NAME_RULE,
   optionalChoice,
   optionalDuration,
+  optionalDurationOr,
   optionalInteger,
   optionalText,
   ratio,
@@ -33,6 +36,7 @@ import {
 import type { Relation } from "./relation.js";
 
 const POLICIES = Object.values(PolicyName) as [PolicyName, ...PolicyName[]];
+const PROTOCOLS = Object.values(RouteProtocol) as [RouteProtocol, ...RouteProtocol[]];
 const RETRY_CAUSES: readonly string[] = Object.values(RetryCause);
 
 const VALUE_RULE = {
@@ -187,6 +191,17 @@ const behaviourShape = {
     maxMs: ROUTE_TIMEOUT_MAX_MS,
     defaultText: "`limits.answerTimeout`",
   }),
+  attemptTimeout: optionalDuration({
+    about: "Until one instance begins to answer; then another may be tried.",
+    minMs: 1,
+    maxMs: ROUTE_TIMEOUT_MAX_MS,
+    defaultText: "`timeout`",
+  }),
+  protocol: optionalChoice({
+    about: "Speaks HTTP/2 to instances whose endpoint says `http` (h2c) or `https` (h2).",
+    values: PROTOCOLS,
+    defaultText: "as the endpoint says",
+  }),
   retryCount: integer({
     about: "Further instances to try.",
     min: 0,
@@ -200,8 +215,10 @@ const behaviourShape = {
   }),
   hedge: z
     .strictObject({
-      after: optionalDuration({
-        about: "When there is no answer yet, asks another instance too.",
+      after: optionalDurationOr({
+        about:
+          "When there is no answer yet, asks another instance too; p95: when 95 of 100 answers had come.",
+        word: HEDGE_AFTER_P95,
         minMs: 1,
         maxMs: ROUTE_TIMEOUT_MAX_MS,
         defaultText: "never",
@@ -234,7 +251,8 @@ type FilterConfig = RouteConfig["filter"];
 
 /** The route that a setting says, without what it does not say. */
 export function toRoute(config: RouteConfig): Route {
-  const { filter, split, methods, headers, retryOn, timeout, hedge, mirror, ...rest } = config;
+  const { filter, split, methods, headers, retryOn, hedge, mirror, ...others } = config;
+  const { timeout, attemptTimeout, ...rest } = others;
   return withoutUndefined({
     ...rest,
     filter: toFilter(filter),
@@ -245,10 +263,16 @@ export function toRoute(config: RouteConfig): Route {
       split.map((part) => withoutUndefined({ ...part, filter: toFilter(part.filter) })),
     ) as Route["split"],
     timeoutMs: timeout,
+    attemptTimeoutMs: attemptTimeout,
     hedge:
       hedge.after === undefined
         ? undefined
-        : withoutUndefined({ afterMs: hedge.after, countMax: hedge.countMax }),
+        : withoutUndefined({
+            ...(hedge.after === HEDGE_AFTER_P95
+              ? { after: hedge.after }
+              : { afterMs: hedge.after }),
+            countMax: hedge.countMax,
+          }),
     mirror:
       mirror.service === undefined
         ? undefined

@@ -36,6 +36,7 @@ describe("readRoutes", () => {
       ...{ splitKey: "cookie:sid", allowsVersion: true, policy: "rendezvous", key: "header:x-u" },
       ...{ replacePrefix: "/b", rewriteHost: "in.example:8080", timeoutMs: 1_000, retryCount: 2 },
       ...{ retryOn: ["503"], hedge: { afterMs: 20, countMax: 2 } },
+      ...{ attemptTimeoutMs: 300, protocol: "h2c" },
       mirror: { service: "shadow", percent: 0.5 },
     };
     const { routes, faults } = readRoutes([full]);
@@ -72,6 +73,10 @@ describe("readRoutes", () => {
     check({ stripPrefix: true, path: "/x" }, /^path .* pathPrefix instead/);
     check({ rewriteHost: "a b" }, /^rewriteHost "a b" must be a host name/);
     check({ hedge: {} }, /^hedge\.afterMs undefined must be given/);
+    check({ hedge: { after: "p50" } }, /^hedge\.after "p50" must be one of p95/);
+    check({ hedge: { after: "p95", afterMs: 9 } }, /^hedge\.after "p95" must not stand beside/);
+    check({ protocol: "http3" }, /^protocol "http3" must be one of h2c, h2/);
+    check({ attemptTimeoutMs: 0 }, /^attemptTimeoutMs 0 must be a whole number, 1 to/);
     check(
       { mirror: { service: "m", percent: 101 } },
       /^mirror\.percent 101 must be a number above 0/,

@@ -25,6 +25,7 @@ import {
 import { isToken, KEY_SOURCE_FORM, parseKeySource } from "./key-source.js";
 import { hasDotSegment } from "./request-path.js";
 import {
+  HEDGE_AFTER_P95,
   HEDGE_COUNT_MAX,
   type HeaderCondition,
   type Hedge,
@@ -33,6 +34,7 @@ import {
   RetryCause,
   ROUTE_TIMEOUT_MAX_MS,
   type Route,
+  RouteProtocol,
   SPLIT_WEIGHT_MAX,
   type WeightedDestination,
 } from "./route.js";
@@ -106,7 +108,7 @@ const ROUTE_KEYS = [
   ...["name", "host", "path", "pathPrefix", "methods", "headers"],
   ...[...DESTINATION_KEYS, "split", "splitKey", "allowsVersion", "policy", "key"],
   ...["stripPrefix", "replacePrefix", "rewriteHost"],
-  ...["timeoutMs", "retryCount", "retryOn", "hedge", "mirror"],
+  ...["timeoutMs", "attemptTimeoutMs", "retryCount", "retryOn", "hedge", "mirror", "protocol"],
 ];
 
 class RouteReader {
@@ -268,6 +270,15 @@ class RouteReader {
         | undefined,
       key: this.#keySource(`${at}.key`, fields["key"]),
       timeoutMs: list.whole(`${at}.timeoutMs`, fields["timeoutMs"], 1, ROUTE_TIMEOUT_MAX_MS),
+      attemptTimeoutMs: list.whole(
+        `${at}.attemptTimeoutMs`,
+        fields["attemptTimeoutMs"],
+        1,
+        ROUTE_TIMEOUT_MAX_MS,
+      ),
+      protocol: list.text(`${at}.protocol`, fields["protocol"], oneOf(PROTOCOLS)) as
+        | RouteProtocol
+        | undefined,
       retryCount: list.whole(`${at}.retryCount`, fields["retryCount"], 0, RETRY_COUNT_MAX),
       retryOn: retryOn?.filter((cause) => cause !== undefined) as RetryCause[] | undefined,
       hedge: this.#hedge(`${at}.hedge`, fields["hedge"]),
@@ -278,12 +289,25 @@ class RouteReader {
   #hedge(at: string, value: unknown): Hedge | undefined {
     if (value === undefined) return undefined;
     const list = this.#list;
-    const fields = list.fields(at, value, ["afterMs", "countMax"]);
+    const fields = list.fields(at, value, ["afterMs", "after", "countMax"]);
     if (fields === undefined) return undefined;
-    if (fields["afterMs"] === undefined) return list.add(`${at}.afterMs`, undefined, MISSING);
-    const afterMs = list.whole(`${at}.afterMs`, fields["afterMs"], 1, ROUTE_TIMEOUT_MAX_MS) ?? 1;
+    const hasAfter = fields["after"] !== undefined;
+    if (!hasAfter && fields["afterMs"] === undefined) {
+      return list.add(`${at}.afterMs`, undefined, MISSING);
+    }
+    if (hasAfter && fields["afterMs"] !== undefined) {
+      list.add(
+        `${at}.after`,
+        fields["after"],
+        "must not stand beside afterMs: give one of the two",
+      );
+    }
+    const afterMs = list.whole(`${at}.afterMs`, fields["afterMs"], 1, ROUTE_TIMEOUT_MAX_MS);
+    const after = list.text(`${at}.after`, fields["after"], oneOf([HEDGE_AFTER_P95])) as
+      | typeof HEDGE_AFTER_P95
+      | undefined;
     const countMax = list.whole(`${at}.countMax`, fields["countMax"], 1, HEDGE_COUNT_MAX);
-    return { afterMs, ...withoutUndefined({ countMax }) };
+    return withoutUndefined({ afterMs, after, countMax });
   }
 
   #mirror(at: string, value: unknown): Mirror | undefined {
@@ -314,6 +338,7 @@ class RouteReader {
 const MISSING = "must be given";
 const FILTER_KEYS = ["group", "version", "region", "zone", "metadata"];
 const POLICY_NAMES: readonly string[] = Object.values(PolicyName);
+const PROTOCOLS: readonly string[] = Object.values(RouteProtocol);
 const RETRY_CAUSES: readonly string[] = Object.values(RetryCause);
 
 const PATH_RULE: TextRule = {

@@ -4,10 +4,10 @@ import type { Random } from "../random.js";
 import { type KeySource, keyOf, parseKeySource } from "./key-source.js";
 import { withoutPrefix, withPrefix } from "./request-path.js";
 import {
+  type ChosenHedge,
   type ChosenPlace,
   type Destination,
   type HeaderCondition,
-  type Hedge,
   RETRY_COUNT_DEFAULT,
   RETRY_ON_DEFAULT,
   type RetryCause,
@@ -46,7 +46,7 @@ export class CompiledRoute implements Indexed {
   readonly #splitKey: KeySource | undefined;
   readonly #key: KeySource | undefined;
   readonly #retryOn: ReadonlySet<RetryCause>;
-  readonly #hedge: Required<Hedge> | undefined;
+  readonly #hedge: ChosenHedge | undefined;
   readonly #mirrorShare: number;
 
   /** @param route - Must have passed `readRoutes`. */
@@ -67,7 +67,8 @@ export class CompiledRoute implements Indexed {
     this.#splitKey = sourceOf(route.splitKey);
     this.#key = sourceOf(route.key);
     this.#retryOn = new Set(route.retryOn ?? RETRY_ON_DEFAULT);
-    this.#hedge = route.hedge && { countMax: 1, ...route.hedge };
+    const { hedge } = route;
+    this.#hedge = hedge && { afterMs: hedge.afterMs, countMax: hedge.countMax ?? 1 };
     this.#mirror = route.mirror && placeOf(route.mirror, undefined);
     this.#mirrorShare = (route.mirror?.percent ?? 100) / 100;
   }
@@ -99,6 +100,8 @@ export class CompiledRoute implements Indexed {
       retryCount: route.retryCount ?? RETRY_COUNT_DEFAULT,
       retryOn: this.#retryOn,
       timeoutMs: route.timeoutMs,
+      attemptTimeoutMs: route.attemptTimeoutMs,
+      protocol: route.protocol,
       hedge: this.#hedge,
       mirror: this.#mirrorPick(),
       fanOut: undefined,

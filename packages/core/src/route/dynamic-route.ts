@@ -69,6 +69,8 @@ export function dynamicMatch(query: RouteQuery, path: string): RouteMatch {
       retryCount: RETRY_COUNT_DEFAULT,
       retryOn: RETRY_ON,
       timeoutMs: undefined,
+      attemptTimeoutMs: undefined,
+      protocol: undefined,
       hedge: undefined,
       mirror: undefined,
       fanOut: choice.fanOut,

@@ -48,11 +48,29 @@ export type RetryCause = (typeof RetryCause)[keyof typeof RetryCause];
 
 /** A second attempt while the first has not answered; for requests that may be repeated. */
 export interface Hedge {
-  /** Until the next attempt begins; 1 to {@link ROUTE_TIMEOUT_MAX_MS}. */
-  readonly afterMs: number;
+  /** Until the next attempt begins; 1 to {@link ROUTE_TIMEOUT_MAX_MS}. Exactly one of the two. */
+  readonly afterMs?: number;
+  /** `p95`: after the time that 95 of 100 answers came within; none until a hundred did. */
+  readonly after?: typeof HEDGE_AFTER_P95;
   /** Further attempts at the same time; 1 to {@link HEDGE_COUNT_MAX}. Default 1. */
   readonly countMax?: number;
 }
+
+/** {@link Hedge} with its defaults. */
+export interface ChosenHedge {
+  /** Undefined: as observed, see {@link Hedge.after}. */
+  readonly afterMs: number | undefined;
+  readonly countMax: number;
+}
+
+/** How instances are spoken to whose endpoint says `http` or `https` and no version. */
+export const RouteProtocol = {
+  /** HTTP/2 in clear, to endpoints of `http`. */
+  h2c: "h2c",
+  /** HTTP/2 over TLS, to endpoints of `https`. */
+  h2: "h2",
+} as const;
+export type RouteProtocol = (typeof RouteProtocol)[keyof typeof RouteProtocol];
 
 /** A copy of some requests, whose answers nobody sees. */
 export interface Mirror extends Destination {
@@ -99,6 +117,13 @@ export interface Route {
   readonly rewriteHost?: string;
   /** Until the answer's header, over all attempts. Default: that of the proxy. */
   readonly timeoutMs?: number;
+  /**
+   * Until one instance begins to answer; then another may be tried, as after a reset. Default: as
+   * long as the request may take.
+   */
+  readonly attemptTimeoutMs?: number;
+  /** Default: HTTP/1.1, unless the endpoint says otherwise. */
+  readonly protocol?: RouteProtocol;
   /** Further instances to try; 0 to {@link RETRY_COUNT_MAX}, default 1. */
   readonly retryCount?: number;
   /** Default: `connect-failure` and `reset`. */
@@ -114,6 +139,7 @@ export const RETRY_ON_DEFAULT: readonly RetryCause[] = [
   RetryCause.reset,
 ];
 export const HEDGE_COUNT_MAX = 3;
+export const HEDGE_AFTER_P95 = "p95";
 export const ROUTE_TIMEOUT_MAX_MS = 86_400_000;
 /** As in a weight of an instance: enough for a hundredth of a percent. */
 export const SPLIT_WEIGHT_MAX = 10_000;
@@ -146,7 +172,9 @@ export interface RouteTarget extends ChosenPlace {
   readonly retryCount: number;
   readonly retryOn: ReadonlySet<RetryCause>;
   readonly timeoutMs: number | undefined;
-  readonly hedge: Required<Hedge> | undefined;
+  readonly attemptTimeoutMs: number | undefined;
+  readonly protocol: RouteProtocol | undefined;
+  readonly hedge: ChosenHedge | undefined;
   /** Where a copy of this request goes. */
   readonly mirror: ChosenPlace | undefined;
   /** All instances are asked, not one. */
