@@ -54,6 +54,7 @@ function relay(from: WebSocket, data: Buffer): void {
       isReady: true,
       firstIncarnation: 0,
       knowsRouteSets: true,
+      knowsAccusations: true,
     };
     answer(from, { type: "welcome", ...node, ...timings });
   }

@@ -9,6 +9,7 @@ import {
   assert,
   assertNever,
   type BodyDecoder,
+  type CallResult,
   type ClientEffect,
   type ClientEvent,
   ClientMachine,
@@ -22,6 +23,7 @@ import {
   type SavedView,
   SeededRandom,
   type ServerAddress,
+  UnreachedInstances,
   type ViewInstance,
   type ViewState,
 } from "@fpzk/core";
@@ -102,6 +104,7 @@ export class Client implements FpzkClient, RegistrationHost {
   readonly #callers: CallerTable;
   readonly #registrations = new Map<string, RegistrationEntry>();
   readonly #commands = new Map<number, PendingCommand>();
+  readonly #unreached = new UnreachedInstances();
   #commandCount = 0;
   /** By attempt: at most the session's, one being opened and one being left. */
   readonly #sockets = new Map<number, SessionSocket>();
@@ -198,6 +201,7 @@ export class Client implements FpzkClient, RegistrationHost {
       now,
       instances: () => this.#machine.view(service)?.instances ?? [],
       state: () => this.#views.get(service)?.state ?? UNKNOWN_STATE,
+      learned: (instance, result) => this.#learn(instance, result),
       closed: (closed) => this.#unsubscribe(closed),
     });
     this.#addViewer(subscription);
@@ -309,6 +313,16 @@ export class Client implements FpzkClient, RegistrationHost {
     if (shared.subscriptions.size > 0) return;
     this.#views.delete(subscription.service);
     this.#step({ type: "unwatch", service: subscription.service });
+  }
+
+  /** What calls taught of connections is told to the registry. */
+  #learn(instance: ViewInstance, result: CallResult): void {
+    const word = this.#unreached.onResult(instance, result, now());
+    if (word === undefined) return;
+    const { service, id, stamp } = instance;
+    const isRetraction = word === "retract";
+    const { incarnation } = stamp;
+    this.#step({ type: "accuse", service, id, incarnation, isRetraction });
   }
 
   /** Commands of one turn of the event loop go out together. */

@@ -248,6 +248,7 @@ export class FakeNode {
       }
       case "confirm":
       case "ahead":
+      case "accuse":
       case "goodbye":
         return;
     }
@@ -264,6 +265,7 @@ export class FakeNode {
       type: "welcome",
       ...{ nodeId: this.nodeId, generation: 1, region: "", isReady: true, firstIncarnation: 0 },
       knowsRouteSets: true,
+      knowsAccusations: true,
       heartbeatIntervalMs: heartbeatIntervalMs ?? 1_000,
       ttlMs: ttlMs ?? 3_000,
       reconnectDelayMs: reconnectDelayMs ?? 0,

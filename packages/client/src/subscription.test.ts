@@ -45,6 +45,7 @@ class View {
   #callers: View | undefined;
 
   readonly opened: Subscription[] = [];
+  readonly learned: string[] = [];
 
   subscribe(options: SubscribeOptions = {}): Subscription {
     const subscription = new Subscription("s", options, {
@@ -56,6 +57,7 @@ class View {
       closed: () => {
         this.closedCount += 1;
       },
+      learned: (instance, result) => this.learned.push(`${instance.id} ${String(result)}`),
     });
     this.opened.push(subscription);
     return subscription;

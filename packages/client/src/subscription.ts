@@ -3,6 +3,7 @@ import {
   APERTURE_SIZE_MIN_DEFAULT,
   assert,
   type BreakerState,
+  type CallResult,
   CLIENT_CHANGE_QUEUE_COUNT_MAX,
   type EndedCall,
   ErrorCode,
@@ -46,6 +47,8 @@ export interface SubscriptionSource {
   state(): ViewState;
   /** Subscribes to another service: an aperture's. */
   subscribe(service: string): ServiceSubscription;
+  /** A call to an instance is over, and said something of it. */
+  learned(instance: ViewInstance, result: CallResult): void;
   closed(subscription: Subscription): void;
 }
 
@@ -143,6 +146,7 @@ export class Subscription implements ServiceSubscription, PickedCallOwner {
     for (const instance of this.#balancer.end(call, this.now())) {
       this.#options.onEjection?.(instance);
     }
+    if (call.result !== undefined) this.#source.learned(call.instance, call.result);
     this.#waiting.freed();
   }
 

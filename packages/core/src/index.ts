@@ -8,6 +8,7 @@ export * from "./call/pending-queue.js";
 export * from "./call/result-of-status.js";
 export * from "./call/retry-budget.js";
 export * from "./call/service-balancer.js";
+export * from "./call/unreached-instances.js";
 export * from "./client/client-events.js";
 export * from "./client/client-options.js";
 export * from "./client/client-session.js";

@@ -48,6 +48,8 @@ export interface NodeDescription {
   readonly peerAddress: string;
   /** Whether `address` speaks TLS. */
   readonly tls: boolean;
+  /** Whether the node takes routed accusations. Absent: no, it is of an earlier version. */
+  readonly knowsAccusations?: boolean;
 }
 
 /** What an observer knows of another node; derived from what it hears, never replicated. */

@@ -73,6 +73,14 @@ export const LEASE_TTL_DEFAULT_MS = 30_000;
 export const ROUTE_PENDING_COUNT_MAX = 10_000;
 /** Registrations that a node writes anew in a second because of what views say to have seen. */
 export const RISE_PER_SECOND_MAX = 1_000;
+/** Accused instances that their owner remembers at once; the one accused first is forgotten. */
+export const ACCUSED_COUNT_MAX = 10_000;
+/** Accusers of one instance that its owner remembers: more prove no more. */
+export const ACCUSER_COUNT_MAX = 8;
+/** Accusations and retractions that a node takes from one session in a second. */
+export const ACCUSATION_PER_SECOND_MAX = 20;
+/** Instances of which one client remembers that it could not connect to them. */
+export const UNREACHED_COUNT_MAX = 1_000;
 /** Drains running on one node. */
 export const DRAIN_COUNT_MAX = 10_000;
 

@@ -161,6 +161,19 @@ export interface AheadMessage {
   readonly stamp: Stamp;
 }
 
+/**
+ * An accusation: this client could not connect to an instance, again and again. Or, `isRetraction`,
+ * it can again. No answer. Only to a node whose welcome says `knowsAccusations`.
+ */
+export interface AccuseMessage {
+  readonly type: "accuse";
+  readonly service: string;
+  readonly id: string;
+  /** Of the life that was called: what is said of an earlier one means nothing. */
+  readonly incarnation: number;
+  readonly isRetraction: boolean;
+}
+
 /** Ends the session on purpose: what it still holds is deregistered, nothing becomes suspect. */
 export interface GoodbyeMessage {
   readonly type: "goodbye";
@@ -176,6 +189,7 @@ export type SessionRequest =
   | QueryMessage
   | HeartbeatMessage
   | AheadMessage
+  | AccuseMessage
   | ConfirmMessage
   | GoodbyeMessage;
 
@@ -200,6 +214,8 @@ export interface WelcomeMessage {
   readonly firstIncarnation: number;
   /** The node answers watches of route sets. False from one of an earlier version. */
   readonly knowsRouteSets: boolean;
+  /** The node takes accusations. False from one of an earlier version. */
+  readonly knowsAccusations: boolean;
 }
 
 /** One node as the answering node sees it. */
@@ -507,6 +523,17 @@ export type RoutedCommand =
       readonly service: string;
       readonly id: string;
       readonly stamp: Stamp;
+    }
+  | {
+      /** What a caller says; only while every node on the way may know it, see AccusationDesk. */
+      readonly kind: "accuse";
+      readonly namespace: string;
+      readonly service: string;
+      readonly id: string;
+      readonly incarnation: number;
+      readonly isRetraction: boolean;
+      /** Who says so: equal for those that may be wrong for one and the same reason. */
+      readonly accuser: string;
     };
 
 export type PeerMessage = DigestMessage | DeltaMessage | ResetMessage | RouteMessage;

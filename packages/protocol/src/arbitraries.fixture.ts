@@ -176,6 +176,13 @@ export const sessionRequest: fc.Arbitrary<SessionRequest> = fc.oneof(
   }),
   fc.record({ type: fc.constant("confirm" as const), service: slashless, id, stamp }),
   fc.record({ type: fc.constant("ahead" as const), service: slashless, id, stamp }),
+  fc.record({
+    type: fc.constant("accuse" as const),
+    service: slashless,
+    id,
+    incarnation: counter,
+    isRetraction: fc.boolean(),
+  }),
   fc.record({ type: fc.constant("goodbye" as const) }),
 );
 
@@ -191,6 +198,7 @@ export const sessionMessage: fc.Arbitrary<SessionMessage> = fc.oneof(
     isReady: fc.boolean(),
     firstIncarnation: counter,
     knowsRouteSets: fc.boolean(),
+    knowsAccusations: fc.boolean(),
   }),
   fc.record({
     type: fc.constant("members" as const),
@@ -285,6 +293,13 @@ const command: fc.Arbitrary<RoutedCommand> = fc.oneof(
   }),
   fc.record({ kind: fc.constant("update" as const), ...address, body }),
   fc.record({ kind: fc.constant("rise" as const), ...address, stamp }),
+  fc.record({
+    kind: fc.constant("accuse" as const),
+    ...address,
+    incarnation: counter,
+    isRetraction: fc.boolean(),
+    accuser: id,
+  }),
 );
 
 const payload: fc.Arbitrary<RoutePayload> = fc.oneof(
@@ -384,6 +399,7 @@ export const nodeDescription: fc.Arbitrary<NodeDescription> = fc.record({
   address: maybeName,
   peerAddress: maybeName,
   tls: fc.boolean(),
+  knowsAccusations: fc.boolean(),
 });
 
 export const overrideDescription: fc.Arbitrary<OverrideDescription> = fc.record(

@@ -211,7 +211,7 @@ test("bodies", () => {
       peerAddress: "h:2",
       tls: false,
     }),
-    "95 a26575 a0 a3683a31 a3683a32 c2",
+    "96 a26575 a0 a3683a31 a3683a32 c2 c2",
   );
   check(encodeOverrideDescription({ weight: 0 }), "92 00 c0");
   check(encodeOverrideDescription({ note: "x" }), "92 c0 a178");

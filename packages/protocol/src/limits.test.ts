@@ -163,7 +163,7 @@ test("requests: names, numbers and counts", () => {
     heartbeat: [REQUEST, [8, SAFE, true], [8, SAFE + 1, true], /sequence 9007199254740992/],
     "heartbeat flag": [REQUEST, [8, 1], [8, 1, 1], /wantsDigests 1 must be a boolean/],
     claim: [REQUEST, [9, "s", "i", [1, 1, 65_535]], [9, "s", "i", [1, 1, 65_536]], /stamp\.claim/],
-    type: [REQUEST, [10], [12], /type 12 is not known/],
+    type: [REQUEST, [10], [13], /type 13 is not known/],
     "type of another link": [REQUEST, [10], [35, 1], /type 35 is not known/],
   });
 });
@@ -298,8 +298,8 @@ test("peers: deltas, digests and routes", () => {
     command: [
       PEER,
       route(3, 1, [1, "ns", "s", "i"]),
-      route(3, 1, [6, "ns", "s", "i"]),
-      /command\.kind 6/,
+      route(3, 1, [7, "ns", "s", "i"]),
+      /command\.kind 7/,
     ],
     "command body": [
       PEER,

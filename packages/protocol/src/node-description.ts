@@ -1,4 +1,4 @@
-/** Bodies of `node` records: `[region, zone, address, peerAddress, tls]`. */
+/** Bodies of `node` records: `[region, zone, address, peerAddress, tls, knowsAccusations]`. */
 import { BODY_MAX_BYTES, type NodeDescription } from "@fpzk/core";
 import { readBoolean, readName, readText } from "./fields.js";
 import { packFrame, unpackTexts } from "./frame.js";
@@ -8,8 +8,8 @@ import { ADDRESS_MAX_BYTES } from "./wire-limits.js";
 
 /** The body of a node record. */
 export function encodeNodeDescription(description: NodeDescription): Uint8Array {
-  const { region, zone, address, peerAddress, tls } = description;
-  return packFrame([region, zone, address, peerAddress, tls]);
+  const { region, zone, address, peerAddress, tls, knowsAccusations = false } = description;
+  return packFrame([region, zone, address, peerAddress, tls, knowsAccusations]);
 }
 
 /** The description in a body; never throws. */
@@ -23,6 +23,8 @@ export function decodeNodeDescription(body: Uint8Array): DecodedDescription<Node
       address,
       peerAddress: readText(fields[3] ?? address, "peerAddress", ADDRESS_MAX_BYTES),
       tls: readBoolean(fields[4] ?? false, "tls"),
+      // What a later version adds here is none of ours, whatever it is.
+      knowsAccusations: fields[5] === true,
     };
     return { ok: true, description };
   } catch (fault) {

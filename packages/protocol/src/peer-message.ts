@@ -267,6 +267,8 @@ function writeCommand(command: RoutedCommand): unknown[] {
       return [...head, command.body];
     case "rise":
       return [...head, writeStamp(command.stamp)];
+    case "accuse":
+      return [...head, command.incarnation, command.isRetraction, command.accuser];
   }
 }
 
@@ -294,6 +296,14 @@ function readCommand(value: unknown): RoutedCommand {
       return { kind, ...address, body: readBytes(fields[4], "body", BODY_MAX_BYTES) };
     case "rise":
       return { kind, ...address, stamp: readStamp(fields[4], "stamp") };
+    case "accuse":
+      return {
+        kind,
+        ...address,
+        incarnation: readInteger(fields[4], "incarnation"),
+        isRetraction: readBoolean(fields[5] ?? false, "isRetraction"),
+        accuser: readName(fields[6], "id", "accuser"),
+      };
   }
 }
 

@@ -91,6 +91,7 @@ function writeMessage(message: SessionMessage): unknown[] {
         message.isReady,
         message.firstIncarnation,
         message.knowsRouteSets,
+        message.knowsAccusations,
       ];
     case "members":
       return [message.members.map(writeMember)];
@@ -196,6 +197,7 @@ const READERS: Readers<SessionMessage> = {
     firstIncarnation: readInteger(fields[8] ?? 0, "firstIncarnation"),
     // What a later version adds here is none of ours, whatever it is.
     knowsRouteSets: fields[9] === true,
+    knowsAccusations: fields[10] === true,
   }),
   members: (fields) => ({
     type: "members",

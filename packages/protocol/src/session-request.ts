@@ -100,6 +100,8 @@ function writeRequest(message: Exclude<SessionRequest, { type: "heartbeat" }>): 
     case "confirm":
     case "ahead":
       return [message.service, message.id, writeStamp(message.stamp)];
+    case "accuse":
+      return [message.service, message.id, message.incarnation, message.isRetraction];
     case "goodbye":
       return [];
   }
@@ -188,6 +190,13 @@ const READERS: Readers<SessionRequest> = {
     service: readName(fields[1], "service"),
     id: readName(fields[2], "id"),
     stamp: readStamp(fields[3], "stamp"),
+  }),
+  accuse: (fields) => ({
+    type: "accuse",
+    service: readName(fields[1], "service"),
+    id: readName(fields[2], "id"),
+    incarnation: readInteger(fields[3], "incarnation"),
+    isRetraction: readBoolean(fields[4] ?? false, "isRetraction"),
   }),
 };
 

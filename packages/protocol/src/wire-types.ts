@@ -28,6 +28,7 @@ export const REQUEST_TYPES = {
   confirm: 9,
   goodbye: 10,
   ahead: 11,
+  accuse: 12,
 } as const satisfies Record<SessionRequest["type"], number>;
 
 /** Node to client. */
@@ -71,6 +72,7 @@ export const COMMAND_KINDS = {
   "set-state": 3,
   update: 4,
   rise: 5,
+  accuse: 6,
 } as const satisfies Record<RoutedCommand["kind"], number>;
 
 /** Wire form of a snapshot's kind. */

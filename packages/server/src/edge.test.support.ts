@@ -153,6 +153,7 @@ export function echoScript(event: NodeEvent): Effect[] {
       isReady: true,
       firstIncarnation: 0,
       knowsRouteSets: true,
+      knowsAccusations: true,
     };
     return [{ type: "send-sessions", sessions: [event.session], message: welcome }];
   }

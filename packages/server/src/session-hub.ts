@@ -26,6 +26,7 @@ import {
 } from "@fpzk/protocol";
 import type { RawData, WebSocket } from "ws";
 import { type Authenticator, hasAnyGrant } from "./authenticator.js";
+import { isLoopbackHost } from "./check-options.js";
 import type { Logger } from "./logger.js";
 import type { ServerCounters } from "./server-counters.js";
 import { type StreamListener, StreamSessions, TOKEN_EXPIRED } from "./stream-sessions.js";
@@ -309,6 +310,10 @@ export class SessionHub {
       grants,
       clientId: hello.clientId,
       sessionNumber: hello.sessionNumber,
+      // On one machine all have the same address, so clients there speak for themselves.
+      ...(session.address === "" || isLoopbackHost(session.address)
+        ? {}
+        : { host: session.address }),
     });
     const pending = session.pending;
     session.pending = [];

@@ -125,7 +125,11 @@ function buildNode(
     generation: stored.generation,
     region,
     zone,
-    description: { region, zone, address, peerAddress, tls: tls !== undefined },
+    description: {
+      ...{ region, zone, address, peerAddress },
+      tls: tls !== undefined,
+      knowsAccusations: true,
+    },
     seeds,
     cluster: options.cluster,
     random: new SeededRandom(randomInt(RANDOM_SEED_MAX)),

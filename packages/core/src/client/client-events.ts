@@ -38,6 +38,14 @@ export type ClientCommand =
   | (Command & { readonly type: "deregister"; readonly id: string })
   | (Command & { readonly type: "query" });
 
+/** What calls taught of a connection to one life of an instance. */
+export interface Accusation {
+  readonly service: string;
+  readonly id: string;
+  readonly incarnation: number;
+  readonly isRetraction: boolean;
+}
+
 export type ClientEvent =
   | { readonly type: "start" }
   /** What the seeds' names resolve to now. */
@@ -54,6 +62,8 @@ export type ClientEvent =
   | { readonly type: "turn-end" }
   | { readonly type: "watch"; readonly service: string; readonly saved?: SavedView }
   | { readonly type: "unwatch"; readonly service: string }
+  /** Calls taught that an instance cannot be reached, or, `isRetraction`, can again. */
+  | ({ readonly type: "accuse" } & Accusation)
   /** Says goodbye, which deregisters what is left, and ends. */
   | { readonly type: "close" }
   | ClientCommand;

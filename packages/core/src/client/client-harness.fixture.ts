@@ -20,6 +20,7 @@ export const WELCOME: WelcomeMessage = {
   isReady: true,
   firstIncarnation: 0,
   knowsRouteSets: true,
+  knowsAccusations: true,
 };
 
 /** A client, its clock, and what it asked for as short texts. */

@@ -224,14 +224,13 @@ export class ClientMachine {
   #want(event: ClientEvent, now: Instant): void {
     switch (event.type) {
       case "watch":
-        this.#watches.watch(event.service, event.saved, this.#isOnSession);
-        return;
+        return this.#watches.watch(event.service, event.saved, this.#isOnSession);
       case "unwatch":
-        this.#watches.unwatch(event.service, this.#isOnSession);
-        return;
+        return this.#watches.unwatch(event.service, this.#isOnSession);
       case "query":
-        this.#watches.query(event, now, this.#isOnSession);
-        return;
+        return this.#watches.query(event, now, this.#isOnSession);
+      case "accuse":
+        return this.#watches.accuse(event);
       case "register":
       case "update":
       case "set-state":

@@ -68,6 +68,7 @@ export const CLIENT_TRANSITIONS: Readonly<
     tick: "elapse",
     "turn-end": "ignore",
     close: "close",
+    accuse: "ignore",
     ...COMMANDS_WANTED,
   },
   waiting: {
@@ -80,6 +81,7 @@ export const CLIENT_TRANSITIONS: Readonly<
     tick: "elapse",
     "turn-end": "ignore",
     close: "close",
+    accuse: "ignore",
     ...COMMANDS_WANTED,
   },
   connecting: {
@@ -92,6 +94,7 @@ export const CLIENT_TRANSITIONS: Readonly<
     tick: "elapse",
     "turn-end": "ignore",
     close: "close",
+    accuse: "ignore",
     ...COMMANDS_WANTED,
   },
   greeting: {
@@ -104,6 +107,7 @@ export const CLIENT_TRANSITIONS: Readonly<
     tick: "elapse",
     "turn-end": "flush",
     close: "close",
+    accuse: "ignore",
     ...COMMANDS_WANTED,
   },
   online: {
@@ -116,6 +120,7 @@ export const CLIENT_TRANSITIONS: Readonly<
     tick: "elapse",
     "turn-end": "flush",
     close: "close",
+    accuse: "want",
     ...COMMANDS_WANTED,
   },
   closed: {
@@ -128,6 +133,7 @@ export const CLIENT_TRANSITIONS: Readonly<
     tick: "ignore",
     "turn-end": "ignore",
     close: "ignore",
+    accuse: "ignore",
     watch: "ignore",
     unwatch: "ignore",
     register: "refuse",

@@ -19,10 +19,11 @@ import type {
   OriginVersion,
   PongMessage,
   SnapshotMessage,
+  WelcomeMessage,
 } from "../messages.js";
 import { ROUTE_SET_SERVICE } from "../record.js";
 import { after, type Instant, instant, NEVER } from "../time.js";
-import type { ClientCommand, ClientOutbox, ViewState } from "./client-events.js";
+import type { Accusation, ClientCommand, ClientOutbox, ViewState } from "./client-events.js";
 import { CommandWaiters } from "./command-waiters.js";
 import type { MemberTable } from "./member-liveness.js";
 import type { SavedView } from "./saved-view.js";
@@ -80,6 +81,8 @@ export class ClientWatches {
   #region = "";
   /** The node of this session has said that it knows route sets. */
   #knowsRouteSets = false;
+  /** And that it takes accusations. */
+  #knowsAccusations = false;
 
   constructor(options: ClientWatchesOptions, outbox: ClientOutbox) {
     this.#options = options;
@@ -163,6 +166,13 @@ export class ClientWatches {
     if (isOnSession) this.#sendQuery(query);
   }
 
+  /** Told now or never: a node that cannot be told now is told when it happens again. */
+  accuse({ service, id, incarnation, isRetraction }: Accusation): void {
+    if (!this.#knowsAccusations || !this.#watches.has(service)) return;
+    const accusation = { service, id, incarnation, isRetraction };
+    this.#outbox.emit({ type: "send", message: { type: "accuse", ...accusation } });
+  }
+
   /** A new session: all watches and open queries are sent again. */
   reconnect(): void {
     for (const watch of this.#watches.values()) {
@@ -179,7 +189,8 @@ export class ClientWatches {
   }
 
   /** A node of a region has welcomed this client: what comes now may be that region's own. */
-  welcomed({ region, knowsRouteSets }: { region: string; knowsRouteSets: boolean }): void {
+  welcomed({ region, knowsRouteSets, knowsAccusations }: WelcomeMessage): void {
+    this.#knowsAccusations = knowsAccusations;
     this.#region = region;
     for (const { view } of this.#watches.values()) view.enterRegion(region);
     this.#knowsRouteSets = knowsRouteSets;
@@ -191,6 +202,7 @@ export class ClientWatches {
   disconnect(now: Instant): void {
     this.#region = "";
     this.#knowsRouteSets = false;
+    this.#knowsAccusations = false;
     for (const [service, watch] of this.#watches) {
       if (watch.isCurrent) watch.lastCurrentAt = now;
       watch.isCurrent = false;

@@ -74,8 +74,20 @@ export class Adoption {
     return replica.isOwn(origin) || (isOrphaned(origin, membership) && this.#isAdopter(origin));
   }
 
+  /** The node that may write what an origin said; undefined while nobody may. */
+  speakerOf(origin: Origin): string | undefined {
+    const { replica, membership } = this.#options;
+    if (replica.isOwn(origin)) return replica.nodeId;
+    return isOrphaned(origin, membership) ? this.#adopterOf(origin) : origin.nodeId;
+  }
+
+  /** Adopts one orphan before its time. */
+  adopt(slot: Slot, now: Instant): void {
+    this.#adoptAll([slot], now);
+  }
+
   #adopt(index: OriginIndex, countMax: number, now: Instant): number {
-    const { replica, writer, leases, orphanTtlMs } = this.#options;
+    const { replica } = this.#options;
     const slots: Slot[] = [];
     for (const slot of replica.table.slotsAfter(index, 0)) {
       if (replica.table.kind(slot) !== RecordKind.instance) continue;
@@ -83,23 +95,31 @@ export class Adoption {
       slots.push(slot);
       if (slots.length >= countMax) break;
     }
-    if (slots.length === 0) return 0;
+    if (slots.length > 0) this.#adoptAll(slots, now);
+    return slots.length;
+  }
+
+  #adoptAll(slots: readonly Slot[], now: Instant): void {
+    const { writer, leases, orphanTtlMs } = this.#options;
     const lease = leases.open({ ttlMs: orphanTtlMs, session: undefined, phase: "adopted" }, now);
     for (const slot of slots) {
       writer.rewrite(slot, { isSuspect: true }, now);
       writer.attach(slot, lease);
     }
-    return slots.length;
   }
 
   /** One node of the owner's region, the same for all observers that agree on who is alive. */
   #isAdopter(origin: Origin): boolean {
-    const { membership, replica } = this.#options;
+    return this.#adopterOf(origin) === this.#options.replica.nodeId;
+  }
+
+  #adopterOf(origin: Origin): string | undefined {
+    const { membership } = this.#options;
     const region = membership.get(origin.nodeId)?.description.region;
     const candidates = membership.all
       .filter((member) => member.status === NodeStatus.alive)
       .filter((member) => region === undefined || member.description.region === region)
       .map((member) => member.nodeId);
-    return rendezvous(originText(origin), candidates) === replica.nodeId;
+    return rendezvous(originText(origin), candidates);
   }
 }

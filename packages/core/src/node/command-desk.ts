@@ -9,15 +9,16 @@
 import type { DrainTable } from "../drain/drain-table.js";
 import { ErrorCode, type Refusal } from "../errors.js";
 import type { HybridClock } from "../hlc.js";
+import { NodeStatus } from "../instance.js";
 import { LeasePhase } from "../lease/lease-rules.js";
 import type { LeaseTable } from "../lease/lease-table.js";
 import { ttlOfRemark } from "../lease/ttl-remark.js";
 import { RISE_PER_SECOND_MAX, ROUTE_PENDING_COUNT_MAX } from "../limits.js";
+import type { Member, Membership } from "../membership/membership.js";
 import type { RoutedCommand, RoutePayload } from "../messages.js";
 import {
   compareStamps,
   InstanceState,
-  type Origin,
   type RecordKey,
   RecordKind,
   RemovalReason,
@@ -27,9 +28,13 @@ import {
 import type { Replica } from "../replica/replica.js";
 import { NO_SLOT, type Slot } from "../table/record-table.js";
 import { after, type Instant, instant, NEVER } from "../time.js";
+import { type Accusation, AccusationDesk } from "./accusation-desk.js";
+import type { Adoption } from "./adoption.js";
 import type { Command, CommandResult } from "./events.js";
 import type { InstanceWriter } from "./instance-writer.js";
 import { stampOfWord } from "./last-writer.js";
+import type { NodeCounters } from "./node-counters.js";
+import type { Outbox } from "./outbox.js";
 import { writeRouteSet } from "./route-set-writer.js";
 
 /** How long an owner may take to answer, beside what the request itself may take. */
@@ -48,8 +53,11 @@ export interface CommandDeskOptions {
   readonly takeoverTtlMs: number;
   /** The owner's node id when it lives and is another node; undefined when this node must act. */
   readonly livingOwner: (slot: Slot) => string | undefined;
-  /** Whether this node may write what an origin said. */
-  readonly speaksFor: (origin: Origin) => boolean;
+  /** Whose word it is, once an owner is gone. */
+  readonly adoption: Adoption;
+  readonly membership: Pick<Membership, "all">;
+  readonly counters: NodeCounters;
+  readonly outbox: Outbox;
   /** Takes an operator's word that a node is gone, or says why not. */
   readonly forgetNode: (nodeId: string, now: Instant) => Refusal | undefined;
   readonly route: (to: string, payload: RoutePayload) => boolean;
@@ -60,12 +68,14 @@ export interface CommandDeskOptions {
 export class CommandDesk {
   readonly #options: CommandDeskOptions;
   readonly #pending = new Map<number, { reply: Reply; deadline: Instant }>();
+  readonly #accusations: AccusationDesk;
   #nextId = 1;
   #riseCount = 0;
   #risesSince = instant(0);
 
   constructor(options: CommandDeskOptions) {
     this.#options = options;
+    this.#accusations = new AccusationDesk(options);
   }
 
   run(command: Command, reply: Reply, now: Instant): void {
@@ -73,6 +83,7 @@ export class CommandDesk {
       case "register": {
         const result = this.#options.writer.registerLease(command, command.ttlMs, now);
         if ("code" in result) return reply(refusal(result));
+        this.#accusations.renewed(result.slot, now);
         return reply({ ...DONE, stamp: result.stamp });
       }
       case "override":
@@ -90,11 +101,15 @@ export class CommandDesk {
       case "update":
       case "rise":
         return this.#owned(command, reply, now);
+      case "accuse":
+        this.#accuse(command, now);
+        return reply(DONE);
     }
   }
 
   /** Another node asks for something on a record of this one. */
   routed(from: string, commandId: number, command: RoutedCommand, now: Instant): void {
+    if (command.kind === "accuse") return this.#accuse(command, now, "here");
     const reply: Reply = (result) => {
       this.#options.route(from, {
         kind: "command-result",
@@ -142,7 +157,7 @@ export class CommandDesk {
     return next;
   }
 
-  #owned(command: RoutedCommand, reply: Reply, now: Instant): void {
+  #owned(command: Exclude<RoutedCommand, Accusation>, reply: Reply, now: Instant): void {
     const slot = this.#liveSlot(command);
     if (slot === undefined) return reply(refusal(unknownInstance(command)));
     const owner = this.#options.livingOwner(slot);
@@ -169,7 +184,7 @@ export class CommandDesk {
   }
 
   /** Acts on a live record that this node owns, or whose owner is gone. */
-  #act(command: RoutedCommand, slot: Slot, reply: Reply, now: Instant): void {
+  #act(command: Exclude<RoutedCommand, Accusation>, slot: Slot, reply: Reply, now: Instant): void {
     const { writer, replica } = this.#options;
     switch (command.kind) {
       case "renew":
@@ -191,6 +206,27 @@ export class CommandDesk {
         this.#rise(slot, command.stamp, now);
         return reply({ ...DONE, stamp: replica.table.stamp(slot) });
     }
+  }
+
+  /**
+   * Passes an accusation on to the node that may write the instance, which answers nothing. Nodes
+   * of earlier versions end a link on which they read one, so it waits until there are none.
+   */
+  #accuse(command: Accusation, now: Instant, where: "here" | "anywhere" = "anywhere"): void {
+    const { adoption, replica, counters, membership, route } = this.#options;
+    const slot = this.#liveSlot(command);
+    if (slot === undefined) {
+      counters.accusationsMoot += 1;
+      return;
+    }
+    const speaker = adoption.speakerOf(replica.table.origin(replica.table.originOf(slot)));
+    const isHere = where === "here" || speaker === replica.nodeId;
+    if (isHere) return this.#accusations.take(slot, command, now);
+    const isSent =
+      speaker !== undefined &&
+      membership.all.every(knowsAccusationsOrIsGone) &&
+      route(speaker, { kind: "command", commandId: 0, command });
+    if (!isSent) counters.accusationsUnroutable += 1;
   }
 
   /** Somebody has seen a higher stamp, which no node holds: what is heard goes above it. */
@@ -232,8 +268,8 @@ export class CommandDesk {
    * that it wrote here, also what the nodes here have lost and a view has not (P4).
    */
   endLeft(slot: Slot, { stamp, isOver }: { stamp: Stamp; isOver: boolean }, now: Instant): void {
-    const { writer, replica, speaksFor } = this.#options;
-    if (!speaksFor(replica.table.origin(replica.table.originOf(slot)))) return;
+    const { writer, replica, adoption } = this.#options;
+    if (!adoption.speaksFor(replica.table.origin(replica.table.originOf(slot)))) return;
     if (isOver) return writer.remove(slot, RemovalReason.drained, now);
     writer.rewrite(slot, { state: InstanceState.draining, isSuspect: true, stamp }, now);
     this.#keep(slot, now);
@@ -258,6 +294,7 @@ export class CommandDesk {
     if (lease !== undefined && lease.session === undefined && lease.phase !== "adopted") {
       const lapse = leases.apply(lease, "heard", now);
       if (lapse !== undefined) writer.carryOut(lapse, now);
+      this.#accusations.renewed(slot, now);
       return reply({ ...DONE, stamp: table.stamp(slot) });
     }
     if (lease?.session !== undefined) {
@@ -357,6 +394,12 @@ export class CommandDesk {
     if (slot === NO_SLOT) return undefined;
     return this.#options.replica.table.state(slot) === InstanceState.removed ? undefined : slot;
   }
+}
+
+/** Nothing is passed on through the dead and those that left. */
+function knowsAccusationsOrIsGone({ status, description }: Member): boolean {
+  const isGone = status === NodeStatus.dead || status === NodeStatus.left;
+  return isGone || description.knowsAccusations === true;
 }
 
 /** No word can be put over this one: its stamp is the last there is. */

@@ -83,6 +83,8 @@ export type NodeEvent =
       readonly grants: Grants;
       readonly clientId: string;
       readonly sessionNumber: number;
+      /** Address of its machine, where others than clients of one machine have another. */
+      readonly host?: string;
     }
   | {
       readonly type: "session-message";

@@ -10,6 +10,15 @@ export interface NodeCounters extends PeerLinksCounters {
   superseded: number;
   stalls: number;
   routesDropped: number;
+  accusationsTaken: number;
+  accusationsRetracted: number;
+  accusationsRefused: number;
+  accusationsDoubted: number;
+  accusationsRefuted: number;
+  accusationsMoot: number;
+  accusationsUnroutable: number;
+  instancesAccused: number;
+  instancesCleared: number;
 }
 
 /** All at 0. */
@@ -34,5 +43,14 @@ export function createCounters(): NodeCounters {
     superseded: 0,
     stalls: 0,
     routesDropped: 0,
+    accusationsTaken: 0,
+    accusationsRetracted: 0,
+    accusationsRefused: 0,
+    accusationsDoubted: 0,
+    accusationsRefuted: 0,
+    accusationsMoot: 0,
+    accusationsUnroutable: 0,
+    instancesAccused: 0,
+    instancesCleared: 0,
   };
 }

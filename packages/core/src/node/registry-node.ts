@@ -101,10 +101,9 @@ export class RegistryNode {
   #now: Instant;
 
   constructor(options: RegistryNodeOptions) {
-    const { config, random, now, table, nodeId, region } = options;
+    const { config, random, now, table, nodeId, region, wallNow } = options;
     this.#options = options;
     this.#now = now;
-    const { wallNow } = options;
     this.#clock = new HybridClock({ wallNow, now: () => this.#now, name: nodeId });
     this.#replica = new Replica({
       table,
@@ -168,25 +167,20 @@ export class RegistryNode {
       leases: this.#leases,
       clock: this.#clock,
     });
+    const writing = { replica: this.#replica, writer: this.#writer, leases: this.#leases };
+    const { counters } = this;
+    const outbox = this.#outbox;
+    const membership = this.#membership;
+    this.#adoption = new Adoption({ ...writing, membership, ...config });
     this.#commands = new CommandDesk({
-      replica: this.#replica,
-      writer: this.#writer,
-      leases: this.#leases,
+      ...{ ...writing, counters, outbox, membership, adoption: this.#adoption },
       drains: this.#drains.table,
       clock: this.#clock,
       takeoverTtlMs: config.orphanTtlMs,
       livingOwner: (slot) => this.#livingOwner(slot),
-      speaksFor: (origin) => this.#adoption.speaksFor(origin),
       forgetNode: (id, at) => this.#nodes.forget(id, at),
       route: (to, payload) => this.#peers.route(to, payload),
       refutes: (slot) => this.#refutes(slot),
-    });
-    this.#adoption = new Adoption({
-      replica: this.#replica,
-      writer: this.#writer,
-      leases: this.#leases,
-      membership: this.#membership,
-      ...config,
     });
     this.#canary = new Canary({ replica: this.#replica, clock: this.#clock, now });
     this.#desk = this.#createDesk();

@@ -13,6 +13,7 @@ import { LeasePhase } from "../lease/lease-rules.js";
 import type { Lease, LeaseTable } from "../lease/lease-table.js";
 import { SESSION_COUNT_MAX, SESSION_WATCH_COUNT_MAX } from "../limits.js";
 import type {
+  AccuseMessage,
   AheadMessage,
   DeregisterMessage,
   MemberView,
@@ -36,11 +37,13 @@ import type { Replica } from "../replica/replica.js";
 import { NO_SLOT, type Slot } from "../table/record-table.js";
 import type { Instant } from "../time.js";
 import { serviceName, type WatchTable } from "../watch/watch-table.js";
+import { AccuserCheck } from "./accuser-check.js";
 import { AnswerDesk } from "./answer-desk.js";
 import type { CommandDesk } from "./command-desk.js";
 import type { NodeEvent, SessionKey } from "./events.js";
 import type { InstanceWriter } from "./instance-writer.js";
 import type { NodeConfig } from "./node-config.js";
+import type { NodeCounters } from "./node-counters.js";
 import type { Outbox } from "./outbox.js";
 import type { Session, SessionTable } from "./session-table.js";
 
@@ -72,14 +75,14 @@ export interface SessionDeskOptions {
   readonly members: () => readonly MemberView[];
   /** Whether the owner of a record is gone, as far as this node knows. */
   readonly isOrphaned: (origin: Origin) => boolean;
-  readonly counters: { sessionsOpened: number; superseded: number };
+  readonly counters: NodeCounters;
 }
 
 type Request = Exclude<SessionRequest, { type: "hello" }>;
 
 export class SessionDesk {
   readonly #options: SessionDeskOptions;
-
+  readonly #accusers = new AccuserCheck();
   readonly #answers: AnswerDesk;
 
   constructor(options: SessionDeskOptions) {
@@ -128,6 +131,7 @@ export class SessionDesk {
       namespace: event.namespace,
       grants: event.grants,
       clientId: event.clientId,
+      accuser: event.host ?? event.clientId,
       sessionNumber: event.sessionNumber,
       lease,
       ttlMs,
@@ -148,6 +152,7 @@ export class SessionDesk {
       isReady: this.#options.isReady(),
       firstIncarnation,
       knowsRouteSets: true,
+      knowsAccusations: true,
     });
     outbox.toSession(event.session, { type: "members", members: this.#options.members() });
   }
@@ -179,6 +184,8 @@ export class SessionDesk {
         return this.#confirm(session, message);
       case "ahead":
         return this.#hearAhead(session, message, now);
+      case "accuse":
+        return this.#accuse(session, message, now);
       case "goodbye":
         return this.#goodbye(session, lease, now);
     }
@@ -466,6 +473,24 @@ export class SessionDesk {
     if (!session.grants.mayRead) return;
     const name = { namespace: session.namespace, service, id };
     this.#options.commands.run({ kind: "rise", ...name, stamp }, () => {}, now);
+  }
+
+  /** Of what it watches alone, so of what it may read; and at most so much of it. */
+  #accuse(session: Session, message: AccuseMessage, now: Instant): void {
+    const { counters, commands, replica, isReady } = this.#options;
+    const { namespace, watches, grants, accuser } = session;
+    const { service, id, incarnation, isRetraction } = message;
+    const index = replica.table.findService(namespace, service);
+    const mayAccuse = grants.mayRead && watches.has(serviceName(namespace, service)) && isReady();
+    const instanceCount = index < 0 ? 0 : replica.table.liveCountOf(index);
+    const verdict = mayAccuse
+      ? this.#accusers.judge(session, message, instanceCount, now)
+      : "refused";
+    if (verdict === "refused") counters.accusationsRefused += 1;
+    else if (verdict === "doubted") counters.accusationsDoubted += 1;
+    if (verdict !== "passed") return;
+    const command = { namespace, service, id, incarnation, isRetraction, accuser } as const;
+    commands.run({ kind: "accuse", ...command }, () => {}, now);
   }
 
   #goodbye(session: Session, lease: Lease | undefined, now: Instant): void {

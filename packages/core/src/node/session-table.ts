@@ -11,6 +11,8 @@ export interface Session {
   readonly namespace: string;
   readonly grants: Grants;
   readonly clientId: string;
+  /** Who speaks in an accusation: its machine where that is known, else the client. */
+  readonly accuser: string;
   readonly sessionNumber: number;
   /** 0 for a stream: nothing hangs on it. */
   readonly lease: LeaseId;

@@ -54,7 +54,10 @@ class Life {
   constructor(tape: Tape) {
     this.#tape = tape;
     const address = "127.0.0.1:7100";
-    const description = { region: "eu", zone: "", address, peerAddress: address, tls: false };
+    const description = {
+      ...{ region: "eu", zone: "", address, peerAddress: address, tls: false },
+      knowsAccusations: true,
+    };
     this.#node = new RegistryNode({
       nodeId: words.SELF,
       generation: words.GENERATION,

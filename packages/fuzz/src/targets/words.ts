@@ -135,6 +135,7 @@ export function sessionMessageOf(tape: Tape): SessionMessage {
         isReady: tape.flag(),
         firstIncarnation: tape.pick([0, 1, GENERATION, HUGE]),
         knowsRouteSets: tape.below(2) === 0,
+        knowsAccusations: true,
       };
     case 1:
       return {

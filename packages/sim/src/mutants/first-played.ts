@@ -3,6 +3,7 @@
  * when it has become blind. So a run over all defects takes minutes.
  */
 export const FIRST_PLAYED: Readonly<Record<string, string>> = {
+  "accusers-beat-heartbeats": "accused-by-callers",
   "adoption-without-claim": "node-and-program-are-lost",
   "backoff-without-jitter": "tries-spread",
   "canaries-ignored": "line-of-regions",
@@ -47,6 +48,7 @@ export const FIRST_PLAYED: Readonly<Record<string, string>> = {
   "no-tombstones": "every-change-is-told",
   "nobody-adopts": "node-and-program-are-lost",
   "one-accuser-confirms": "cut-between-nodes",
+  "one-caller-accuses": "accused-by-callers",
   "only-neighbours-are-repaired": "through-a-third-region",
   "orphans-adopted-at-once": "program-outlives-its-node",
   "orphans-removed-at-once": "node-and-program-are-lost",

@@ -197,4 +197,22 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     find: "this.#sessions.count > 0 && hasOthers ? after(now, spreadMs + LEAVE_MS) : now;",
     replace: "now;",
   },
+  {
+    name: "one-caller-accuses",
+    story:
+      "One caller whose own network fails makes instances that live suspect for everybody (a load " +
+      "balancer that believes a single health checker).",
+    file: "node/accusation-desk.js",
+    find: "export const ACCUSER_COUNT_MIN = 2;",
+    replace: "export const ACCUSER_COUNT_MIN = 1;",
+  },
+  {
+    name: "accusers-beat-heartbeats",
+    story:
+      "Two callers that are cut off from a program make it suspect although its own session is " +
+      "heard: what is out of their reach is out of everybody's.",
+    file: "node/accusation-desk.js",
+    find: "else if (this.#isHeard(slot)) {",
+    replace: "else if (false) {",
+  },
 ];

@@ -132,7 +132,7 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
       "Nobody takes over the instances of a lost node: those whose programs died with it stay in " +
       "every list for ever (expiry that is off since fifty were lost at once).",
     file: ADOPTION,
-    find: "return rendezvous(originText(origin), candidates) === replica.nodeId;",
+    find: "return this.#adopterOf(origin) === this.#options.replica.nodeId;",
     replace: "return false;",
   },
   {
@@ -141,7 +141,7 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
       "Every node of the region takes an orphan over: each raises the claim of the others' record, " +
       "and one lost node is a storm of writes.",
     file: ADOPTION,
-    find: "return rendezvous(originText(origin), candidates) === replica.nodeId;",
+    find: "return this.#adopterOf(origin) === this.#options.replica.nodeId;",
     replace: "return true;",
   },
   {

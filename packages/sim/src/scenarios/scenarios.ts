@@ -1,3 +1,4 @@
+import { ACCUSATION_SCENARIOS } from "./accusation-scenarios.js";
 import { CALM_SCENARIOS } from "./calm-scenarios.js";
 import { CLAIM_SCENARIOS } from "./claim-scenarios.js";
 import { COPY_SCENARIOS } from "./copy-scenarios.js";
@@ -16,4 +17,5 @@ export const SCENARIOS: readonly Scenario[] = [
   ...NODE_SCENARIOS,
   ...PROMISE_SCENARIOS,
   ...CLAIM_SCENARIOS,
+  ...ACCUSATION_SCENARIOS,
 ];

@@ -85,7 +85,10 @@ export class SimNode extends SimProcess {
 
   #createNode(options: SimNodeOptions): RegistryNode {
     const { nodeId, region, seeds } = options;
-    const description = { region, zone: "", address: nodeId, peerAddress: nodeId, tls: false };
+    const description = {
+      ...{ region, zone: "", address: nodeId, peerAddress: nodeId, tls: false },
+      knowsAccusations: true,
+    };
     const table =
       options.tableKind === "column"
         ? new ColumnRecordTable({ hashSeed: Math.floor(this.#random.next() * 2 ** 32) })
