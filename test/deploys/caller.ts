@@ -181,7 +181,7 @@ class Caller {
       return { id: "proxy", origin: this.#plan.proxyUrl, prefix: `/${SERVICE}`, release() {} };
     }
     const subscription = path === "embedded" ? this.#near : this.#anywhere;
-    const picked = subscription.pick({ excluded });
+    const picked = subscription.pick({ excluded, prefersElsewhere: excluded.size >= 2 });
     if (picked === undefined) return undefined;
     return {
       id: picked.instance.id,

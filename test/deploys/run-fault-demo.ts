@@ -4,15 +4,16 @@ import { parseArgs } from "node:util";
 import { commitText, machineText } from "../faults/machine.js";
 import { faultReport, faultTable } from "./fault-text.js";
 import { writeSection } from "./report-page.js";
-import { type FaultRunOptions, runFaults } from "./run-faults.js";
+import { FAULTS, type FaultRunOptions, runFaults } from "./run-faults.js";
 
-const USAGE = `npm run demo:faults -- [--rate N] [--seconds N]
+const USAGE = `npm run demo:faults -- [--rate N] [--seconds N] [--only TEXT]
 
 Three regions with four instances of a service in each, called in an open loop through proxies and
 embedded clients, with retries on, while single instances and a whole region are broken.
 
 --rate N      calls a second (default 600)
 --seconds N   that each fault lasts (default 12)
+--only TEXT   faults with this in their name
 --seed N      of arrivals and kinds of calls (default 1)
 --report      writes docs/deploys.md      --json   one document on standard output
 --failures    tells every failed call`;
@@ -24,6 +25,7 @@ export async function main(args: readonly string[]): Promise<number> {
       rate: { type: "string", default: "600" },
       seconds: { type: "string", default: "12" },
       seed: { type: "string", default: "1" },
+      only: { type: "string", default: "" },
       failures: { type: "boolean", default: false },
       report: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
@@ -42,6 +44,7 @@ export async function main(args: readonly string[]): Promise<number> {
   }
   const options: FaultRunOptions = {
     ...{ ratePerSecond, seed, faultMs: 1_000 * seconds, instancesPerRegion: 4 },
+    names: FAULTS.map(({ name }) => name).filter((name) => name.includes(values.only)),
     onProgress: (text) => console.error(text),
     onFailure: (failure) => {
       if (values.failures) console.error(`  failed: ${JSON.stringify(failure)}`);

@@ -110,7 +110,11 @@ export async function runFaults(
     badMs: BAD_MS,
     policy: "least-request",
     hasPlain: false,
-    route: { timeout: "5s", hedge: { after: HEDGE_AFTER } },
+    route: {
+      timeout: "5s",
+      hedge: { after: HEDGE_AFTER, countMax: 2 },
+      retryOn: ["connect-failure", "reset", "500", "502", "503", "504"],
+    },
     onUnexpectedEnd: (name, how, log) => {
       throw new Error(`${name} ended by itself (${how}): ${log.slice(-2_000)}`);
     },

@@ -12,6 +12,7 @@ import {
   type Endpoint,
   ErrorCode,
   type Instant,
+  PLACE_FAILURE_COUNT,
   RouteProtocol,
 } from "@fpzk/core";
 import type { Destination } from "./call.js";
@@ -74,7 +75,9 @@ export class Balancer {
     if (!isWatched(watched)) return watched;
     const picked = watched.subscription.pick({
       ...(target.key === undefined ? {} : { key: target.key }),
-      ...(tried === undefined ? {} : { excluded: tried }),
+      ...(tried === undefined
+        ? {}
+        : { excluded: tried, prefersElsewhere: tried.size >= PLACE_FAILURE_COUNT }),
     });
     if (picked === undefined) return unavailable(watched);
     const endpoint = endpointFor(kind, picked);

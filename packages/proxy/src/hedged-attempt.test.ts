@@ -29,6 +29,21 @@ describe("hedging", () => {
     );
   });
 
+  it("ejects an instance that others overtake again and again", async (t) => {
+    const route = { service: "echo", hedge: { afterMs: 100 } };
+    const { proxy, directory, nextEntry } = await startFixture(t, { routes: [route] });
+    const slow = await startInstance(t, () => {});
+    const quick = await startInstance(t, (_request, response) => response.end("quick"));
+    directory.set("echo", { id: "a", port: slow.port }, { id: "b", port: quick.port });
+    let hedgedCount = 0;
+    // In turn, until the silent one was overtaken five times; the sixth turn is not its.
+    for (let call = 0; call < 20; call += 1) {
+      await (await fetch(`${proxy.url}/`)).text();
+      if ((await nextEntry()).attemptCount === 2) hedgedCount += 1;
+    }
+    assert.equal(hedgedCount, 5);
+  });
+
   it("asks only one where the answer comes in time, or the request may not be repeated", async (t) => {
     const { proxy, directory } = await startFixture(t, {
       routes: [

@@ -7,6 +7,10 @@
  * body. Each further instance takes one from the retry budget, so that a service which is slow as a
  * whole is not asked twice for everything.
  *
+ * Who was asked first and is overtaken was too slow, and counts as if it had not answered in time:
+ * else an instance that stands still, and that hedges hide, would never be ejected. As Envoy does
+ * with `hedge_on_per_try_timeout`.
+ *
  * One of its instances is always the lead: the one that the exchange holds, and ends. The others
  * are ended here.
  */
@@ -87,7 +91,7 @@ export class HedgedAttempt implements Attempt {
       this.#setLead(leg);
       this.#legs.delete(former);
       former.attempt?.abort();
-      this.#ports.finish(former.choice, undefined);
+      this.#ports.finish(former.choice, former.number < leg.number ? "error" : undefined);
     }
     this.#dropOthers();
     return true;
@@ -114,7 +118,8 @@ export class HedgedAttempt implements Attempt {
   }
 
   #ask(choice: Choice): Leg {
-    const leg = new Leg(choice, this, this.#ports.receiver);
+    const number = this.#asked.size;
+    const leg = new Leg({ choice, number, race: this, receiver: this.#ports.receiver });
     this.#asked.add(choice.picked.instance.id);
     this.#legs.add(leg);
     leg.attempt = this.#ports.send(choice, leg);
@@ -139,20 +144,31 @@ export class HedgedAttempt implements Attempt {
       if (leg === this.#lead) continue;
       this.#legs.delete(leg);
       leg.attempt?.abort();
-      this.#ports.finish(leg.choice, undefined);
+      const isOvertaken = this.#hasAnswer && leg.number < this.#lead.number;
+      this.#ports.finish(leg.choice, isOvertaken ? "error" : undefined);
     }
   }
+}
+
+interface LegPlan {
+  readonly choice: Choice;
+  readonly number: number;
+  readonly race: HedgedAttempt;
+  readonly receiver: AttemptReceiver;
 }
 
 /** One instance that is asked. After an answer only the lead's is left. */
 class Leg implements AttemptReceiver {
   attempt: Attempt | undefined;
   readonly choice: Choice;
+  /** Those asked before it have lower ones. */
+  readonly number: number;
   readonly #race: HedgedAttempt;
   readonly #receiver: AttemptReceiver;
 
-  constructor(choice: Choice, race: HedgedAttempt, receiver: AttemptReceiver) {
+  constructor({ choice, number, race, receiver }: LegPlan) {
     this.choice = choice;
+    this.number = number;
     this.#race = race;
     this.#receiver = receiver;
   }

@@ -13,12 +13,12 @@ it("repeats what is safe or idempotent and has no body", () => {
   }
 });
 
-it("asks another instance after those answers of gateways that the route names", () => {
+it("asks another instance after those answers that the route names", () => {
   const retriedOn = (...causes: RetryCause[]) =>
     [200, 400, 429, 500, 501, 502, 503, 504, 505].filter((status) =>
       isRetryableStatus(status, new Set(causes)),
     );
   assert.deepEqual(retriedOn("502", "503", "504"), [502, 503, 504]);
-  assert.deepEqual(retriedOn("503", "reset"), [503]);
+  assert.deepEqual(retriedOn("500", "503", "reset"), [500, 503]);
   assert.deepEqual(retriedOn("connect-failure"), []);
 });

@@ -16,5 +16,5 @@ export function isRepeatable(method: string, hasBody: boolean): boolean {
 
 /** Whether an instance's answer of this status is worth asking another. */
 export function isRetryableStatus(statusCode: number, retryOn: ReadonlySet<RetryCause>): boolean {
-  return statusCode >= 502 && statusCode <= 504 && retryOn.has(String(statusCode) as RetryCause);
+  return statusCode >= 500 && statusCode <= 504 && retryOn.has(String(statusCode) as RetryCause);
 }

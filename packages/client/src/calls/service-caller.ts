@@ -1,5 +1,5 @@
 /** Who calls a service: one subscription that all integrations of a client share. */
-import { ErrorCode, RegistryError } from "@fpzk/core";
+import { ErrorCode, PLACE_FAILURE_COUNT, RegistryError } from "@fpzk/core";
 import type {
   CallOptions,
   PickContext,
@@ -40,7 +40,8 @@ export class Caller implements ServiceCaller {
   }
 
   again(context: PickContext & { readonly excluded: ReadonlySet<string> }): Picked | undefined {
-    const picked = this.subscription.pick(context);
+    const prefersElsewhere = context.excluded.size >= PLACE_FAILURE_COUNT;
+    const picked = this.subscription.pick({ ...context, prefersElsewhere });
     if (picked === undefined) return undefined;
     // Exclusions are ignored when nobody else is left.
     const isOther = !context.excluded.has(picked.instance.id);

@@ -47,14 +47,28 @@ describe("OutlierDetector", () => {
     const detector = new OutlierDetector(OPTIONS);
     let nowMs = 0;
     for (const durationMs of [1_000, 2_000, 2_500, 2_500]) {
+      call(detector, ["a", "success"], nowMs);
       assert.equal(fail(detector, "a", nowMs), true);
       assert.deepEqual(out(detector, nowMs + durationMs - 1), ["a"]);
       assert.deepEqual(out(detector, nowMs + durationMs), []);
       nowMs += durationMs;
     }
     nowMs += 10_000;
+    call(detector, ["a", "success"], nowMs);
     assert.equal(fail(detector, "a", nowMs), true);
     assert.deepEqual(out(detector, nowMs + 1_000), []);
+  });
+
+  it("ejects who returned by its first failure, until it has succeeded", () => {
+    const detector = new OutlierDetector(OPTIONS);
+    assert.equal(fail(detector, "a", 0), true);
+    assert.deepEqual(out(detector, 1_000), []);
+    assert.equal(call(detector, ["a", "error"], 1_000), true);
+    assert.deepEqual(out(detector, 2_999), ["a"]);
+    assert.deepEqual(out(detector, 3_000), []);
+    call(detector, ["a", "success"], 3_000);
+    assert.equal(call(detector, ["a", "connect-failure"], 3_001), false);
+    assert.equal(call(detector, ["a", "connect-failure"], 3_001), true);
   });
 
   it("ejects at most the share, and never the only one", () => {

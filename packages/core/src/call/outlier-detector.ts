@@ -6,6 +6,8 @@
  * success rate far below that of the others ({@link CallTally}), which may also look at latency. At
  * most a share of the instances is out at once, so that a fault of the service as a whole ejects
  * nobody's last half. Ejection is a preference: the picker ignores it when nothing else is left.
+ * Who returns is on probation: its next failure ejects it again, until it has succeeded once, so
+ * that an instance which is still broken costs one call and not another row of them.
  * Pure: time is passed in.
  *
  * @see Envoy "Outlier detection" (`consecutive_5xx`, `consecutive_local_origin_failure`,
@@ -181,9 +183,17 @@ export class OutlierDetector {
       const until = this.#healths.get(id)?.ejectedUntil ?? 0;
       if (until <= now) {
         this.#ejected.delete(id);
+        this.#beginProbation(id);
         this.changeCount += 1;
       } else this.#nextReturn = Math.min(this.#nextReturn, until);
     }
+  }
+
+  #beginProbation(id: string): void {
+    const health = this.#healths.get(id);
+    if (health === undefined) return;
+    health.connectFailureCount = this.#options.connectFailureCountMax - 1;
+    health.errorCount = this.#options.errorCountMax - 1;
   }
 
   #recover(id: string, health: Health, now: Instant): void {

@@ -71,6 +71,9 @@ export interface ApertureCallers {
   readonly sizeMin: number;
 }
 
+/** After so many failures of one call its next attempt goes to another place. */
+export const PLACE_FAILURE_COUNT = 2;
+
 /** Picks anew, for those that get less than a whole share, before one of them gets the call. */
 const REPICK_COUNT_MAX = 4;
 const NO_PARTS: ReadonlyMap<string, number> = new Map();

@@ -64,6 +64,19 @@ describe("createPicker", () => {
     );
   });
 
+  it("leaves a place where a call has failed, when asked to", () => {
+    const near = ["a", "b", "c"].map((id) => viewInstance({ id, region: "eu" }));
+    const far = viewInstance({ id: "far", region: "us" });
+    const doubted = viewInstance({ id: "doubted", region: "ap", liveness: "suspect" });
+    const options = pickerOptions({ caller: { region: "eu", zone: "" }, regionOrder: ["us"] });
+    const picker = createPicker([...near, far, doubted], options);
+    const excluded = new Set(["a", "b"]);
+    assert.equal(picker.pick({ excluded }, NOW), near[2]);
+    assert.equal(picker.pick({ excluded, prefersElsewhere: true }, NOW), far);
+    excluded.add("far");
+    assert.equal(picker.pick({ excluded, prefersElsewhere: true }, NOW), near[2]);
+  });
+
   it("tries the next group when the nearest is excluded, and the nearest again when all are", () => {
     const near = viewInstance({ id: "near", region: "eu", zone: "eu-1" });
     const far = viewInstance({ id: "far", region: "us" });

@@ -102,12 +102,15 @@ const KEYED_POLICIES: ReadonlySet<PolicyName> = new Set([
 
 class TieredPicker implements Picker {
   readonly #groups: readonly Group[];
+  /** Groups of usable instances: they come first. */
+  readonly #usableCount: number;
   readonly #options: PickerOptions;
   readonly #shares: TierShares;
   readonly #isKeyed: boolean;
 
   constructor(tiers: readonly Tier[], options: PickerOptions, shares: TierShares) {
     this.#groups = tiers.map(({ instances }) => ({ instances, policy: undefined }));
+    this.#usableCount = tiers.filter(({ availability }) => availability > 0).length;
     this.#options = options;
     this.#shares = shares;
     this.#isKeyed = isKeyed(options.policy);
@@ -116,6 +119,11 @@ class TieredPicker implements Picker {
   pick(context: PickContext | undefined, now: Instant): ViewInstance | undefined {
     const key = context?.key ?? "";
     const excluded = context?.excluded?.size ? context.excluded : undefined;
+    const elsewhere =
+      excluded !== undefined && context?.prefersElsewhere === true
+        ? this.#pickElsewhere(key, excluded, now)
+        : undefined;
+    if (elsewhere !== undefined) return elsewhere;
     const chosen = this.#groups[this.#chooseTier(key, now)];
     if (chosen === undefined) return undefined;
     const picked = this.#policyOf(chosen).pick(key, excluded, now);
@@ -125,6 +133,18 @@ class TieredPicker implements Picker {
       if (other !== undefined) return other;
     }
     return this.#policyOf(chosen).pick(key, undefined, now);
+  }
+
+  /** Of the usable: the nearest place that failed in nothing yet. */
+  #pickElsewhere(
+    key: string,
+    excluded: ReadonlySet<string>,
+    now: Instant,
+  ): ViewInstance | undefined {
+    const other = this.#groups
+      .slice(0, this.#usableCount)
+      .find(({ instances }) => !instances.some(({ id }) => excluded.has(id)));
+    return other === undefined ? undefined : this.#policyOf(other).pick(key, excluded, now);
   }
 
   /** By its hash a key stays with its tier while shares stay. */

@@ -16,7 +16,8 @@ function check(livenesses: string, panicRatio: number, isPanic: boolean): void {
   const instances = [...livenesses].map((letter) =>
     viewInstance({ liveness: LETTERS[letter] ?? "alive" }),
   );
-  assert.equal(isPanicking(instances, { panicRatio }), isPanic, `${livenesses} at ${panicRatio}`);
+  const isPanickingNow = isPanicking(instances, { panicRatio }, 1, () => 0);
+  assert.equal(isPanickingNow, isPanic, `${livenesses} at ${panicRatio}`);
 }
 
 describe("isPanicking", () => {
@@ -38,6 +39,19 @@ describe("isPanicking", () => {
     check("auuuuuuuuu", 0.5, false);
     check("asuuuu", 0.6, true);
     check("uuuu", 0.5, false);
+  });
+
+  it("does not happen while one place has enough", () => {
+    const near = viewInstances(8).map((one) => ({ ...one, liveness: "suspect" as const }));
+    const far = viewInstances(4).map((one, index) => ({ ...one, id: `far-${index}` }));
+    const options = { panicRatio: 0.5, ejected: new Set<string>() };
+    const isPanic = () =>
+      isPanicking([...near, ...far], options, 2, ({ id }) => (id.startsWith("far-") ? 1 : 0));
+    assert.equal(isPanic(), false);
+    options.ejected = new Set(["far-0", "far-1"]);
+    assert.equal(isPanic(), false);
+    options.ejected.add("far-2");
+    assert.equal(isPanic(), true);
   });
 
   it("never happens at 0 or without instances", () => {
@@ -67,7 +81,8 @@ describe("healthRank", () => {
     assert.deepEqual([rank("a", false), rank("b", false), rank("a", true)], [1, 0, 0]);
     const instances = viewInstances(3);
     const ejected = new Set(["i0", "i1"]);
-    assert.equal(isPanicking(instances, { panicRatio: 0.5, ejected }), true);
-    assert.equal(isPanicking(instances, { panicRatio: 0.3, ejected }), false);
+    const isPanic = (panicRatio: number) =>
+      isPanicking(instances, { panicRatio, ejected }, 1, () => 0);
+    assert.deepEqual([isPanic(0.5), isPanic(0.3)], [true, false]);
   });
 });

@@ -40,6 +40,11 @@ export interface PickContext {
   readonly key?: string;
   /** Ids not to pick, for a retry elsewhere; ignored when nothing else is left. */
   readonly excluded?: ReadonlySet<string>;
+  /**
+   * Prefers a place (zone, region) that none of `excluded` is in: for a call that several instances
+   * of one place have failed, which may be due to the place. Default false.
+   */
+  readonly prefersElsewhere?: boolean;
 }
 
 export interface Picker {

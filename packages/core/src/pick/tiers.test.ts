@@ -41,13 +41,28 @@ describe("arrangeTiers", () => {
   it("in panic puts place before suspicion, but never picks a cut region early", () => {
     check(
       [
-        ["a", "us/9", alive],
+        ["a", "eu/1", alive],
         ["b", "eu/1", suspect],
         ["c", "eu/1", suspect],
         ["d", "eu/1", unreachable],
+        ["e", "us/9", alive],
+        ["f", "us/9", suspect],
+        ["g", "us/9", suspect],
       ],
       { panicRatio: 0.5 },
-      "bc a d",
+      "abc efg d",
+    );
+  });
+
+  it("leaves a place that is bad as a whole for one that is not, whatever their sizes", () => {
+    check(
+      [
+        ["a", "us/9", alive],
+        ["b", "eu/1", suspect],
+        ["c", "eu/1", suspect],
+      ],
+      { panicRatio: 0.5 },
+      "a bc",
     );
   });
 

@@ -42,8 +42,9 @@ export function arrangeTiers(
   eligible: readonly ViewInstance[],
   options: TierOptions,
 ): Tier[] {
-  const isPanic = isPanicking(eligible, options);
   const localityCount = localityRankCount(options);
+  const placeOf = (instance: ViewInstance) => localityRank(instance, options);
+  const isPanic = isPanicking(eligible, options, localityCount, placeOf);
   const groups: ViewInstance[][] = Array.from(
     { length: HEALTH_RANK_COUNT * localityCount },
     () => [],
@@ -51,13 +52,13 @@ export function arrangeTiers(
   const servingWeights = new Float64Array(localityCount);
   for (const instance of eligible) {
     const health = healthRank(instance, isPanic, options.ejected);
-    const place = localityRank(instance, options);
+    const place = placeOf(instance);
     groups[health * localityCount + place]?.push(instance);
     if (health < HEALTH_RANK_COUNT - 1) addTo(servingWeights, place, instance);
   }
   for (const instance of instances) {
     if (instance.state !== InstanceState.draining) continue;
-    addTo(servingWeights, localityRank(instance, options), instance);
+    addTo(servingWeights, placeOf(instance), instance);
   }
   return groups.flatMap((group, rank) => {
     if (group.length === 0) return [];

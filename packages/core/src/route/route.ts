@@ -37,6 +37,8 @@ export const RetryCause = {
   connectFailure: "connect-failure",
   /** The connection broke before an answer began. */
   reset: "reset",
+  /** The instance answered 500. */
+  internalError: "500",
   /** The instance answered 502. */
   badGateway: "502",
   /** The instance answered 503. */
