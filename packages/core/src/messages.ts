@@ -412,6 +412,11 @@ export interface DeltaGroup extends RecordGroup {
 export interface DeltaMessage {
   readonly type: "delta";
   readonly groups: readonly DeltaGroup[];
+  /**
+   * Up to these versions, records of other origins may have replaced what the groups lack: until
+   * the receiver has read them, its lacking that proves nothing. Without what it has said to hold.
+   */
+  readonly replacedBy?: readonly OriginVersion[];
   /** Made by the decoder. */
   readonly refused?: readonly RefusedPart[];
 }
@@ -432,6 +437,8 @@ export interface ResetMessage {
   /** In the final part: the position that the content stands for. */
   readonly entries: readonly DigestEntry[];
   readonly floors: readonly { readonly nodeId: string; readonly generation: number }[];
+  /** In the final part, as in a delta. */
+  readonly replacedBy?: readonly OriginVersion[];
   /** Made by the decoder. */
   readonly refused?: readonly RefusedPart[];
 }

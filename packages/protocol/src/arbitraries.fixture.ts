@@ -343,6 +343,11 @@ const entries = fc.array(
 );
 const floors = fc.array(fc.record({ nodeId: id, generation: counter }), { maxLength: 3 });
 
+const replacedBy = fc.array(fc.record({ origin, version: counter }), {
+  minLength: 1,
+  maxLength: 3,
+});
+
 export const peerMessage: fc.Arbitrary<PeerMessage> = fc.oneof(
   fc.record({
     type: fc.constant("digest" as const),
@@ -353,15 +358,26 @@ export const peerMessage: fc.Arbitrary<PeerMessage> = fc.oneof(
     repair: fc.constantFrom("none" as const, "lagging" as const, "now" as const),
     ended: floors,
   }),
-  fc.record({ type: fc.constant("delta" as const), groups: fc.array(group, { maxLength: 3 }) }),
-  fc.record({
-    type: fc.constant("reset" as const),
-    origins: fc.array(origin, { maxLength: 3 }),
-    groups: resetGroups,
-    isFinal: fc.boolean(),
-    entries,
-    floors,
-  }),
+  fc.record(
+    {
+      type: fc.constant("delta" as const),
+      groups: fc.array(group, { maxLength: 3 }),
+      replacedBy,
+    },
+    { requiredKeys: ["type", "groups"] },
+  ),
+  fc.record(
+    {
+      type: fc.constant("reset" as const),
+      origins: fc.array(origin, { maxLength: 3 }),
+      groups: resetGroups,
+      isFinal: fc.boolean(),
+      entries,
+      floors,
+      replacedBy,
+    },
+    { requiredKeys: ["type", "origins", "groups", "isFinal", "entries", "floors"] },
+  ),
   fc.record({
     type: fc.constant("route" as const),
     to: id,

@@ -137,7 +137,11 @@ test("peers", () => {
       type: "delta",
       groups: [{ origin, records: [{ ...record, body: new Uint8Array(0) }], from: 0, to: 1 }],
     }),
-    "92 41 91 94 93a26e310500 91 9b 01 01 a26e73 a173 a161 02 03 04 25 05 c400 00 01",
+    "93 41 91 94 93a26e310500 91 9b 01 01 a26e73 a173 a161 02 03 04 25 05 c400 00 01 90",
+  );
+  check(
+    encodePeerMessage({ type: "delta", groups: [], replacedBy: [{ origin, version: 7 }] }),
+    "93 41 90 91 94 a26e31 05 00 07",
   );
   check(
     encodePeerMessage({

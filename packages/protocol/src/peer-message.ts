@@ -2,9 +2,11 @@
 import {
   BODY_MAX_BYTES,
   type DeltaGroup,
+  type DeltaMessage,
   type Hole,
   NODE_COUNT_MAX,
   ORIGIN_COUNT_MAX,
+  type OriginVersion,
   PEER_FRAME_MAX_BYTES,
   type PeerMessage,
   type RecordGroup,
@@ -46,10 +48,12 @@ import {
   readReason,
   readRecordKind,
   readState,
+  readVersions,
   writeEntries,
   writeGroup,
   writeHoles,
   writeOrigin,
+  writePosition,
 } from "./record-codec.js";
 import { readUnconfirmed } from "./session-message.js";
 import { FRAME_VALUE_COUNT_MAX, MESSAGE_RECORD_COUNT_MAX, ROUTE_HOPS_MAX } from "./wire-limits.js";
@@ -99,6 +103,7 @@ function writeMessage(message: PeerMessage): unknown[] {
           values.push(group.from, group.to, ...writeTail(group));
           return values;
         }),
+        writePosition(message.replacedBy ?? []),
       ];
     case "reset":
       return [
@@ -107,6 +112,7 @@ function writeMessage(message: PeerMessage): unknown[] {
         message.isFinal,
         writeEntries(message.entries),
         writeLives(message.floors),
+        writePosition(message.replacedBy ?? []),
       ];
     case "route":
       return [message.to, message.from, message.hops, writePayload(message.payload)];
@@ -174,6 +180,11 @@ const first = (value: unknown) => (Array.isArray(value) ? value[0] : undefined);
 /** The field for what was left out; absent when nothing was. */
 function saying(refused: readonly RefusedPart[]): { refused?: readonly RefusedPart[] } {
   return refused.length === 0 ? {} : { refused };
+}
+
+/** The field for what may have replaced something; absent when nothing has. */
+function naming(replacedBy: readonly OriginVersion[]): Pick<DeltaMessage, "replacedBy"> {
+  return replacedBy.length === 0 ? {} : { replacedBy };
 }
 
 function writePayload(payload: RoutePayload): unknown[] {
@@ -325,7 +336,8 @@ const READERS: Readers<PeerMessage> = {
   delta: (fields) => {
     const refused: RefusedPart[] = [];
     const groups = readPeerGroups(fields[1], refused, readDeltaGroup);
-    return { type: "delta", groups, ...saying(refused) };
+    const replacedBy = readVersions(fields[2], "replacedBy", refused);
+    return { type: "delta", groups, ...naming(replacedBy), ...saying(refused) };
   },
   reset: (fields) => {
     const refused: RefusedPart[] = [];
@@ -336,6 +348,7 @@ const READERS: Readers<PeerMessage> = {
       isFinal: readBoolean(fields[3], "isFinal"),
       entries: readEntries(fields[4], refused),
       floors: readLives(fields[5], "floors", ORIGIN_COUNT_MAX),
+      ...naming(readVersions(fields[6], "replacedBy", refused)),
       ...saying(refused),
     };
   },

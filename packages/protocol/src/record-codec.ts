@@ -105,10 +105,26 @@ export function writePosition(position: readonly OriginVersion[]): unknown[] {
 
 /** What a replica holds, from `[nodeId, generation, scope, version]` each. */
 export function readPosition(value: unknown): OriginVersion[] {
-  return readList(value ?? [], "position", ORIGIN_COUNT_MAX, (item) => {
-    const fields = readFields(item, "", 4);
-    return { origin: readOrigin(fields), version: readInteger(fields[3], "version") };
-  });
+  return readList(value ?? [], "position", ORIGIN_COUNT_MAX, readOriginVersion);
+}
+
+function readOriginVersion(value: unknown): OriginVersion {
+  const fields = readFields(value, "", 4);
+  return { origin: readOrigin(fields), version: readInteger(fields[3], "version") };
+}
+
+/** The same in a message of a peer: what cannot be read is left out and named in `refused`. */
+export function readVersions(
+  value: unknown,
+  name: string,
+  refused: RefusedPart[],
+): OriginVersion[] {
+  const versions: OriginVersion[] = [];
+  for (const [index, item] of readArray(value ?? [], name, 0, ORIGIN_COUNT_MAX).entries()) {
+    const version = readPart(item, { refused, name, index, originOf: whole }, readOriginVersion);
+    if (version !== undefined) versions.push(version);
+  }
+  return versions;
 }
 
 export function writeEntries(entries: readonly DigestEntry[]): unknown[] {

@@ -292,7 +292,7 @@ export class RegistryNode {
     for (const record of records) {
       if (!this.#replica.isOwn(record.origin)) this.#replica.merge(record, now);
     }
-    for (const entry of entries) this.#replica.raiseSeen(entry);
+    this.#replica.restored(entries, now);
     this.#isAlone = false;
     this.#warmUntil = after(now, this.#options.config.sessionTtlMs);
   }

@@ -3,7 +3,7 @@ import type { PhiAccrualDetector } from "../membership/phi-accrual.js";
 import type { DigestEntry, RecordGroup } from "../messages.js";
 import type { LinkKey, PeerIdentity } from "../node/events.js";
 import type { Origin, RegistryRecord } from "../record.js";
-import { NO_SLOT, type OriginIndex, type Slot } from "../table/record-table.js";
+import { NO_SLOT, type OriginIndex, type RecordTable, type Slot } from "../table/record-table.js";
 import type { SlotSet } from "./slot-set.js";
 
 /** One open link and what is known of the peer's copy. */
@@ -24,6 +24,8 @@ export interface PeerLink {
   entries: readonly DigestEntry[];
   /** The indexes of its origins; -1 for those of which nothing had been seen here. */
   entryIndexes: readonly OriginIndex[];
+  /** Of what may have replaced something here, the peer has said to hold all up to this revision. */
+  replacedByRevision: number;
   /** Nothing was heard for so long that the link counts as lost. */
   isSilent: boolean;
   /** Parts of its messages that were left out. */
@@ -75,4 +77,21 @@ export function sizeOf(record: RegistryRecord): number {
 export function nextCursor(transfer: Transfer): void {
   transfer.pending.shift();
   transfer.lastSlot = NO_SLOT;
+}
+
+/** Where a transfer goes on: after the last slot sent, or found again when that one moved. */
+export function resumeSlot(table: RecordTable, { pending, lastSlot }: Transfer): Slot {
+  const cursor = pending[0];
+  if (cursor === undefined) return NO_SLOT;
+  if (
+    lastSlot !== NO_SLOT &&
+    table.isUsed(lastSlot) &&
+    table.originOf(lastSlot) === cursor.index &&
+    table.version(lastSlot) === cursor.from
+  ) {
+    return table.nextOf(lastSlot);
+  }
+  if (cursor.from === 0) return table.firstOf(cursor.index);
+  for (const slot of table.slotsAfter(cursor.index, cursor.from)) return slot;
+  return NO_SLOT;
 }

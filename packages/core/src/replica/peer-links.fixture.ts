@@ -140,6 +140,19 @@ export class Copies {
     throw new Error("messages never end");
   }
 
+  /** Delivers one message: the oldest of one of the ways on which any waits. */
+  deliverOne(choice: number): void {
+    const firsts = new Map<string, Wire>();
+    for (const wire of this.#queue) {
+      const way = `${wire.from.id} ${wire.to.id}`;
+      if (!firsts.has(way)) firsts.set(way, wire);
+    }
+    const wire = [...firsts.values()][choice % Math.max(1, firsts.size)];
+    if (wire === undefined) return;
+    this.#queue.splice(this.#queue.indexOf(wire), 1);
+    this.#deliver(wire);
+  }
+
   /** What waits to be delivered is lost. */
   lose(): void {
     this.#queue.length = 0;

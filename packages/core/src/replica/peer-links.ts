@@ -18,6 +18,7 @@ import type {
   DeltaMessage,
   DigestEntry,
   DigestMessage,
+  OriginVersion,
   RepairRequest,
   ResetMessage,
 } from "../messages.js";
@@ -40,14 +41,17 @@ import {
   nextCursor,
   type PeerLink,
   RECORD_OVERHEAD_BYTES,
+  resumeSlot,
   sizeOf,
   type Transfer,
 } from "./peer-link.js";
 import type { PeerLinksCounters, PeerLinksOptions } from "./peer-links-options.js";
 import { noteQuarantine, noteRefusedParts } from "./quarantine-notes.js";
 import { closeEndedLives, NO_PROBES, type Probes, planProbes } from "./quarantine-probe.js";
+import { acknowledge, replacedByFor, waiveReplacing } from "./replaced-by.js";
 import type { Replica } from "./replica.js";
 import { SlotSet } from "./slot-set.js";
+import { wholeGroup } from "./whole-group.js";
 
 export type { PeerLinksCounters, PeerLinksOptions } from "./peer-links-options.js";
 
@@ -108,6 +112,7 @@ export class PeerLinks {
       ...{ sent: [], seenAtDigest: [], entries: [], entryIndexes: [] },
       ...{ isCongested: false, isPeerReady: false, hasDigest: false, isSilent: false },
       refusedPartCount: 0,
+      replacedByRevision: 0,
       hears: new Set(),
       divergenceCount: 0,
       transfer: undefined,
@@ -163,6 +168,8 @@ export class PeerLinks {
   /** Before a round of digests: chooses who is asked again for what could not be read. */
   planProbes(now: Instant): void {
     noteQuarantine(this.#replica.quarantine, this.#counters, this.#note);
+    const all = [...this.#links.values()];
+    waiveReplacing(this.#replica, now, () => all.every((link) => this.isCaughtUp(link)));
     this.#probes = planProbes(this.#replica, this.#links.values(), now);
   }
 
@@ -198,8 +205,9 @@ export class PeerLinks {
     link.entries = message.entries;
     const held = heldByPeer(this.#replica, link);
     closeEndedLives(this.#replica, link);
+    acknowledge(this.#replica, link, held);
     // Not before what replaced the records of a collected origin is here: a view would lose them.
-    if (this.isCaughtUp(link)) {
+    if (this.isCaughtUp(link) && this.#replica.closed.isClosed) {
       for (const floor of message.floors) this.#replica.raiseFloor(floor.nodeId, floor.generation);
     }
     const floors = floorsOf(message);
@@ -236,6 +244,7 @@ export class PeerLinks {
   receiveDelta(link: PeerLink, message: DeltaMessage, now: Instant): boolean {
     let isAttached = true;
     this.#counters.deltasReceived += 1;
+    this.#takeReplacedBy(link, message, now);
     for (const group of message.groups) {
       if (!this.#isAcceptable(link, group.origin)) continue;
       this.#counters.recordsReceived += group.records.length;
@@ -277,6 +286,7 @@ export class PeerLinks {
     if (torn.length === 0 && !hasRefused) this.#sweep(link, message, confirmed);
     link.incoming = undefined;
     const holesOf = holesByOrigin(torn);
+    this.#takeReplacedBy(link, message, now);
     for (const floor of message.floors) this.#replica.raiseFloor(floor.nodeId, floor.generation);
     for (const entry of message.entries) {
       if (!this.#isAcceptable(link, entry.origin)) continue;
@@ -359,7 +369,9 @@ export class PeerLinks {
     const isFar = wanted.some(
       ({ index, from }) => this.#replica.seenVersion(index) - from > NEWS_VERSION_COUNT_MAX,
     );
-    const whole = isFar ? [] : wanted.map(({ index, from }) => this.#wholeGroup(index, from));
+    const whole = isFar
+      ? []
+      : wanted.map(({ index, from }) => wholeGroup(this.#replica, index, from));
     if (isFar || whole.some(({ size }) => size > DELTA_MAX_BYTES)) {
       for (const link of links) this.#startTransfer(link, "delta", wanted, []);
       return;
@@ -380,29 +392,16 @@ export class PeerLinks {
     if (groups.length > 0) this.#sendDelta(keys, groups);
   }
 
-  #sendDelta(keys: readonly LinkKey[], groups: readonly DeltaGroup[]): void {
+  /** `ahead`: of an origin that is cut within its versions, what is still to come. */
+  #sendDelta(
+    keys: readonly LinkKey[],
+    groups: readonly DeltaGroup[],
+    ahead: readonly OriginVersion[] = [],
+  ): void {
     this.#counters.deltasSent += keys.length;
     for (const group of groups) this.#counters.recordsSent += group.records.length * keys.length;
-    this.#send(keys, { type: "delta", groups });
-  }
-
-  #wholeGroup(
-    index: OriginIndex,
-    from: number,
-  ): { group: DeltaGroup; index: OriginIndex; size: number } {
-    const records: RegistryRecord[] = [];
-    let size = RECORD_OVERHEAD_BYTES;
-    const origin = this.#replica.table.origin(index);
-    const to = this.#replica.seenVersion(index);
-    for (const slot of this.#replica.table.slotsAfter(index, from)) {
-      const record = this.#replica.table.read(slot);
-      // A reset that is still coming in has brought it; what lies between may be missing.
-      if (record.version > to) break;
-      records.push(record);
-      size += sizeOf(record);
-    }
-    const group = { origin, from, to, records, ...this.#replica.holesIn(index, from, to) };
-    return { group, index, size };
+    const links = keys.flatMap((key) => this.#links.get(key) ?? []);
+    this.#send(keys, { type: "delta", groups, ...replacedByFor(this.#replica, links, ahead) });
   }
 
   #startTransfer(
@@ -443,6 +442,7 @@ export class PeerLinks {
 
   #sendPart(link: PeerLink, transfer: Transfer): void {
     const groups: DeltaGroup[] = [];
+    const ahead: OriginVersion[] = [];
     let bytes = 0;
     while (bytes < DELTA_MAX_BYTES) {
       const cursor = transfer.pending[0];
@@ -456,7 +456,7 @@ export class PeerLinks {
       const records: RegistryRecord[] = [];
       const seen = this.#replica.seenVersion(cursor.index);
       const isEnd = (at: Slot) => at === NO_SLOT || this.#replica.table.version(at) > seen;
-      let slot = this.#resumeSlot(transfer);
+      let slot = resumeSlot(this.#replica.table, transfer);
       while (!isEnd(slot) && bytes < DELTA_MAX_BYTES) {
         const record = this.#replica.table.read(slot);
         records.push(record);
@@ -471,14 +471,17 @@ export class PeerLinks {
       const origin = this.#replica.table.origin(cursor.index);
       const holes = transfer.kind === "delta" ? this.#replica.holesIn(cursor.index, start, to) : {};
       groups.push({ origin, from: start, to, records, ...holes });
-      if (!isWhole) break;
+      if (!isWhole) {
+        ahead.push({ origin, version: seen });
+        break;
+      }
       if (transfer.kind === "delta") link.sent[cursor.index] = to;
       nextCursor(transfer);
     }
     const isFinal = transfer.pending.length === 0;
     if (isFinal) link.transfer = undefined;
     if (transfer.kind === "delta") {
-      if (groups.length > 0) this.#sendDelta([link.key], groups);
+      if (groups.length > 0) this.#sendDelta([link.key], groups, ahead);
       return;
     }
     for (const group of groups) this.#counters.recordsSent += group.records.length;
@@ -489,26 +492,8 @@ export class PeerLinks {
       isFinal,
       entries: isFinal ? transfer.entries : [],
       floors: isFinal ? this.#replica.floors : [],
+      ...(isFinal ? replacedByFor(this.#replica, [link]) : {}),
     });
-  }
-
-  /** Where a transfer goes on: after the last slot sent, or found again when that one moved. */
-  #resumeSlot(transfer: Transfer): Slot {
-    const table = this.#replica.table;
-    const cursor = transfer.pending[0];
-    if (cursor === undefined) return NO_SLOT;
-    const last = transfer.lastSlot;
-    if (
-      last !== NO_SLOT &&
-      table.isUsed(last) &&
-      table.originOf(last) === cursor.index &&
-      table.version(last) === cursor.from
-    ) {
-      return table.nextOf(last);
-    }
-    if (cursor.from === 0) return table.firstOf(cursor.index);
-    for (const slot of table.slotsAfter(cursor.index, cursor.from)) return slot;
-    return NO_SLOT;
   }
 
   #sweep(link: PeerLink, message: ResetMessage, confirmed: SlotSet): void {
@@ -590,6 +575,13 @@ export class PeerLinks {
       origin: diverged.sort(compareOrigins).map(originText).join(" ").replaceAll("\u0001", "/"),
     });
     this.#startTransfer(link, "reset", [], diverged);
+  }
+
+  /** Before anything of the message counts as seen. */
+  #takeReplacedBy(link: PeerLink, message: DeltaMessage | ResetMessage, now: Instant): void {
+    for (const entry of message.replacedBy ?? []) {
+      if (this.#isAcceptable(link, entry.origin)) this.#replica.nameReplacing(entry, now);
+    }
   }
 
   #noteUnread(link: PeerLink, message: DigestMessage | DeltaMessage | ResetMessage): void {

@@ -51,7 +51,7 @@ function candidatesFor(
   links: readonly PeerLink[],
 ): PeerLink[] {
   const origin = replica.table.origin(index);
-  const proven = replica.provenVersion(index);
+  const proven = replica.readVersion(index);
   const rank = (link: PeerLink) => {
     if (link.peer.nodeId === origin.nodeId && link.peer.generation === origin.generation) return 0;
     return link.peer.nodeId === giver ? 2 : 1;

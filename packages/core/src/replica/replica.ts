@@ -34,7 +34,6 @@ import {
   RemovalReason,
   recordDigest,
   Scope,
-  type Stamp,
 } from "../record.js";
 import {
   NO_SLOT,
@@ -44,14 +43,16 @@ import {
   type Slot,
 } from "../table/record-table.js";
 import { after, type Instant, NEVER } from "../time.js";
+import { ClosedPosition } from "./closed-position.js";
 import { type Arrival, Quarantine } from "./quarantine.js";
+import { describeStamp, keyOf, type RecordDraft, recordOf } from "./record-draft.js";
 import { TombstoneQueue } from "./tombstone-queue.js";
+
+export type { RecordDraft } from "./record-draft.js";
 
 /** What the replica tells its owner about each change of the table, as it happens. */
 export interface ReplicaListener {
-  /**
-   * A record was written or replaced at a slot. `tag` is the lease that the slot had before.
-   */
+  /** A record was written or replaced at a slot. `tag` is the lease that the slot had before. */
   recordChanged(slot: Slot, tag: number): void;
   /**
    * A record is gone without a tombstone of its own: a complete answer proved its removal. Its slot
@@ -67,9 +68,6 @@ export interface ReplicaListener {
   /** Others took this node for gone, and said goodbye for it in a generation that it lives in. */
   buried(generation: number): void;
 }
-
-/** A record as its writer gives it; the replica adds origin and version. */
-export type RecordDraft = Omit<RegistryRecord, "origin" | "version">;
 
 export interface ReplicaOptions {
   readonly table: RecordTable;
@@ -91,6 +89,8 @@ export class Replica {
   readonly #listener: ReplicaListener;
   /** What of other origins could not be read here. */
   readonly quarantine = new Quarantine();
+  /** Which records of other origins may stand for what was left out of one. */
+  readonly closed = new ClosedPosition();
   readonly #tombstones = new TombstoneQueue();
   /** By origin index. Invariant: no record of the origin has a version above it. */
   readonly #seen: number[] = [];
@@ -102,7 +102,7 @@ export class Replica {
   readonly #collected: boolean[] = [];
   /** By origin index: since when it has held nothing; NEVER while it holds something. */
   readonly #emptySince: Instant[] = [];
-  /** Node id → highest generation whose origins are collected for good. */
+  /** Node id → highest generation whose origins are collected. */
   readonly #floors = new Map<string, number>();
 
   constructor(options: ReplicaOptions) {
@@ -147,10 +147,23 @@ export class Replica {
     return this.#seen[index] ?? 0;
   }
 
-  /** Up to here everything of an origin was read, so that this copy's lacking it proves something. */
-  provenVersion(index: OriginIndex): number {
+  /** Up to here everything of an origin was read. */
+  readVersion(index: OriginIndex): number {
     const seen = this.seenVersion(index);
     return this.quarantine.holesOf(index)?.provenUpTo(seen) ?? seen;
+  }
+
+  /** Up to here this copy's lacking a record of an origin proves that it is gone. */
+  provenVersion(index: OriginIndex): number {
+    const read = this.readVersion(index);
+    if (this.closed.isClosed || this.isOwn(this.table.origin(index))) return read;
+    return this.closed.provenUpTo(index, read);
+  }
+
+  /** Takes what a giver says that may have replaced something, before what it came with. */
+  nameReplacing({ origin, version }: OriginVersion, now: Instant): void {
+    if (this.isOwn(origin) || this.isCollected(origin)) return;
+    this.#nameReplacing(this.#track(origin), version, now);
   }
 
   /** Origin indexes that anything was seen of and that are not collected. */
@@ -196,12 +209,13 @@ export class Replica {
     for (const record of group.records) {
       if (record.version > group.to) continue;
       if (record.version > this.seenVersion(index)) {
-        this.merge(record, now);
         this.#seen[index] = record.version;
+        this.merge(record, now);
       } else if (holes?.has(record.version) === true) this.merge(record, now);
     }
     if (group.to > this.seenVersion(index)) this.#seen[index] = group.to;
     this.quarantine.close(index, group, giver);
+    this.#settle();
     return "applied";
   }
 
@@ -232,6 +246,7 @@ export class Replica {
     this.raiseSeen(entry);
     const whole = { from: 0, to: version, holes: held };
     this.quarantine.close(this.table.originIndex(origin), whole, arrival.giver);
+    this.#settle();
   }
 
   /** Whether a version of an origin was seen and read; what was passed over was not. */
@@ -248,13 +263,26 @@ export class Replica {
    */
   merge(record: RegistryRecord, now: Instant): Slot {
     const slot = this.table.find(record);
-    if (slot !== NO_SLOT && compareRecords(record, this.table.read(slot)) <= 0) return slot;
+    if (slot !== NO_SLOT && compareRecords(record, this.table.read(slot)) <= 0) {
+      this.#noteReplaced(this.table.findOrigin(record.origin), slot, now);
+      return slot;
+    }
     // Whoever says something of this node itself, or more than there is room for, is not heard: a
     // later write of this node would lose its key, or find the table full.
     if (this.#isAboutSelf(record)) this.#hearOfSelf(record);
     if (this.#isAboutSelf(record) || (slot === NO_SLOT && !this.#hasRoomFor(record))) return slot;
     this.#track(record.origin);
     return this.#store(record, slot, now);
+  }
+
+  /** After {@link merge} from disk: all up to `entries` was. What was left out there is not known. */
+  restored(entries: readonly DigestEntry[], now: Instant): void {
+    for (const entry of entries) this.raiseSeen(entry);
+    for (const index of this.origins(true)) {
+      let version = this.seenVersion(index);
+      for (const slot of this.table.slotsAfter(index, version)) version = this.table.version(slot);
+      this.#nameReplacing(index, version, now);
+    }
   }
 
   /** Puts a record in the place of a held one that is the same write and has another content. */
@@ -276,6 +304,7 @@ export class Replica {
     if (entry.version > this.seenVersion(index)) this.#seen[index] = entry.version;
     const watermark = Math.min(entry.watermark, this.seenVersion(index));
     this.#raiseWatermark(index, watermark);
+    this.#settle();
   }
 
   /**
@@ -325,13 +354,13 @@ export class Replica {
    */
   announcement(includesRegional: boolean, asked?: ReadonlySet<OriginIndex>): DigestEntry[] {
     const entries = this.digest(includesRegional);
-    if (this.quarantine.count === 0) return entries;
+    if (this.quarantine.count === 0 && this.closed.isClosed) return entries;
     return entries.map((entry) => {
       const index = this.table.findOrigin(entry.origin);
-      if (this.quarantine.holesOf(index) === undefined) return entry;
-      if (asked?.has(index)) return { ...entry, isPartial: true };
-      const version = this.seenVersion(index);
-      return { ...entry, version, watermark: this.watermark(index), isPartial: true };
+      const isWhole = this.isWhole(index);
+      const version = asked?.has(index) ? this.readVersion(index) : this.seenVersion(index);
+      const watermark = Math.min(this.watermark(index), version);
+      return { ...entry, version, watermark, ...(isWhole ? {} : { isPartial: true }) };
     });
   }
 
@@ -425,6 +454,7 @@ export class Replica {
     for (const index of below) {
       this.#collected[index] = true;
       this.quarantine.forget(index);
+      this.closed.forget(index);
       for (const slot of [...this.table.slotsAfter(index, 0)]) this.collect(slot);
     }
     const [oldest] = this.#floors.keys();
@@ -437,6 +467,7 @@ export class Replica {
       this.#collected[index] = false;
       this.#seen[index] = 0;
       this.#watermarks[index] = 0;
+      this.closed.forget(index);
       this.#emptySince[index] = NEVER;
     }
     this.#floors.delete(nodeId);
@@ -479,7 +510,9 @@ export class Replica {
 
   #store(record: RegistryRecord, slot: Slot, now: Instant): Slot {
     const tag = slot === NO_SLOT ? 0 : this.table.tag(slot);
+    const before = slot === NO_SLOT ? NO_ORIGIN : this.table.originOf(slot);
     const stored = this.table.put(record);
+    if (before !== NO_ORIGIN) this.#noteReplaced(before, stored, now);
     if (record.state === InstanceState.removed) {
       this.#tombstones.add({
         key: keyOf(record),
@@ -491,6 +524,23 @@ export class Replica {
     }
     this.#listener.recordChanged(stored, tag);
     return stored;
+  }
+
+  /** A record of an origin gave way to the one at a slot. */
+  #noteReplaced(replaced: OriginIndex, slot: Slot, now: Instant): void {
+    const index = this.table.originOf(slot);
+    const version = this.table.version(slot);
+    // Of one origin a later version stands in the same stream; but for what is ahead of it.
+    if (index === replaced && version <= this.seenVersion(index)) return;
+    this.#nameReplacing(index, version, now);
+  }
+
+  #nameReplacing(index: OriginIndex, version: number, now: Instant): void {
+    this.closed.name(index, version, { read: this.readVersion(index), seen: this.#seen, now });
+  }
+
+  #settle(): void {
+    if (!this.closed.isClosed) this.closed.settle((index) => this.readVersion(index));
   }
 
   /** Own tombstones live out their time: nobody else can know who still needs them. */
@@ -545,37 +595,5 @@ export class Replica {
 
 /** Room for peers beyond what own clients may fill, so that copies of a full cluster can be equal. */
 const MERGE_SLACK_COUNT = 40_000;
+const NO_ORIGIN: OriginIndex = -1;
 const EMPTY_BODY = new Uint8Array(0);
-
-/** Field by field: fields added to a spread object cost a microsecond each, and this is hot. */
-function recordOf(draft: RecordDraft, origin: Origin, version: number): RegistryRecord {
-  return {
-    kind: draft.kind,
-    scope: draft.scope,
-    namespace: draft.namespace,
-    service: draft.service,
-    id: draft.id,
-    origin,
-    version,
-    stamp: draft.stamp,
-    state: draft.state,
-    isSuspect: draft.isSuspect,
-    reason: draft.reason,
-    since: draft.since,
-    body: draft.body,
-  };
-}
-
-function keyOf(record: RecordKey): RecordKey {
-  return {
-    kind: record.kind,
-    scope: record.scope,
-    namespace: record.namespace,
-    service: record.service,
-    id: record.id,
-  };
-}
-
-function describeStamp(stamp: Stamp): string {
-  return `(${stamp.incarnation}, ${stamp.session}, ${stamp.claim})`;
-}
