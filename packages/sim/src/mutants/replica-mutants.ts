@@ -195,7 +195,16 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
       "The word that a past life of a node is forgotten is believed before what replaced its " +
       "records is here: instances that moved away in time vanish for a moment.",
     file: LINKS,
-    find: "if (this.isCaughtUp(link)) {",
+    find: "if (this.isCaughtUp(link) && this.#replica.closed.isClosed) {",
     replace: "if (true) {",
+  },
+  {
+    name: "left-out-is-proved-gone",
+    story:
+      "What a giver left out, because another origin's record or a later part stands for it, " +
+      "counts as gone before that has come: a caller that asks just then loses what lives.",
+    file: "replica/closed-position.js",
+    find: "if (version <= (this.#replacedBy[index] ?? 0))",
+    replace: "if (true)",
   },
 ];
