@@ -12,6 +12,7 @@ export function directoryOf(port: number, tls: boolean, protocol = "http"): Dire
       },
       isBusy: false,
       hedgeDelayMs: undefined,
+      standings: () => [],
       instanceCount: 1,
       status: { isComplete: true, isCurrent: true, isRestored: false, ageMs: 0 },
       ready: () => Promise.resolve(),

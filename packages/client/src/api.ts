@@ -9,6 +9,7 @@ import type {
   CallResult,
   Endpoint,
   InstanceDescription,
+  InstanceStanding,
   Liveness,
   OutlierOptions,
   PickContext,
@@ -285,6 +286,8 @@ export interface ServiceSubscription {
   /** All that match the filter, whatever their state, sorted by id. */
   readonly instances: readonly ViewInstance[];
   readonly status: ViewStatus;
+  /** What this process's calls taught of each of {@link instances}, for people to look at. */
+  standings(): readonly InstanceStanding[];
   /** One instance that may be called, or undefined when there is none, or none has room. */
   pick(context?: PickContext): Picked | undefined;
   /**

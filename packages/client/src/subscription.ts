@@ -8,6 +8,7 @@ import {
   type EndedCall,
   ErrorCode,
   type InstanceChange,
+  type InstanceStanding,
   type Instant,
   type LeaveReason,
   PENDING_CALL_COUNT_DEFAULT,
@@ -103,6 +104,13 @@ export class Subscription implements ServiceSubscription, PickedCallOwner {
     const { isComplete, isCurrent, isRestored, lastCurrentAt } = this.#source.state();
     const ageMs = isCurrent ? 0 : this.#source.now() - (lastCurrentAt ?? Number.NEGATIVE_INFINITY);
     return { isComplete, isCurrent, isRestored, ageMs: Math.max(0, ageMs) };
+  }
+
+  standings(): readonly InstanceStanding[] {
+    // Slow start and ejection belong to the view that the next pick sees.
+    this.#updateBalancer();
+    const now = this.now();
+    return this.instances.map((instance) => this.#balancer.standing(instance, now));
   }
 
   pick(context?: PickContext): Picked | undefined {

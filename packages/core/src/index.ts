@@ -3,6 +3,7 @@ export * from "./call/call-result.js";
 export * from "./call/deadline.js";
 export * from "./call/hedge.js";
 export * from "./call/instance-load.js";
+export * from "./call/instance-standing.js";
 export * from "./call/outlier-detector.js";
 export * from "./call/pending-queue.js";
 export * from "./call/result-of-status.js";

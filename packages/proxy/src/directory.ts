@@ -12,6 +12,7 @@ import type {
 } from "@fpzk/client";
 import {
   ErrorCode,
+  type InstanceStanding,
   type OutlierOptions,
   type PickContext,
   type PolicyName,
@@ -29,6 +30,8 @@ export interface DirectorySubscription {
   /** Instances in the view, whatever their state. */
   readonly instanceCount: number;
   readonly status: ViewStatus;
+  /** What calls taught of each instance, for people to look at. */
+  standings(): readonly InstanceStanding[];
   /** Resolves when the view is complete; rejects on the timeout or the signal. */
   ready(options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<void>;
   close(): void;
@@ -45,12 +48,21 @@ export interface DirectoryRequest {
   readonly onEjection?: (instance: ViewInstance) => void;
 }
 
+/** One connection to the registry. */
+export interface RegistryConnection {
+  readonly namespace: string;
+  /** The node it is connected to now; `null` during an outage. */
+  readonly nodeId: string | null;
+}
+
 /** Where the proxy learns of instances. */
 export interface Directory {
   /** @throws RegistryError `not_found` when the namespace is not served by this directory. */
   subscribe(request: DirectoryRequest): DirectorySubscription;
   /** Route sets of its own namespace. Absent: it knows of none. */
   watchRouteSets?(onChange: () => void): RouteSetWatch;
+  /** For people to look at. Absent: there is no registry behind it. */
+  registryConnections?(): readonly RegistryConnection[];
 }
 
 /** How all subscriptions of a directory balance; each as in {@link SubscribeOptions}. */
@@ -82,6 +94,10 @@ export function directoryFromClient(
 ): Directory {
   return {
     watchRouteSets: (onChange) => client.watchRouteSets(onChange),
+    registryConnections: () =>
+      [...new Set([client, ...byNamespace.values()])].map(({ namespace, connectedNodeId }) => ({
+        ...{ namespace, nodeId: connectedNodeId ?? null },
+      })),
     subscribe(request) {
       const chosen = request.namespace === "" ? client : byNamespace.get(request.namespace);
       if (chosen === undefined) {
@@ -106,6 +122,7 @@ export function directoryFromClient(
         get hedgeDelayMs() {
           return subscription.hedgeDelayMs;
         },
+        standings: () => subscription.standings(),
         get instanceCount() {
           return subscription.instances.length;
         },

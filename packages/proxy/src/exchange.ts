@@ -33,6 +33,7 @@ import {
   type Transport,
 } from "./call.js";
 import { callerTimeoutMs, withTimeLeft } from "./caller-deadline.js";
+import type { RecentFailures } from "./diagnostics/recent-failures.js";
 import { type FanOutAnswer, FanOutCall } from "./fan-out.js";
 import { isGrpc } from "./grpc.js";
 import { firstValue, passableTrailers, responseHeaders } from "./headers.js";
@@ -51,6 +52,7 @@ export interface ExchangePorts {
   readonly transport: Transport;
   readonly mirror: Mirror;
   readonly metrics: ProxyMetrics;
+  readonly failures: RecentFailures;
   readonly now: () => Instant;
   readonly answerTimeoutMs: number;
   readonly upgradeIdleTimeoutMs: number;
@@ -142,6 +144,10 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
     if (this.#isEnded || this.#call.isAnswered) return;
     // Before the answer, whose end may be told at once.
     this.record.statusCode = problemStatus(problem);
+    // Those with a reason were told by the attempt that met it.
+    if (this.record.statusCode >= 500 && problem.reason === undefined) {
+      this.#failed(problem.code, problem.isHostile === true ? "" : problem.detail);
+    }
     answerProblem(this.#call, problem);
   }
 
@@ -402,6 +408,7 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
     fields: Fields,
     bodyBytes: number | undefined,
   ): void {
+    if (statusCode >= 500) this.#failed(`status-${statusCode}`);
     const retryOn = this.#target?.retryOn;
     const isRetryable = retryOn !== undefined && isRetryableStatus(statusCode, retryOn);
     if (isRetryable && this.#mayRetry(this.#choice, false)) {
@@ -459,6 +466,8 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
     const choice = this.#choice;
     const id = choice?.picked.instance.id ?? "";
     const result = failure.isUnsent ? "connect-failure" : "error";
+    // What an instance sent stays out of it.
+    this.#failed(failure.reason, failure.isUnsent ? failure.detail : "");
     // What broke within one read with its head can still be answered in full.
     if (this.#call.isAnswered && !this.#call.retract()) {
       this.#finish(result);
@@ -507,6 +516,11 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
     this.#isEnded = true;
     this.#finish("success");
     this.#ports.onEnded(this);
+  }
+
+  #failed(reason: string, detail = ""): void {
+    const { service, instanceId } = this.record;
+    this.#ports.failures.add({ service, instanceId, reason, detail });
   }
 
   /** Gives up what is under way with an instance. */

@@ -51,6 +51,10 @@ export class Front {
     return this.#active.size;
   }
 
+  get upgradedCount(): number {
+    return this.#upgradedCount;
+  }
+
   /** Resolves when nothing is in work. */
   idle(): Promise<void> {
     if (this.#active.size === 0) return Promise.resolve();

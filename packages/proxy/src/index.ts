@@ -1,5 +1,11 @@
 export { checkRoutes, type Route } from "@fpzk/core";
 export * from "./access-log.js";
+export * from "./diagnostics/diagnostics.js";
+export {
+  type Failure,
+  RECENT_FAILURE_COUNT,
+  type RecentFailure,
+} from "./diagnostics/recent-failures.js";
 export * from "./directory.js";
 export * from "./logger.js";
 export {

@@ -98,8 +98,13 @@ export interface ProxyOptions {
    */
   readonly routeSets?: { readonly file?: string };
   readonly directory: Directory;
-  /** Serves `/metrics`, `/healthz` and `/readyz`. Default: no admin listener. */
+  /**
+   * Serves `/metrics`, `/healthz`, `/readyz`, `/v1/diagnostics` and a page of it. Default: no admin
+   * listener.
+   */
   readonly admin?: { readonly host?: string; readonly port: number };
+  /** Which of several processes this is, from 1; the diagnostics say it. Default: the only one. */
+  readonly worker?: number;
   /** What callers are shown; absent speaks plain HTTP. */
   readonly tls?: Certificate;
   /** Further ones, shown to callers that ask for a name in them (SNI). Only with `tls`. */
@@ -133,6 +138,7 @@ export interface ResolvedProxyOptions {
   readonly routeSets: { readonly file?: string } | undefined;
   readonly directory: Directory;
   readonly admin: { readonly host: string; readonly port: number } | undefined;
+  readonly worker: number | undefined;
   readonly tls: Certificate | undefined;
   readonly certificates: readonly Certificate[];
   readonly instanceCa: string | undefined;
@@ -198,6 +204,7 @@ export function resolveProxyOptions(options: ProxyOptions): ResolvedProxyOptions
     routeSets: options.routeSets,
     directory: options.directory,
     admin: options.admin && { host: options.admin.host ?? "127.0.0.1", port: options.admin.port },
+    worker: options.worker,
     tls: options.tls,
     certificates: options.certificates ?? [],
     instanceCa: options.instanceCa,

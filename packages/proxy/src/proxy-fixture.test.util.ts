@@ -68,6 +68,7 @@ export class StaticDirectory implements Directory {
       get hedgeDelayMs() {
         return balancer.hedgeDelayMs;
       },
+      standings: () => list().map((instance) => balancer.standing(instance, now())),
       get instanceCount() {
         return list().length;
       },

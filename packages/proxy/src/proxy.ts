@@ -15,6 +15,8 @@ import { Balancer } from "./balancer.js";
 import type { Call } from "./call.js";
 import { CallerTls } from "./caller-tls.js";
 import { TickingClock } from "./coarse-clock.js";
+import { createDiagnostics, type Diagnostics } from "./diagnostics/diagnostics.js";
+import { RecentFailures } from "./diagnostics/recent-failures.js";
 import { Front } from "./front.js";
 import { Http1Listener } from "./http1/http1-listener.js";
 import { Http2Listener } from "./http2/http2-listener.js";
@@ -49,6 +51,8 @@ export interface RunningProxy extends AsyncDisposable {
   readonly metrics: ProxyMetrics;
   /** Requests in work and upgraded connections. */
   readonly activeCount: number;
+  /** What there is to see of it now, for people. */
+  diagnostics(): Diagnostics;
   /** Resolves when the views of all configured routes are complete. */
   ready(options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<void>;
   /**
@@ -65,6 +69,8 @@ export interface RunningProxy extends AsyncDisposable {
   close(options?: { drainMs?: number }): Promise<void>;
 }
 
+/** Also the version of every package of the workspace. */
+const PROXY_VERSION = "0.1.0";
 const SWEEP_INTERVAL_MS = 5_000;
 /** Deadlines of requests are this exact. */
 const TICK_MS = 50;
@@ -107,6 +113,9 @@ class FpzkProxy implements RunningProxy {
   readonly #http2: Http2Listener;
   readonly #tcp: readonly TcpListener[];
   readonly #admin: AdminServer | undefined;
+  readonly #failures = new RecentFailures();
+  readonly #startedAt = new Date();
+  readonly #startInstant = now();
   readonly #clock = new TickingClock(now());
   #tickTimer: NodeJS.Timeout | undefined;
   #tickCount = 0;
@@ -161,6 +170,7 @@ class FpzkProxy implements RunningProxy {
       this.#admin = createAdminServer({
         metrics: this.metrics,
         unreadyReason: () => this.#unreadyReason(),
+        diagnostics: () => this.diagnostics(),
       });
     }
   }
@@ -188,6 +198,32 @@ class FpzkProxy implements RunningProxy {
 
   get activeCount(): number {
     return this.#tcp.reduce((sum, one) => sum + one.connectionCount, this.#front.activeCount);
+  }
+
+  diagnostics(): Diagnostics {
+    const { worker, directory, tcp } = this.#options;
+    const ports = this.tcpPorts;
+    return createDiagnostics({
+      ...{ version: PROXY_VERSION, worker: worker ?? null },
+      startedAt: this.#startedAt.toISOString(),
+      uptimeMs: Math.round(now() - this.#startInstant),
+      isDraining: this.#isDraining,
+      unreadyReason: this.#unreadyReason() ?? null,
+      registry: directory.registryConnections?.() ?? [],
+      routes: this.#routes.inForce,
+      tcp: tcp.map((route, index) => ({
+        ...{ route, port: ports[index] ?? route.port },
+        connectionCount: this.#tcp[index]?.connectionCount ?? 0,
+      })),
+      ...{ watched: this.#subscriptions, now: now() },
+      connections: {
+        http1: this.#listener.connectionCount,
+        http2: this.#http2.connectionCount,
+      },
+      activeCount: this.activeCount,
+      upgradedCount: this.#front.upgradedCount,
+      failures: { count: this.#failures.count, recent: this.#failures.list() },
+    });
   }
 
   async start(): Promise<void> {
@@ -333,6 +369,7 @@ class FpzkProxy implements RunningProxy {
         transport: this.#transport,
         mirror: this.#mirror,
         metrics: this.metrics,
+        failures: this.#failures,
         now,
         answerTimeoutMs: limits.answerTimeoutMs,
         upgradeIdleTimeoutMs: limits.upgradeIdleTimeoutMs,

@@ -6,7 +6,7 @@
  * that the switch itself makes nobody wait or fail. The request path only reads a field.
  */
 import type { RouteSetWatch } from "@fpzk/client";
-import type { Route, RouteMatch, RouteQuery, RouteTable } from "@fpzk/core";
+import type { Route, RouteMatch, RouteQuery, RouteTable, Stamp } from "@fpzk/core";
 import type { ProxyLogger } from "./logger.js";
 import type { ProxyMetrics } from "./metrics.js";
 import { type KeptRouteSet, loadRouteFile, saveRouteFile } from "./route-file.js";
@@ -28,12 +28,25 @@ export interface RouteFollowerPorts {
   readonly metrics: ProxyMetrics;
 }
 
+/** What requests go by now, for people to look at. */
+export interface RoutesInForce {
+  readonly own: readonly Route[];
+  readonly sets: readonly {
+    readonly name: string;
+    /** Undefined when what is followed is not what the registry has. */
+    readonly stamp: Stamp | undefined;
+    readonly routes: readonly Route[];
+  }[];
+  readonly refusals: readonly { readonly name: string; readonly reason: string }[];
+}
+
 export class RouteFollower implements RouteTable {
   readonly #ports: RouteFollowerPorts;
   #table: RouteTable;
   #routesText: string;
   #sets: readonly KeptRouteSet[] = [];
   #watch: RouteSetWatch | undefined;
+  #refusals: RoutePlan["refusals"] = [];
   /** Of refusals that were said, so that each is said once. */
   #refusalsText = "";
   /** Counts changes: a later one overtakes an earlier one that still prepares. */
@@ -56,6 +69,16 @@ export class RouteFollower implements RouteTable {
   /** Something is known of the registry's routes, or they are not followed. */
   get isKnown(): boolean {
     return this.#isKnown;
+  }
+
+  get inForce(): RoutesInForce {
+    const offered = this.#watch?.routeSets ?? [];
+    const sets = this.#sets.map(({ name, routes }) => {
+      const same = offered.find((one) => one.name === name);
+      const isSame = same !== undefined && JSON.stringify(same.routes) === JSON.stringify(routes);
+      return { name, routes, stamp: isSame ? same.stamp : undefined };
+    });
+    return { own: this.#ports.own, sets, refusals: this.#refusals };
   }
 
   /** Begins to follow; what was kept from before is in force when it resolves. */
@@ -123,6 +146,7 @@ export class RouteFollower implements RouteTable {
   }
 
   #sayRefusals({ refusals }: RoutePlan): void {
+    this.#refusals = refusals;
     const text = JSON.stringify(refusals);
     if (text === this.#refusalsText) return;
     this.#refusalsText = text;

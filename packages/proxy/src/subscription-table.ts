@@ -21,6 +21,7 @@ import { ServiceTraffic } from "./service-traffic.js";
 
 export interface WatchedService {
   readonly service: string;
+  readonly request: Pick<SubscriptionRequest, "namespace" | "policy" | "filter">;
   readonly subscription: DirectorySubscription;
   readonly traffic: ServiceTraffic;
   /** Requests that wait for an instance with room; undefined until one does. */
@@ -70,6 +71,11 @@ export class SubscriptionTable {
   /** Each service that is watched. */
   get traffic(): Iterable<ServiceTraffic> {
     return this.#traffic.values();
+  }
+
+  /** All that is watched. */
+  [Symbol.iterator](): Iterator<WatchedService> {
+    return this.#watched.values();
   }
 
   /** The service's watch, begun now when there was none; a problem when it cannot begin. */
@@ -164,6 +170,8 @@ export class SubscriptionTable {
     }
     const watched: WatchedService = {
       service: request.service,
+      // Not the request itself, which holds more.
+      request: { namespace: request.namespace, policy: request.policy, filter: request.filter },
       subscription,
       traffic: this.#trafficOf(request),
       pending: undefined,

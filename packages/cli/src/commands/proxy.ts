@@ -97,6 +97,7 @@ async function start(config: ProxyConfig, io: Io, logger: Logger, number: number
   const proxy = await startProxy({
     ...options,
     ...(ownAdmin === undefined ? {} : { admin: ownAdmin }),
+    ...(number === undefined ? {} : { worker: number }),
     ...files,
     directory: directoryFromClient(clients.main, {
       byNamespace: clients.byNamespace,
@@ -177,7 +178,7 @@ function welcomeText(
     `  ${config.routes.length} routes${config.dynamic ? ", and every service by /SERVICE/" : ""}`,
     ...(proxy.adminPort === undefined
       ? []
-      : [`  admin http://${admin}:${proxy.adminPort}/metrics`]),
+      : [`  admin http://${admin}:${proxy.adminPort}/ (page), /metrics`]),
     "",
     `  try   curl ${proxy.url}${example}`,
     "  stop  Ctrl-C",

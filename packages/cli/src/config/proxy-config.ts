@@ -135,7 +135,7 @@ const proxyShape = {
     .strictObject({
       host: text({ about: "Address for the admin port.", rule: HOST_RULE, default: "127.0.0.1" }),
       port: optionalInteger({
-        about: "Port for /metrics, /healthz and /readyz; 0 takes a free one.",
+        about: "Port for /metrics, /healthz, /readyz and the diagnostics; 0 takes a free one.",
         min: 0,
         max: 65_535,
         defaultText: "none",

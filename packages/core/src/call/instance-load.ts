@@ -26,6 +26,7 @@ import {
   RETRY_AFTER_MAX_MS,
   retryAfterOf,
 } from "./call-result.js";
+import { LatencyHistogram } from "./latency-histogram.js";
 
 /** After this, an observation weighs 1/e. Finagle's default. */
 export const LOAD_DECAY_MS = 10_000;
@@ -37,6 +38,11 @@ export const FAILURE_FACTOR_MAX = 100;
 export class InstanceLoad {
   /** Calls of this process that are not over. Invariant: at least 0. */
   activeCount: number;
+  /** Calls that ended and taught something, and those of them that failed. For people to look at. */
+  #endedCount = 0;
+  #failedCount = 0;
+  /** Of successes; made by the first, since most instances of a view may never be called. */
+  #latencies: LatencyHistogram | undefined;
   /** Peak EWMA at {@link #latencyInstant}; 0 until an answer was seen. */
   #latencyMs = 0;
   #latencyInstant = 0;
@@ -71,6 +77,11 @@ export class InstanceLoad {
     const known = this.latencyMs(now);
     if (isSuccess || (known > 0 && latencyMs > known)) this.#observeLatency(latencyMs, now);
     if (outcome === CallOutcome.cancelled) return;
+    this.#endedCount += 1;
+    if (isSuccess) {
+      this.#latencies ??= new LatencyHistogram();
+      this.#latencies.add(latencyMs);
+    } else this.#failedCount += 1;
     const before = this.#decayedFailureShare(now);
     this.#failureShare = before + ((isSuccess ? 0 : 1) - before) * FAILURE_STEP;
     this.#failureInstant = now;
@@ -87,6 +98,26 @@ export class InstanceLoad {
   latencyMs(now: Instant): number {
     if (this.#latencyMs === 0) return 0;
     return this.#latencyMs * Math.exp((this.#latencyInstant - now) / LOAD_DECAY_MS);
+  }
+
+  /** Calls whose end said something of the instance, since this process knows it. */
+  get endedCount(): number {
+    return this.#endedCount;
+  }
+
+  /** Those of {@link endedCount} that were no success. */
+  get failedCount(): number {
+    return this.#failedCount;
+  }
+
+  /** Latency that this share (0 to 1) of recent successes stayed below; undefined: there were none. */
+  latencyQuantileMs(ratio: number): number | undefined {
+    return this.#latencies?.quantileMs(ratio);
+  }
+
+  /** Share of recent calls that failed, 0 to 1. */
+  failureRatio(now: Instant): number {
+    return this.#decayedFailureShare(now);
   }
 
   /** Calls until one succeeds, on average: 1 when none fails, at most {@link FAILURE_FACTOR_MAX}. */

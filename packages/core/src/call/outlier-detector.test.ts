@@ -113,6 +113,7 @@ describe("OutlierDetector", () => {
     }
     assert.deepEqual(ejected, ["c"]);
     assert.deepEqual(out(detector, 10_000), ["c"]);
+    assert.equal(detector.ejection("c", instant(10_000))?.reason, "comparison");
   });
 
   it("does not judge who rejects or whose callers gave up", () => {
@@ -121,6 +122,19 @@ describe("OutlierDetector", () => {
       assert.equal(call(detector, ["a", "rejected"], index), false);
       assert.equal(call(detector, ["a", "cancelled"], index), false);
     }
+  });
+
+  it("says until when and why one is out", () => {
+    const detector = new OutlierDetector(OPTIONS);
+    assert.equal(detector.ejection("a", instant(0)), undefined);
+    fail(detector, "a", 0);
+    assert.deepEqual(detector.ejection("a", instant(999)), {
+      reason: "connect-failures",
+      until: 1_000,
+    });
+    assert.equal(detector.ejection("a", instant(1_000)), undefined);
+    for (let index = 0; index < 5; index += 1) call(detector, ["a", "error"], 1_000);
+    assert.deepEqual(detector.ejection("a", instant(1_000)), { reason: "errors", until: 3_000 });
   });
 
   it("forgets another process's deeds", () => {

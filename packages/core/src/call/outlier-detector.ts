@@ -14,7 +14,7 @@
  * `success_rate_stdev_factor`, `base_ejection_time`, `max_ejection_percent`); gRFC A50.
  */
 import { JUDGED_INSTANCE_COUNT_MAX } from "../limits.js";
-import type { Instant } from "../time.js";
+import { after, type Instant } from "../time.js";
 import { CallOutcome, type CallResult, outcomeOf } from "./call-result.js";
 import { CallTally } from "./call-tally.js";
 
@@ -80,6 +80,21 @@ export interface JudgedCall {
   readonly latencyMs: number;
 }
 
+/** Which of the three rules ejected. */
+export const EjectionReason = {
+  connectFailures: "connect-failures",
+  errors: "errors",
+  /** Its success rate or its latency stood out from those of the others. */
+  comparison: "comparison",
+} as const;
+export type EjectionReason = (typeof EjectionReason)[keyof typeof EjectionReason];
+
+/** One instance that is out, and why. */
+export interface Ejection {
+  readonly reason: EjectionReason;
+  readonly until: Instant;
+}
+
 const NOBODY: readonly string[] = [];
 
 interface Health {
@@ -88,7 +103,16 @@ interface Health {
   /** Ejections so far, less one for each base time spent in service since. */
   ejectionCount: number;
   /** Returns at this instant; at or before now when in service. */
-  ejectedUntil: number;
+  ejectedUntil: Instant;
+  /** Of the last ejection; undefined when there was none. */
+  reason: EjectionReason | undefined;
+}
+
+interface Ejectable {
+  readonly id: string;
+  readonly health: Health;
+  /** Of the service. */
+  readonly instanceCount: number;
 }
 
 export class OutlierDetector {
@@ -129,11 +153,17 @@ export class OutlierDetector {
     if (health.ejectedUntil > now) return compared;
     if (outcome === CallOutcome.connectFailure) health.connectFailureCount += 1;
     else health.errorCount += 1;
-    const isOutlier =
-      health.connectFailureCount >= this.#options.connectFailureCountMax ||
-      health.errorCount >= this.#options.errorCountMax;
-    const isEjected = isOutlier && this.#eject(call.id, health, instanceCount, now);
+    const reason = this.#outlierReason(health);
+    const ejectable = { id: call.id, health, instanceCount };
+    const isEjected = reason !== undefined && this.#eject(ejectable, reason, now);
     return isEjected ? [...compared, call.id] : compared;
+  }
+
+  /** Until when and why an id is out; undefined when it is in service. */
+  ejection(id: string, now: Instant): Ejection | undefined {
+    const health = this.#healths.get(id);
+    if (health?.reason === undefined || health.ejectedUntil <= now) return undefined;
+    return { reason: health.reason, until: health.ejectedUntil };
   }
 
   /** Forgets what is known of an id: it is another process now, or gone. */
@@ -154,11 +184,18 @@ export class OutlierDetector {
     if (isFirst) return NOBODY;
     return this.#tally.takeOutliers(this.#options.latencyFactor).filter((id) => {
       const health = this.#healths.get(id) ?? this.#remember(id, now);
-      return health.ejectedUntil <= now && this.#eject(id, health, instanceCount, now);
+      const ejectable = { id, health, instanceCount };
+      return health.ejectedUntil <= now && this.#eject(ejectable, EjectionReason.comparison, now);
     });
   }
 
-  #eject(id: string, health: Health, instanceCount: number, now: Instant): boolean {
+  #outlierReason({ connectFailureCount, errorCount }: Health): EjectionReason | undefined {
+    const { connectFailureCountMax, errorCountMax } = this.#options;
+    if (connectFailureCount >= connectFailureCountMax) return EjectionReason.connectFailures;
+    return errorCount >= errorCountMax ? EjectionReason.errors : undefined;
+  }
+
+  #eject({ id, health, instanceCount }: Ejectable, reason: EjectionReason, now: Instant): boolean {
     const ejectedMax = Math.floor((instanceCount * this.#options.maxEjectionPercent) / 100);
     if (this.ejected(now).size + 1 > ejectedMax) return false;
     const idleMs = now - health.ejectedUntil;
@@ -168,7 +205,8 @@ export class OutlierDetector {
       this.#options.ejectionBaseMs * health.ejectionCount,
       this.#options.ejectionMaxMs,
     );
-    health.ejectedUntil = now + durationMs;
+    health.ejectedUntil = after(now, durationMs);
+    health.reason = reason;
     health.connectFailureCount = 0;
     health.errorCount = 0;
     this.#ejected.add(id);
@@ -219,6 +257,7 @@ export class OutlierDetector {
       errorCount: 0,
       ejectionCount: 0,
       ejectedUntil: now,
+      reason: undefined,
     };
     this.#healths.set(id, health);
     return health;

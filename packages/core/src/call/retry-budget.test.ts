@@ -35,6 +35,15 @@ describe("RetryBudget", () => {
     assert.equal(takeAll(budget, 1_010_000), 0);
   });
 
+  it("says how many are left", () => {
+    const budget = new RetryBudget({ retryRatio: 0.5, retryPerSecondMin: 0 });
+    for (let index = 0; index < 9; index += 1) budget.onRequest(instant(500));
+    assert.equal(budget.leftCount(instant(500)), 4);
+    assert.equal(budget.tryRetry(instant(500)), true);
+    assert.equal(budget.leftCount(instant(500)), 3);
+    assert.equal(budget.leftCount(instant(11_000)), 0);
+  });
+
   it("never allows more than the ratio and the floor", () => {
     const steps = fc.array(fc.tuple(fc.boolean(), fc.integer({ min: 0, max: 300 })), {
       maxLength: 400,

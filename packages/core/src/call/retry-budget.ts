@@ -56,12 +56,22 @@ export class RetryBudget {
   /** Takes one retry from the budget; false when there is none left. */
   tryRetry(now: Instant): boolean {
     const bucket = this.#advance(now);
+    if (this.#left() < 1) return false;
+    this.#retryCounts[bucket] = (this.#retryCounts[bucket] ?? 0) + 1;
+    return true;
+  }
+
+  /** Retries that may be made now. */
+  leftCount(now: Instant): number {
+    this.#advance(now);
+    return Math.max(0, Math.floor(this.#left()));
+  }
+
+  #left(): number {
     const allowed =
       sum(this.#requestCounts) * this.#options.retryRatio +
       this.#options.retryPerSecondMin * WINDOW_SECOND_COUNT;
-    if (sum(this.#retryCounts) + 1 > allowed) return false;
-    this.#retryCounts[bucket] = (this.#retryCounts[bucket] ?? 0) + 1;
-    return true;
+    return allowed - sum(this.#retryCounts);
   }
 
   /** Empties the buckets that fell out of the window; returns the index of the current one. */

@@ -51,6 +51,33 @@ describe("ServiceBalancer", () => {
     assert.equal(after.filter((id) => id === "i2").length, 1);
   });
 
+  it("tells people what it knows of each instance", () => {
+    const instances = viewInstances(4);
+    const balancer = balancerOf(instances, { slowStartMs: 10_000 });
+    for (let index = 0; index < 20; index += 1) {
+      call(balancer, (id) => (id === "i2" ? "error" : "success"), 0);
+    }
+    const fresh = viewInstance({ id: "new" });
+    balancer.update([...instances, fresh], instant(4_000));
+    const good = instances.find(({ id }) => id === "i1");
+    const bad = instances.find(({ id }) => id === "i2");
+    assert.ok(good !== undefined && bad !== undefined);
+    const { instance: _, latencyMs, ...told } = balancer.standing(good, instant(4_000));
+    assert.ok(latencyMs > 0 && latencyMs < 1);
+    const { endedCount, latencyP50Ms, latencyP99Ms, ...rest } = told;
+    assert.ok(endedCount >= 5 && latencyP50Ms === latencyP99Ms && (latencyP50Ms ?? 0) >= 1);
+    assert.deepEqual(rest, {
+      ...{ activeCount: 0, failedCount: 0, failureRatio: 0, slowStartRatio: 1 },
+      ejection: undefined,
+    });
+    const ejected = balancer.standing(bad, instant(4_000));
+    assert.deepEqual(ejected.ejection, { reason: "errors", remainingMs: 1_000 });
+    assert.equal(ejected.failedCount, 5);
+    assert.ok(ejected.failureRatio > 0.2);
+    assert.equal(ejected.latencyP50Ms, undefined);
+    assert.equal(balancer.standing(fresh, instant(4_000)).slowStartRatio, 0.25);
+  });
+
   it("keeps what it learned when the view changes", () => {
     const instances = viewInstances(4);
     const balancer = balancerOf(instances);

@@ -21,6 +21,7 @@ import { TierShares } from "../pick/tier-shares.js";
 import type { Instant } from "../time.js";
 import { CallOutcome, type CallResult } from "./call-result.js";
 import { HedgeDelay } from "./hedge.js";
+import type { InstanceStanding } from "./instance-standing.js";
 import { OutlierDetector, type OutlierOptions } from "./outlier-detector.js";
 import { RetryBudget, type RetryBudgetOptions } from "./retry-budget.js";
 import { SlowStart } from "./slow-start.js";
@@ -170,6 +171,24 @@ export class ServiceBalancer {
   /** Ids that are ejected now. The set is the detector's own: read it, do not keep it. */
   ejected(now: Instant): ReadonlySet<string> {
     return this.#detector.ejected(now);
+  }
+
+  /** What is known of an instance of the view, for people to look at. */
+  standing(instance: ViewInstance, now: Instant): InstanceStanding {
+    const { id, load } = instance;
+    const ejection = this.#detector.ejection(id, now);
+    return {
+      instance,
+      activeCount: load.activeCount,
+      endedCount: load.endedCount,
+      failedCount: load.failedCount,
+      failureRatio: load.failureRatio(now),
+      latencyMs: load.latencyMs(now),
+      latencyP50Ms: load.latencyQuantileMs(0.5),
+      latencyP99Ms: load.latencyQuantileMs(0.99),
+      slowStartRatio: this.#slowStart.share(id, now),
+      ejection: ejection && { reason: ejection.reason, remainingMs: ejection.until - now },
+    };
   }
 
   #pickByShare(context: PickContext | undefined, now: Instant): ViewInstance | undefined {

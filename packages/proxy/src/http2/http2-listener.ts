@@ -94,6 +94,10 @@ export class Http2Listener {
     this.#server.on("sessionError", ignore);
   }
 
+  get connectionCount(): number {
+    return this.#sessions.size;
+  }
+
   /** Takes a connection whose bytes, those read already included, are HTTP/2. */
   take(socket: Socket): void {
     // HTTP/1.1 lets a caller end its side first. One of HTTP/2 that does can open no window any
