@@ -44,12 +44,23 @@ test("a few that fall silent never cause doubt, however small the node", () => {
 
 test("a node that stalled expires nothing for one window", () => {
   const doubt = createDoubt();
-  doubt.stalled(instant(1_000));
+  doubt.stalled(WINDOW_MS, instant(1_000));
   const removal = { suspectSince: instant(0), leaseCount: LEASE_COUNT, hasSilentNode: false };
   assert.notEqual(doubt.admitSilence(LEASE_COUNT, instant(1_500)), "now");
   assert.notEqual(doubt.admitRemoval(removal, instant(1_500)), "now");
   assert.equal(doubt.paused(instant(1_500)), "stalled");
   assert.equal(doubt.admitSilence(LEASE_COUNT, instant(1_000 + WINDOW_MS)), "now");
+});
+
+test("a node that stalled for less pauses for less, and never shortens a pause", () => {
+  const doubt = createDoubt();
+  doubt.stalled(600, instant(0));
+  assert.equal(doubt.paused(instant(1_199)), "stalled");
+  assert.equal(doubt.paused(instant(1_200)), undefined);
+  doubt.stalled(60_000, instant(10_000));
+  doubt.stalled(600, instant(10_700));
+  assert.equal(doubt.paused(instant(12_999)), "stalled");
+  assert.equal(doubt.paused(instant(13_000)), undefined);
 });
 
 test("unexplained silence of a node holds removal, up to the longest hold", () => {
@@ -93,7 +104,7 @@ test("a new window begins from nothing", () => {
 test("who waits is spread by the seed: equal seeds wait equally, and not all until one instant", () => {
   const waits = () => {
     const doubt = createDoubt();
-    doubt.stalled(instant(0));
+    doubt.stalled(WINDOW_MS, instant(0));
     return Array.from({ length: 20 }, () => {
       const admission = doubt.admitSilence(LEASE_COUNT, instant(10));
       assert.ok(admission !== "now");

@@ -22,6 +22,8 @@ export const REMOVAL_COUNT_MIN = 10;
 export const LAPSE_RATIO_MAX = 0.15;
 /** A node that wakes later than this after it meant to has stalled. */
 export const STALL_MS = 500;
+/** How long expiry pauses after a stall, for each ms of it. */
+const STALL_PAUSE_RATIO = 2;
 /** While removal is held because a node is silent, it is looked at again this often. */
 const HOLD_MS = 500;
 
@@ -56,9 +58,12 @@ export class SelfDoubt {
     return now < this.#pausedUntil ? this.#pauseReason : undefined;
   }
 
-  /** This node woke late: what it did not hear, it may have slept through. */
-  stalled(now: Instant): void {
-    this.#pause("stalled", now);
+  /**
+   * This node woke late: what it did not hear, it may have slept through. The pause is no longer
+   * than a window, and twice the sleep: a node that sleeps a little again and again goes on expiring.
+   */
+  stalled(lateMs: number, now: Instant): void {
+    this.#pause("stalled", Math.min(this.#options.windowMs, STALL_PAUSE_RATIO * lateMs), now);
   }
 
   /** May a lease that was not heard be called silent? */
@@ -66,7 +71,7 @@ export class SelfDoubt {
     this.#roll(now);
     if (now < this.#pausedUntil) return this.#later(this.#pauseReason);
     if (this.#silentCount >= Math.max(SILENCE_COUNT_MIN, leaseCount * LAPSE_RATIO_MAX)) {
-      this.#pause("many-silent", now);
+      this.#pause("many-silent", this.#options.windowMs, now);
       return this.#later("many-silent");
     }
     this.#silentCount += 1;
@@ -85,7 +90,7 @@ export class SelfDoubt {
       return { until: after(now, HOLD_MS), reason: "node-silent" };
     }
     if (this.#removedCount >= Math.max(REMOVAL_COUNT_MIN, lease.leaseCount * LAPSE_RATIO_MAX)) {
-      this.#pause("many-removed", now);
+      this.#pause("many-removed", this.#options.windowMs, now);
       return this.#later("many-removed");
     }
     this.#removedCount += 1;
@@ -99,8 +104,10 @@ export class SelfDoubt {
     this.#removedCount = 0;
   }
 
-  #pause(reason: DoubtReason, now: Instant): void {
-    this.#pausedUntil = after(now, this.#options.windowMs);
+  #pause(reason: DoubtReason, pauseMs: number, now: Instant): void {
+    const until = after(now, pauseMs);
+    if (until < this.#pausedUntil) return;
+    this.#pausedUntil = until;
     this.#pauseReason = reason;
     this.#windowEnd = this.#pausedUntil;
   }

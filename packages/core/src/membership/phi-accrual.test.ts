@@ -214,6 +214,16 @@ describe("PhiAccrualDetector", () => {
     assert.ok(suspicionCount > 0 && suspicionCount < 50, `${suspicionCount}`);
   });
 
+  it("forgives the time in which the listener stood still, and no more", () => {
+    const link = detector();
+    const suspectAt = link.nextCheck();
+    link.forgive(5_000, instant(6_000));
+    assert.equal(link.nextCheck(), suspectAt + 5_000);
+    assert.equal(link.lastHeard, 5_000);
+    link.forgive(60_000, instant(7_000));
+    assert.equal(link.lastHeard, 7_000, "not heard in the future");
+  });
+
   it("ignores a clock that stands still or steps back", () => {
     const link = detector();
     link.heard(instant(1_000));

@@ -22,7 +22,7 @@
  * @see Hayashibara, Défago, Yared, Katayama, "The φ Accrual Failure Detector" (2004).
  */
 import { assert } from "../assert.js";
-import { after, type Instant } from "../time.js";
+import { after, type Instant, instant } from "../time.js";
 
 export interface PhiAccrualOptions {
   /** The peer promises to be heard at least this often. */
@@ -103,6 +103,14 @@ export class PhiAccrualDetector {
     if (gapMs <= 0) return;
     if (gapMs >= this.#expectedIntervalMs / 2) this.#learn(Math.min(gapMs, this.#patienceMs()));
     this.#lastHeard = now;
+  }
+
+  /**
+   * The listener stood still for so long: that time is no silence, and no gap is learned of it. What
+   * was silent before stays so, or one that stands still again and again would suspect nobody.
+   */
+  forgive(pauseMs: number, now: Instant): void {
+    this.#lastHeard = instant(Math.min(now, this.#lastHeard + pauseMs));
   }
 
   /** When something last came. */

@@ -161,9 +161,9 @@ export class PeerDesk {
     return changed;
   }
 
-  /** This node slept: what it did not hear proves nothing. */
-  forgive(now: Instant): void {
-    for (const link of this.#links.all) link.detector.heard(now);
+  /** This node slept for so long: what it did not hear then proves nothing. */
+  forgive(pauseMs: number, now: Instant): void {
+    for (const link of this.#links.all) link.detector.forgive(pauseMs, now);
   }
 
   /** This copy serves from now on: ask every peer for what it still lacks. */

@@ -436,8 +436,8 @@ export class RegistryNode {
     this.#hasStepped = true;
     if (lateMs <= STALL_MS || event.type === "turn-end") return;
     this.counters.stalls += 1;
-    this.#doubt.stalled(now);
-    this.#peers.forgive(now);
+    this.#doubt.stalled(lateMs, now);
+    this.#peers.forgive(lateMs, now);
     this.#outbox.note("warn", "node.stalled", { lateMs: Math.round(lateMs) });
   }
 

@@ -96,8 +96,8 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
       "Once a node doubts itself it does so for ever: after a crash of many, no dead instance is " +
       "removed any more (self-preservation that is entered and never left).",
     file: DOUBT,
-    find: "this.#pausedUntil = after(now, this.#options.windowMs);",
-    replace: "this.#pausedUntil = after(now, 1e9);",
+    find: "const until = after(now, pauseMs);",
+    replace: "const until = after(now, 1e9);",
   },
   {
     name: "self-doubt-of-silence-off",
