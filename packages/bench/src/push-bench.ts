@@ -25,6 +25,8 @@ const WARM_ROUND_COUNTS = { tiny: 5, quick: 100, full: 1_000 } as const;
 const FANOUT_WARM_ROUND_COUNT = 20;
 const ROUND_COUNTS = { tiny: 5, quick: 100, full: 400 } as const;
 const KEEP_ALIVE_MS = 1_000;
+/** The same changes without pauses: what of their cost is that of a server that was idle. */
+const DENSE_INTERVAL_MS = 2;
 
 export const pushBench: Bench = {
   name: "push",
@@ -50,7 +52,7 @@ async function measureRelay(context: BenchContext): Promise<Figure[]> {
   const roundCount = sized(context, ROUND_COUNTS);
   const stage = new Stage(context);
   try {
-    const address = await stage.relay();
+    const { address, remote } = await stage.relay();
     const registering = await stage.load({ address }, { count: 1, name: "registering" });
     const subscribing = await stage.load({ address }, { count: 1, name: "subscribing" });
     await subscribing.call("watchStamped", { service: SERVICE });
@@ -59,11 +61,14 @@ async function measureRelay(context: BenchContext): Promise<Figure[]> {
       return subscribing.call("latencies", { count });
     };
     await runRounds(sized(context, WARM_ROUND_COUNTS));
+    await remote.call("reset", undefined);
     const { p50Ms, p99Ms } = await runRounds(roundCount);
+    const cpuMs = (await remote.call("usage", undefined)) / (2 * roundCount);
     const common = { bench: "push", unit: "ms", better: "lower", goal: null } as const;
     return [
       { ...common, figure: "bare relay, 1 subscriber, p50", value: p50Ms },
       { ...common, figure: "bare relay, 1 subscriber, p99", value: p99Ms },
+      { ...common, figure: "bare relay, 1 subscriber, CPU of one change", value: cpuMs },
     ];
   } finally {
     await stage[Symbol.asyncDispose]();
@@ -91,16 +96,22 @@ async function measure(context: BenchContext, { goals, ...counts }: Case): Promi
     const subscribing = await stage.load(server, { count: subscriberCount, name: "subscribing" });
     await subscribing.call("keepAlive", { intervalMs: KEEP_ALIVE_MS });
     await subscribing.call("watchStamped", { service: SERVICE });
-    const runRounds = async (count: number) => {
-      await registering.call("registerStamped", { service: SERVICE, count, intervalMs });
+    const runRounds = async (count: number, everyMs = intervalMs) => {
+      await registering.call("registerStamped", { service: SERVICE, count, intervalMs: everyMs });
       return subscribing.call("latencies", { count: count * subscriberCount });
     };
     await runRounds(isFanout ? FANOUT_WARM_ROUND_COUNT : sized(context, WARM_ROUND_COUNTS));
     await server.remote.call("reset", {});
     const { p50Ms, p99Ms, maxMs } = await runRounds(roundCount);
-    const { cpuMs } = await server.remote.call("usage", undefined);
     // A round is a registration and a removal.
-    const cpuMsPerPush = cpuMs / (2 * roundCount);
+    const cpuPerChangeMs = async () =>
+      (await server.remote.call("usage", undefined)).cpuMs / (2 * roundCount);
+    const cpuMsPerPush = await cpuPerChangeMs();
+    await server.remote.call("reset", {});
+    if (!isFanout) await runRounds(roundCount, DENSE_INTERVAL_MS);
+    const denseFigures = isFanout
+      ? []
+      : [{ figure: "server CPU of one change, one each ms", value: await cpuPerChangeMs() }];
     const name = `${counts.subscriberCount} x ${counts.instanceCount}`;
     const common = { bench: "push", unit: "ms", better: "lower" } as const;
     return [
@@ -108,6 +119,9 @@ async function measure(context: BenchContext, { goals, ...counts }: Case): Promi
       { ...common, figure: `${name} p99`, value: p99Ms, goal: goals?.p99Ms ?? null },
       { ...common, figure: `${name} max`, value: maxMs, goal: null },
       { ...common, figure: `${name} server CPU of one change`, value: cpuMsPerPush, goal: null },
+      ...denseFigures.map(({ figure, value }) => ({
+        ...{ ...common, figure: `${name} ${figure}`, value, goal: null },
+      })),
     ];
   } finally {
     await stage[Symbol.asyncDispose]();

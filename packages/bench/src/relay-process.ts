@@ -7,6 +7,7 @@
 import { EMPTY_DIGEST, type SessionMessage } from "@fpzk/core";
 import { decodeSessionRequest, encodeSessionMessage } from "@fpzk/protocol";
 import { type WebSocket, WebSocketServer } from "ws";
+import { cpuNowMs } from "./clock.js";
 import { serveHandlers } from "./remote.js";
 
 /** First bytes of an encoded `change`, which the load process looks for. */
@@ -16,7 +17,19 @@ const TTL_MS = 3_000;
 
 const subscribers: WebSocket[] = [];
 
+let cpuStartMs = cpuNowMs();
+
 const handlers = {
+  /** Begins a new count. */
+  reset(): void {
+    cpuStartMs = cpuNowMs();
+  },
+
+  /** CPU time since then, in ms. */
+  usage(): number {
+    return cpuNowMs() - cpuStartMs;
+  },
+
   /** Resolves with the address. */
   start(): Promise<string> {
     const server = new WebSocketServer({ host: "127.0.0.1", port: 0, perMessageDeflate: false });

@@ -25,10 +25,10 @@ export class Stage implements AsyncDisposable {
     return { remote, address: await remote.call("start", options) };
   }
 
-  /** A bare relay in a server's place; resolves with its address. */
-  async relay(): Promise<string> {
+  /** A bare relay in a server's place. */
+  async relay(): Promise<{ address: string; remote: Remote<RelayHandlers> }> {
     const remote = this.#keep(Remote.start<RelayHandlers>("relay-process"));
-    return remote.call("start", undefined);
+    return { remote, address: await remote.call("start", undefined) };
   }
 
   /** A process with sessions to a server. */

@@ -13,6 +13,7 @@ traffic: 7.39MB (7749437) total, 2.29MB (2403200) headers, 7.01MB (7353792) data
 
 it("reads what h2load prints", () => {
   assert.deepEqual(parseH2load(PRINTED), {
+    requestCount: 30_390,
     requestsPerSecond: 15_195,
     bytesPerSecond: 3.7 * 1_024 ** 2,
     errorCount: 3,

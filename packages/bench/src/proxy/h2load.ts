@@ -10,14 +10,17 @@ export interface H2loadRun {
   readonly connectionCount: number;
   /** Requests at once on each connection. */
   readonly streamCount: number;
-  readonly seconds: number;
+  readonly requestCount: number;
   /** A file of one gRPC message: absent, it asks with GET. */
   readonly grpcBody?: string;
   /** Where its log may be for as long as it runs. */
   readonly directory: string;
 }
 
-/** Asks as fast as it is answered, by one thread. */
+/**
+ * Asks so many times, as fast as it is answered, by one thread. (Told to ask for a time, h2load
+ * never ends when a connection came about after that time.)
+ */
 export async function runH2load(run: H2loadRun): Promise<WrkResult> {
   const log = join(run.directory, `h2load-${process.pid}.log`);
   const grpc =
@@ -27,7 +30,7 @@ export async function runH2load(run: H2loadRun): Promise<WrkResult> {
   try {
     const text = await runProgram([
       "h2load",
-      ...["-t1", `-c${run.connectionCount}`, `-m${run.streamCount}`, `-D${run.seconds}`],
+      ...["-t1", `-c${run.connectionCount}`, `-m${run.streamCount}`, `-n${run.requestCount}`],
       // More bytes on their way than one answer has: the window must not be what is measured.
       ...["-w22", "-W26", `--log-file=${log}`, ...grpc, run.url],
     ]);
@@ -40,17 +43,18 @@ export async function runH2load(run: H2loadRun): Promise<WrkResult> {
 /** @throws Error when the text is not that of a run. */
 export function parseH2load(
   text: string,
-): Pick<WrkResult, "requestsPerSecond" | "bytesPerSecond" | "errorCount"> {
+): Pick<WrkResult, "requestCount" | "requestsPerSecond" | "bytesPerSecond" | "errorCount"> {
   const finished = /^finished in \S+ ([\d.]+) req\/s, ([\d.]+)([KMG]?B)\/s/m.exec(text);
-  const requests = /(\d+) succeeded, (\d+) failed, (\d+) errored/.exec(text);
+  const requests = /(\d+) done, (\d+) succeeded, (\d+) failed, (\d+) errored/.exec(text);
   if (finished === null || requests === null) {
     throw new Error(`h2load must print what was finished: ${text.slice(-500)}`);
   }
   return {
+    requestCount: Number(requests[1]),
     requestsPerSecond: Number(finished[1]),
     bytesPerSecond: Number(finished[2]) * (UNIT_BYTES[finished[3] ?? ""] ?? 1),
     // Those that failed contain those that errored.
-    errorCount: Number(requests[2]),
+    errorCount: Number(requests[3]),
   };
 }
 

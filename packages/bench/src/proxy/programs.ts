@@ -16,6 +16,8 @@ const DEBIAN_PACKAGES: Readonly<Record<string, string>> = {
 const START_TIMEOUT_MS = 20_000;
 const POLL_MS = 20;
 const STOP_TIMEOUT_MS = 5_000;
+/** No load takes so long; one that hangs is ended. */
+const RUN_TIMEOUT_MS = 60_000;
 
 /** What is measured has the first core for itself, where there are several; all else the others. */
 export type Place = "measured" | "beside";
@@ -81,7 +83,11 @@ function pinned(command: readonly [string, ...string[]], place: Place): [string,
 /** Runs a program to its end; resolves with what it printed. */
 export async function runProgram(command: readonly [string, ...string[]]): Promise<string> {
   const [file, ...args] = pinned(command, "beside");
-  const child = spawn(file, args, { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(file, args, {
+    stdio: ["ignore", "pipe", "pipe"],
+    timeout: RUN_TIMEOUT_MS,
+    killSignal: "SIGKILL",
+  });
   let text = "";
   child.stdout.on("data", (chunk) => {
     text += String(chunk);
@@ -90,7 +96,8 @@ export async function runProgram(command: readonly [string, ...string[]]): Promi
     text += String(chunk);
   });
   const [code] = (await once(child, "close")) as [number | null];
-  if (code !== 0) throw new Error(`${command.join(" ")} ended with ${code}: ${text}`);
+  if (code !== 0)
+    throw new Error(`${command.join(" ")} ended with ${code ?? "a signal"}: ${text.slice(-2_000)}`);
   return text;
 }
 

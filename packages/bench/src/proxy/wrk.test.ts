@@ -21,6 +21,7 @@ Transfer/sec:      2.50MB
 
 it("reads what wrk prints", () => {
   assert.deepEqual(parseWrk(PRINTED), {
+    requestCount: 40_022,
     requestsPerSecond: 20_011.15,
     bytesPerSecond: 2.5 * 1_024 ** 2,
     p50Ms: 0.912,

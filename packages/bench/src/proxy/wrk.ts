@@ -8,6 +8,7 @@ export interface WrkRun {
 }
 
 export interface WrkResult {
+  readonly requestCount: number;
   readonly requestsPerSecond: number;
   readonly bytesPerSecond: number;
   readonly p50Ms: number;
@@ -33,6 +34,7 @@ export function parseWrk(text: string): WrkResult {
   const sockets = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(text);
   const refused = Number(/Non-2xx or 3xx responses: (\d+)/.exec(text)?.[1] ?? 0);
   return {
+    requestCount: Number(/^\s+(\d+) requests in /m.exec(text)?.[1] ?? 0),
     requestsPerSecond: rate,
     bytesPerSecond: Number(transfer?.[1] ?? 0) * (UNIT_BYTES[transfer?.[2] ?? "B"] ?? 1),
     p50Ms: durationMs(/^\s+50%\s+(\S+)/m.exec(text)?.[1]),
