@@ -14,6 +14,7 @@ import {
 import { ExitCode } from "../exit-code.js";
 import { hasColor, type Io } from "../io.js";
 import { connectClients, readPemFiles, watchPemFiles } from "../proxy/proxy-parts.js";
+import { addStatus } from "../proxy/proxy-status.js";
 import {
   PROXY_WORKER_NUMBER,
   type ProxyPrimaryMessage,
@@ -26,6 +27,7 @@ import { paint } from "../text-table.js";
 
 export const configure: ConfigureCommand = (command, io, setExitCode) => {
   addConfigFlags(command, proxyConfigKind);
+  addStatus(command, io);
   command
     .addHelpText(
       "after",
@@ -38,6 +40,7 @@ and ends the old ones well: no connection is refused or cut meanwhile.
 Examples:
   fpzk proxy --dynamic                     http://127.0.0.1:7180/hello/… reaches service hello
   fpzk proxy --config proxy.yaml           routes from a file
+  fpzk proxy status --admin 7190           what the proxy with this admin port sees and does
 `,
     )
     .action(async () => {
