@@ -51,8 +51,9 @@ export class Http2Call implements Call {
   #trailersOut: Fields = [];
   #hasBody = false;
   #isEnded = false;
-  /** Since when the caller takes nothing of what waits for it. */
-  #fullSinceMs: number | undefined;
+  /** What waits for the caller to take it, as seen last, and since when that is so. */
+  #waitingBytes = 0;
+  #waitingSinceMs = 0;
 
   constructor(stream: ServerHttp2Stream, head: Http2RequestHead, options: Http2CallOptions) {
     this.#stream = stream;
@@ -109,9 +110,7 @@ export class Http2Call implements Call {
     const stream = this.#stream;
     if (!this.#hasBody || this.#isEnded || stream.destroyed || stream.closed) return true;
     stream.write(chunk);
-    if (stream.writableLength < FULL_BYTES) return true;
-    this.#fullSinceMs ??= this.#clock.nowMs;
-    return false;
+    return stream.writableLength < FULL_BYTES;
   }
 
   /** Node gathers what is written within one turn. */
@@ -143,12 +142,21 @@ export class Http2Call implements Call {
 
   /** Ends a stream that takes too long. @param late - What is told then. */
   sweep(nowMs: number, limits: { idleTimeoutMs: number; requestTimeoutMs: number }, late: Problem) {
-    const fullMs = nowMs - (this.#fullSinceMs ?? nowMs);
-    if (fullMs >= limits.idleTimeoutMs) resetStream(this.#stream);
+    if (this.#waitingMs(nowMs) >= limits.idleTimeoutMs) resetStream(this.#stream);
     // Once an answer has begun, both sides may go on for as long as they like (gRPC streams).
     else if (!this.isComplete && !this.isAnswered && limits.requestTimeoutMs > 0) {
       if (nowMs - this.startedAtMs >= limits.requestTimeoutMs) this.receiver?.onFault(late);
     }
+  }
+
+  /** How long the caller has taken nothing of what waits for it, however little that is. */
+  #waitingMs(nowMs: number): number {
+    const waitingBytes = this.#stream.writableLength;
+    if (waitingBytes !== this.#waitingBytes || waitingBytes === 0) {
+      this.#waitingBytes = waitingBytes;
+      this.#waitingSinceMs = nowMs;
+    }
+    return nowMs - this.#waitingSinceMs;
   }
 
   #listen(stream: ServerHttp2Stream): void {
@@ -170,7 +178,7 @@ export class Http2Call implements Call {
       this.receiver?.onBodyFlush();
     });
     stream.on("drain", () => {
-      this.#fullSinceMs = undefined;
+      this.#waitingBytes = 0;
       this.receiver?.onRoom();
     });
     stream.on("wantTrailers", () => {

@@ -32,7 +32,7 @@ export interface Http2ListenerPorts {
   readonly clock: CoarseClock;
   readonly isDraining: () => boolean;
   readonly onCall: (call: Call) => void;
-  readonly onRefused: (reason: RefusalReason | "resets") => void;
+  readonly onRefused: (reason: RefusalReason | "resets" | "frames") => void;
 }
 
 /** Bytes of one stream that may be on their way here. */
@@ -53,11 +53,34 @@ class CallerSession {
   idleSinceMs: number;
   #resetCount = 0;
   #resetsSinceMs: number;
+  /** As seen last; it grows with every frame, answers to pings included. */
+  #receivedBytes = 0;
+  #receivedAtMs: number;
+  #isPinged = false;
 
   constructor(session: ServerHttp2Session, nowMs: number) {
     this.session = session;
     this.idleSinceMs = nowMs;
     this.#resetsSinceMs = nowMs;
+    this.#receivedAtMs = nowMs;
+  }
+
+  /** Asks a silent caller whether it is still there. @returns Whether it did not answer. */
+  isGone(nowMs: number, silentMaxMs: number): boolean {
+    const receivedBytes = this.session.socket.bytesRead;
+    if (receivedBytes !== this.#receivedBytes) {
+      this.#receivedBytes = receivedBytes;
+      this.#receivedAtMs = nowMs;
+      this.#isPinged = false;
+      return false;
+    }
+    const silentMs = nowMs - this.#receivedAtMs;
+    if (silentMs >= silentMaxMs) return true;
+    if (silentMs >= silentMaxMs / 2 && !this.#isPinged && !this.session.closed) {
+      this.#isPinged = true;
+      this.session.ping(ignore);
+    }
+    return false;
   }
 
   /** Counts a stream that its caller reset. @returns Whether it is too many. */
@@ -126,7 +149,10 @@ export class Http2Listener {
   sweep(nowMs: number): void {
     const { limits } = this.#ports;
     for (const caller of this.#sessions.values()) {
-      if (caller.calls.size > 0) {
+      if (caller.session.destroyed) continue;
+      if (caller.isGone(nowMs, limits.idleTimeoutMs) && caller.calls.size > 0) {
+        caller.session.destroy();
+      } else if (caller.calls.size > 0) {
         for (const call of caller.calls) call.sweep(nowMs, limits, LATE);
       } else if (nowMs - caller.idleSinceMs >= limits.idleTimeoutMs) {
         // The second time round it has not even taken the GOAWAY.
@@ -143,7 +169,10 @@ export class Http2Listener {
     const scheme = session.socket instanceof TLSSocket ? "https" : "http";
     const remoteAddress = session.socket.remoteAddress ?? "unknown";
     session.setLocalWindowSize(SESSION_WINDOW_BYTES);
-    session.on("error", ignore);
+    session.on("error", (error: Error & { code?: string }) => {
+      // Of the protocol; others are of the connection, which was lost.
+      if (error.code?.startsWith("ERR_HTTP2_") === true) this.#ports.onRefused("frames");
+    });
     session.on("close", () => this.#sessions.delete(session));
     session.on("stream", (stream, _headers: IncomingHttpHeaders, flags, raw?: string[]) => {
       const isEnded = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
