@@ -247,7 +247,9 @@ export class ClientRegistrations {
     if (message.isUndecided && !beganLater && this.#awaits(registration, now)) return;
     this.#note("info", "client.claimed-again", { service, id });
     // At the end of the range the node refuses the registration, not the frame.
-    registration.incarnation = this.#incarnations.above(message.stamp.incarnation);
+    // Above its own claims too: one of them may be there by now, and would supersede this one.
+    const highest = Math.max(message.stamp.incarnation, registration.incarnation);
+    registration.incarnation = this.#incarnations.above(highest);
     registration.registerRequestId = 0;
     endWaiting(registration);
     registration.needsRegister = true;

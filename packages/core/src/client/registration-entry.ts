@@ -3,11 +3,12 @@ import type { InstanceState, Scope, Stamp } from "../record.js";
 import { after, type Instant } from "../time.js";
 
 /**
- * So long a process waits for one that took its id and may be dead. A living one is back by then,
- * or its node removes it: it notices that its node is gone (3 s), waits for its time slot (at most
- * 10 s), and registers. One that comes later has the id all the same, if it began later.
+ * So long a process waits for one that took its id and may be dead. A living one mostly is back by
+ * then, or its node removes it: it notices that its node is gone (3 s), and registers elsewhere. One
+ * that comes later has the id all the same, if it began later. Shorter than programs wait for a
+ * registration.
  */
-const UNDECIDED_MS = 15_000;
+const UNDECIDED_MS = 8_000;
 /** It asks again this often. */
 const UNDECIDED_RETRY_MS = 2_000;
 

@@ -228,6 +228,20 @@ export const PERMANENT_SEEDS: readonly PermanentSeed[] = [
       "instance meanwhile, and called it a defect that the last of them was named",
     mendedBy: "Drain when nodes have given up who is gone",
   },
+  {
+    seed: 3_001_859,
+    story:
+      "a program registered and deregistered an id again and again on slow lines: two answers about " +
+      "one tombstone made two claims, the second below the first, which superseded its own process",
+    mendedBy: "Claim an id above all claims of one's own",
+  },
+  {
+    seed: 3_001_749,
+    story:
+      "a program waited longer for its dead predecessor, whose clock was an hour ahead, than its " +
+      "command to register had time",
+    mendedBy: "Claim an id above all claims of one's own",
+  },
 ];
 
 /** A defect that is known and not yet mended: a failure that looks like it is told, not counted. */
