@@ -10,6 +10,8 @@ export interface Call {
   readonly body: string | undefined;
   /** How long the instance takes before it answers. */
   readonly waitMs: number;
+  /** By gRPC: several answers. */
+  readonly isStream: boolean;
   readonly echo: string;
 }
 
@@ -17,6 +19,7 @@ const PROXY_SHARE = 0.5;
 const ANYWHERE_SHARE = 0.1;
 const WRITE_SHARE = 0.2;
 const WRITE_BODY = "w".repeat(1_024);
+const STREAM_SHARE = 0.1;
 /** Still in work when a drain is confirmed: they must be finished. */
 const SLOW_SHARE = 0.02;
 const SLOW_MS = 150;
@@ -25,17 +28,22 @@ const SLOWEST_MS = 2_000;
 
 export class CallMix {
   readonly #random: Random;
+  readonly #grpcShare: number;
   #count = 0;
 
-  constructor(random: Random) {
+  /** @param grpcShare - Of all calls; half of them through the proxy. */
+  constructor(random: Random, grpcShare = 0) {
     this.#random = random;
+    this.#grpcShare = grpcShare;
   }
 
   next(): Call {
     this.#count += 1;
-    const isSafe = this.#random.next() >= WRITE_SHARE;
+    const path = this.#path();
+    const isSafe = path.startsWith("grpc-") || this.#random.next() >= WRITE_SHARE;
     return {
-      path: this.#path(),
+      path,
+      isStream: this.#random.next() < STREAM_SHARE,
       method: isSafe ? "GET" : "POST",
       isSafe,
       body: isSafe ? undefined : WRITE_BODY,
@@ -45,6 +53,8 @@ export class CallMix {
   }
 
   #path(): Path {
+    const kind = this.#random.next();
+    if (kind < this.#grpcShare) return kind < this.#grpcShare / 2 ? "grpc-proxy" : "grpc-embedded";
     const draw = this.#random.next();
     if (draw < PROXY_SHARE) return "proxy";
     return draw < PROXY_SHARE + ANYWHERE_SHARE ? "anywhere" : "embedded";

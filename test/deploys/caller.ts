@@ -3,11 +3,14 @@
  * region's proxy and by embedded clients, and tells how it went.
  */
 import { CallOutcome, connect, type ServiceSubscription } from "@fpzk/client";
+import { registerGrpc } from "@fpzk/client/grpc";
 import { SeededRandom } from "@fpzk/core";
+import { Client, credentials } from "@grpc/grpc-js";
 import type { Histogram } from "hdr-histogram-js";
 import { Agent } from "undici";
 import { Arrivals } from "./arrivals.js";
 import { type Call, CallMix } from "./call-mix.js";
+import { askByGrpc } from "./grpc-service.js";
 import { createLatencies, encodeLatencies, percentileMs, recordLatency } from "./latencies.js";
 import {
   type CallCounts,
@@ -44,6 +47,7 @@ class Caller {
   readonly #near: ServiceSubscription;
   readonly #anywhere: ServiceSubscription;
   readonly #agent: Agent;
+  readonly #channels: ReadonlyMap<Path, Client>;
   readonly #mix: CallMix;
   readonly #random: SeededRandom;
   readonly #latencies = Object.fromEntries(
@@ -66,7 +70,11 @@ class Caller {
     this.#near = near;
     this.#anywhere = anywhere;
     this.#random = new SeededRandom(plan.seed);
-    this.#mix = new CallMix(this.#random.fork());
+    this.#mix = new CallMix(this.#random.fork(), plan.grpcShare);
+    this.#channels = new Map<Path, Client>([
+      ["grpc-proxy", channelTo(new URL(plan.proxyUrl).host)],
+      ["grpc-embedded", channelTo(`fpzk:///${SERVICE}`)],
+    ]);
     this.#agent = new Agent({
       connections: CONNECTION_COUNT_MAX,
       headersTimeout: plan.timeoutMs,
@@ -91,6 +99,7 @@ class Caller {
         this.#onIdle = resolve;
       });
     }
+    for (const channel of this.#channels.values()) channel.close();
     await this.#agent.close();
   }
 
@@ -140,7 +149,7 @@ class Caller {
 
   async #run(call: Call, intendedMs: number): Promise<void> {
     // The proxy retries by its own policy; a client that embeds FPZK does it like this.
-    const isRepeatable = call.isSafe && call.path !== "proxy";
+    const isRepeatable = call.isSafe && (call.path === "embedded" || call.path === "anywhere");
     const attemptCountMax = 1 + (isRepeatable ? this.#plan.retryCount : 0);
     const excluded = new Set<string>();
     let target = "";
@@ -177,6 +186,8 @@ class Caller {
   }
 
   #choose(path: Path, excluded: ReadonlySet<string>): Target | undefined {
+    // The channel picks, or the proxy.
+    if (path.startsWith("grpc-")) return { id: path, origin: "", prefix: "", release() {} };
     if (path === "proxy") {
       return { id: "proxy", origin: this.#plan.proxyUrl, prefix: `/${SERVICE}`, release() {} };
     }
@@ -192,6 +203,13 @@ class Caller {
   }
 
   async #exchange(call: Call, target: Target): Promise<InstanceAnswer> {
+    const channel = this.#channels.get(call.path);
+    if (channel !== undefined) {
+      const { timeoutMs } = this.#plan;
+      const answer = await askByGrpc(channel, { ...call, timeoutMs });
+      if (answer.echo !== call.echo) throw new Error(`the answer of another request: ${answer.id}`);
+      return answer;
+    }
     const { statusCode, body } = await this.#agent.request({
       origin: target.origin,
       path: `${target.prefix}/echo/${call.echo}?wait=${call.waitMs}`,
@@ -225,6 +243,10 @@ class Caller {
   }
 }
 
+function channelTo(target: string): Client {
+  return new Client(target, credentials.createInsecure(), { "grpc.enable_retries": 0 });
+}
+
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { code } = error as NodeJS.ErrnoException;
@@ -244,10 +266,13 @@ const client = await connect({
   servers: plan.servers,
   region: plan.region,
   clientId: `callers-${plan.region}`,
+  services: { [SERVICE]: { policy: plan.policy } },
 });
+registerGrpc(client);
+const protocol = "http";
 const { policy } = plan;
-const near = client.subscribe(SERVICE, { policy });
-const anywhere = client.subscribe(SERVICE, { policy, prefersNear: false });
+const near = client.subscribe(SERVICE, { policy, protocol });
+const anywhere = client.subscribe(SERVICE, { policy, protocol, prefersNear: false });
 await near.ready({ timeoutMs: 30_000 });
 const caller = new Caller(plan, near, anywhere);
 const reports = setInterval(() => {

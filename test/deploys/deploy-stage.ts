@@ -10,8 +10,9 @@ import type { PolicyName } from "@fpzk/client";
 import { startWire, type Wire } from "@fpzk/wire";
 import { freePort, RealCluster, until } from "../e2e/real-cluster.js";
 import { CallerGroup } from "./caller-group.js";
+import { GRPC_PREFIX } from "./grpc-service.js";
 import { ManagedProcess } from "./managed-process.js";
-import { type InstancePlan, SERVICE } from "./plan.js";
+import { GRPC_METADATA, type InstancePlan, SERVICE } from "./plan.js";
 
 export const REGIONS = ["us", "eu", "ap"] as const;
 export type Region = (typeof REGIONS)[number];
@@ -34,6 +35,8 @@ export interface DeployStagePlan {
   readonly callTimeoutMs: number;
   readonly badMs: number;
   readonly policy: PolicyName;
+  /** Of all calls, by gRPC. */
+  readonly grpcShare: number;
   /** Whether one instance in each region is run by `fpzk register`. */
   readonly hasPlain: boolean;
   /** More settings of each proxy's route. */
@@ -125,14 +128,22 @@ export class DeployStage {
       return { port, process: started };
     }
     const port = wanted.port === 0 ? await freePort() : wanted.port;
-    const wire = await startWire({ targetPort: port, delayMs: DELAY_MS });
-    this.#wires.add(wire);
-    const servers = this.serversOf(region);
-    const plan: InstancePlan = { id, region, version, servers, port, publicPort: wire.port };
+    const grpcPort = await freePort();
+    const startTo = (targetPort: number) => startWire({ targetPort, delayMs: DELAY_MS });
+    const [wire, grpcWire] = await Promise.all([startTo(port), startTo(grpcPort)]);
+    const plan: InstancePlan = {
+      ...{ id, region, version, port, grpcPort },
+      servers: this.serversOf(region),
+      publicPort: wire.port,
+      publicGrpcPort: grpcWire.port,
+    };
+    for (const one of [wire, grpcWire]) this.#wires.add(one);
     const started = this.#fork(id, "./instance.js", plan);
     started.child.once("exit", () => {
-      // What it sent last is still in the wire.
-      void wire.end(WIRE_END_TIMEOUT_MS).then(() => this.#wires.delete(wire));
+      // What it sent last is still in the wires.
+      for (const one of [wire, grpcWire]) {
+        void one.end(WIRE_END_TIMEOUT_MS).then(() => this.#wires.delete(one));
+      }
     });
     await ready(started);
     return { port, process: started };
@@ -161,15 +172,21 @@ export class DeployStage {
   async #startProxy(region: Region): Promise<void> {
     const port = await freePort();
     const configFile = join(this.#folder, `proxy-${region}.yaml`);
+    const shared = { retryCount: this.plan.retryCount, policy: this.plan.policy };
     // JSON is YAML, too.
     const config = {
       ...{ port, region, workers: 1, log: "json", drainTimeout: "30s" },
       registry: { servers: this.serversOf(region) },
       routes: [
         {
+          service: SERVICE,
+          pathPrefix: GRPC_PREFIX,
+          filter: { metadata: GRPC_METADATA },
+          ...shared,
+        },
+        {
           ...{ service: SERVICE, pathPrefix: `/${SERVICE}`, stripPrefix: true },
-          retryCount: this.plan.retryCount,
-          policy: this.plan.policy,
+          ...shared,
           ...this.plan.route,
         },
       ],
@@ -181,9 +198,10 @@ export class DeployStage {
   }
 
   async #startCallers(region: Region, proxyUrl: string): Promise<void> {
-    const { regions, ratePerSecond, seed, retryCount, callTimeoutMs, badMs, policy } = this.plan;
+    const { regions, ratePerSecond, seed, callTimeoutMs } = this.plan;
+    const { retryCount, badMs, policy, grpcShare } = this.plan;
     const process = this.#fork(`callers-${region}`, "./caller.js", {
-      ...{ region, proxyUrl, retryCount, timeoutMs: callTimeoutMs, badMs, policy },
+      ...{ region, proxyUrl, retryCount, timeoutMs: callTimeoutMs, badMs, policy, grpcShare },
       servers: this.serversOf(region),
       ratePerSecond: ratePerSecond / regions.length,
       seed: seed + regions.indexOf(region),

@@ -7,6 +7,8 @@ const PATH_TEXTS: Readonly<Record<Path, string>> = {
   proxy: "through the region's FPZKProxy",
   embedded: "embedded client, near first",
   anywhere: "embedded client, every region",
+  "grpc-proxy": "gRPC through the FPZKProxy",
+  "grpc-embedded": "gRPC, embedded client",
 };
 const FAILURE_SHOWN_COUNT = 20;
 
@@ -32,7 +34,7 @@ export function outcomeText(outcome: DeployOutcome): string {
     `requests sent     ${countText(sentCount)} in ${Math.round(elapsedMs / 1_000)} s`,
     `requests failed   ${countText(failedCount)}`,
     `slowest           ${msText(slowest)}`,
-    `deploys done      ${instances} of the instances, ${servers} of the servers, ${proxies} of the proxies`,
+    `deploys done      ${instances + servers + proxies}: ${instances} of the instances, ${servers} of the servers, ${proxies} of the proxies`,
     `processes new     ${countText(replacedCount)}`,
     ...outcome.paths.map(({ path, count, p50Ms, p99Ms, p999Ms, maxMs }) => {
       const spread = [p50Ms, p99Ms, p999Ms, maxMs].map(msText);
@@ -74,6 +76,7 @@ export function deployReport(
     `| requests sent | ${countText(sentCount)}, ${countText(options.ratePerSecond)} a second for ${Math.round(elapsedMs / 1_000)} s (seed ${options.seed}) |`,
     `| **requests failed** | **${countText(failedCount)}** |`,
     `| slowest | ${msText(slowest)} |`,
+    `| rolling deploys | ${instances + servers + proxies} |`,
     `| deploys of all instances | ${instances} |`,
     `| deploys of all FPZKServers | ${servers} |`,
     `| deploys of all FPZKProxies | ${proxies} |`,

@@ -8,7 +8,7 @@ test("no request fails while everything is replaced", { timeout: 240_000 }, asyn
   const outcome = await runDeploys({
     regions: ["us", "eu"],
     requestCount: 1_500,
-    deployCount: 1,
+    deployCount: 3,
     ratePerSecond: 200,
     instancesPerRegion: 2,
     serversPerRegion: 2,

@@ -3,12 +3,15 @@ import type { PolicyName } from "@fpzk/client";
 
 /** The service that is deployed and called. */
 export const SERVICE = "orders";
+/** Of instances that serve gRPC: those of `fpzk register` do not. */
+export const GRPC_METADATA = { speaks: "grpc" };
 
 /**
  * How a request reaches an instance: through the region's FPZKProxy, picked by an embedded client
- * (near first), or picked by one that calls every region alike.
+ * (near first), picked by one that calls every region alike, or by gRPC through either of the
+ * first two.
  */
-export const PATHS = ["proxy", "embedded", "anywhere"] as const;
+export const PATHS = ["proxy", "embedded", "anywhere", "grpc-proxy", "grpc-embedded"] as const;
 export type Path = (typeof PATHS)[number];
 
 /** What one instance's process is started with. */
@@ -20,6 +23,8 @@ export interface InstancePlan {
   readonly port: number;
   /** Where callers in other regions reach it, behind a wire with a delay. */
   readonly publicPort: number;
+  readonly grpcPort: number;
+  readonly publicGrpcPort: number;
 }
 
 /** How an instance is told to behave from now on; absent: as it should. */
@@ -44,6 +49,8 @@ export interface CallerPlan {
   /** A call that takes longer, beyond what it asked for, is bad for its user. */
   readonly badMs: number;
   readonly policy: PolicyName;
+  /** Of all calls, by gRPC; half of them through the proxy. */
+  readonly grpcShare: number;
 }
 
 /** A call that did not get its right answer. */

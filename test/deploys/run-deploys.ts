@@ -10,7 +10,7 @@ export interface DeployRunOptions {
   readonly regions: readonly Region[];
   /** Sent at least. */
   readonly requestCount: number;
-  /** Deploys of each tier at least. */
+  /** Deploys at least, each of a whole tier. */
   readonly deployCount: number;
   readonly ratePerSecond: number;
   readonly instancesPerRegion: number;
@@ -55,6 +55,7 @@ export interface DeployOutcome {
 }
 
 const PROGRESS_INTERVAL_MS = 500;
+const GRPC_SHARE = 0.1;
 const CALL_TIMEOUT_MS = 10_000;
 const BAD_MS = 1_000;
 
@@ -75,6 +76,7 @@ export async function runDeploys(
     badMs: BAD_MS,
     policy: "round-robin",
     hasPlain: true,
+    grpcShare: GRPC_SHARE,
     route: {},
     onUnexpectedEnd: (name, how, log) => {
       faults.push(`${name} ended by itself (${how}): ${log.slice(-2_000)}`);
@@ -134,7 +136,7 @@ async function deployUntil(
   const isDone = () =>
     signal?.aborted === true ||
     (stage.callers.counts.sentCount >= requestCount &&
-      TIERS.every((tier) => rolling.counts[tier] >= deployCount));
+      TIERS.reduce((sum, tier) => sum + rolling.counts[tier], 0) >= deployCount);
   while (!isDone()) await rolling.round();
 }
 

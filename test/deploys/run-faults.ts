@@ -110,6 +110,8 @@ export async function runFaults(
     badMs: BAD_MS,
     policy: "least-request",
     hasPlain: false,
+    // Its retries are gRPC's own.
+    grpcShare: 0,
     route: {
       timeout: "5s",
       hedge: { after: HEDGE_AFTER, countMax: 2 },

@@ -13,7 +13,7 @@ Three regions, 40 ms apart: two FPZKServers and an FPZKProxy in each, and 12 ins
 service, called in an open loop without retries, while everything is replaced again and again.
 
 --requests N  send at least so many (default 30000)
---deploys N   of the instances, of the servers and of the proxies, at least (default 2)
+--deploys N   roll so many at least, each of all instances, servers or proxies (default 6)
 --rate N      requests a second (default 1500)
 --seed N      of arrivals and kinds of calls (default 1)
 --report      writes docs/deploys.md
@@ -26,7 +26,7 @@ export async function main(args: readonly string[]): Promise<number> {
     args: [...args],
     options: {
       requests: { type: "string", default: "30000" },
-      deploys: { type: "string", default: "2" },
+      deploys: { type: "string", default: "6" },
       rate: { type: "string", default: "1500" },
       seed: { type: "string", default: "1" },
       report: { type: "boolean", default: false },

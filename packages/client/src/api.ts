@@ -52,6 +52,11 @@ export interface ConnectOptions {
    */
   readonly lingerMs?: number;
   /**
+   * With `drainsOnSigterm`: ends what is in work at servers other than those of `node:http`; called
+   * once the drain is confirmed and the linger over, and awaited for up to 15 s. Default: nothing.
+   */
+  readonly finish?: () => Promise<unknown>;
+  /**
    * How this program calls services, by name: for `fetch` and the other integrations, which share
    * one subscription per service. Default: every service by the defaults of {@link ServiceOptions}.
    */

@@ -32,6 +32,7 @@ export interface ClientOptions {
   readonly services: ReadonlyMap<string, ServiceOptions>;
   readonly drainsOnSigterm: boolean;
   readonly lingerMs: number;
+  readonly finish: (() => Promise<unknown>) | undefined;
   readonly drainTimeoutMs: number;
   readonly connectTimeoutMs: number;
   readonly requestTimeoutMs: number;
@@ -73,6 +74,7 @@ export function completeOptions(options: ConnectOptions): ClientOptions {
     services: new Map(Object.entries(options.services ?? {})),
     drainsOnSigterm: options.drainsOnSigterm ?? false,
     lingerMs: duration("lingerMs", options.lingerMs ?? LINGER_DEFAULT_MS, 0),
+    finish: options.finish,
     drainTimeoutMs: duration("drainTimeoutMs", options.drainTimeoutMs ?? DRAIN_TIMEOUT_DEFAULT_MS),
     connectTimeoutMs: duration(
       "connectTimeoutMs",

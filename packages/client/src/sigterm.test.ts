@@ -27,6 +27,40 @@ test("SIGTERM drains, says goodbye and ends the process with 0", async (t) => {
   assert.deepEqual(await ended, [0, null]);
 });
 
+test("what the program ends itself is waited for", async (t) => {
+  const node = await FakeNode.start();
+  t.after(() => node.stop());
+  const program = `
+    import { connect } from ${JSON.stringify(new URL("./index.js", import.meta.url).href)};
+    const finish = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      console.log("finished");
+    };
+    const options = { servers: ["${node.address}"], drainsOnSigterm: true, lingerMs: 0, finish };
+    const client = await connect(options);
+    await client.register({ service: "orders", id: "a", endpoints: [{ port: 1 }] });
+    console.log("registered");
+  `;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", program], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const ended = once(child, "exit");
+  let said = "";
+  child.stdout.on("data", (text) => {
+    said += text;
+  });
+  await once(child.stdout, "data");
+  child.kill("SIGTERM");
+  const { requestId } = await node.request(
+    "set-state",
+    ({ state }) => state === InstanceState.draining,
+  );
+  node.send({ type: "drained", requestId, confirmedCount: 0, unconfirmed: [] });
+  await node.request("goodbye");
+  assert.match(said, /finished/);
+  assert.deepEqual(await ended, [0, null]);
+});
+
 test("what a caller sent just before it confirmed is served, and finished", async (t) => {
   const node = await FakeNode.start();
   t.after(() => node.stop());

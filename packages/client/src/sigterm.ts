@@ -12,20 +12,21 @@ const IN_WORK_TIMEOUT_MS = 15_000;
 /**
  * On the first SIGTERM: drains; goes on serving for `lingerMs`, because what a caller chose just
  * before it confirmed may still be on its way (a new connection takes a round trip and more);
- * waits until no request of this process's `node:http` servers is in work; closes the client. Then
+ * waits until no request of this process's `node:http` servers is in work and `finish`, which ends
+ * other servers, has resolved; closes the client. Then
  * ends the process with 0 unless somebody else listens for SIGTERM too: then the end is theirs.
  *
  * @returns Takes the listener away.
  */
 export function drainOnSigterm(
   client: Pick<FpzkClient, "drain" | "close">,
-  { lingerMs }: { readonly lingerMs: number },
+  plan: { readonly lingerMs: number; readonly finish?: (() => Promise<unknown>) | undefined },
 ): () => void {
   const requests = new OpenRequests();
   const leave = async (): Promise<void> => {
     await client.drain();
-    await linger(lingerMs);
-    await requests.none(IN_WORK_TIMEOUT_MS);
+    await linger(plan.lingerMs);
+    await Promise.all([requests.none(IN_WORK_TIMEOUT_MS), finished(plan.finish)]);
     await client.close();
   };
   const listener = (): void => {
@@ -39,4 +40,20 @@ export function drainOnSigterm(
     process.removeListener("SIGTERM", listener);
     requests.close();
   };
+}
+
+/** Waits for what the program ends itself; its failure does not keep the process. */
+async function finished(finish: (() => Promise<unknown>) | undefined): Promise<void> {
+  if (finish === undefined) return;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, IN_WORK_TIMEOUT_MS);
+  });
+  await Promise.race([
+    Promise.resolve()
+      .then(finish)
+      .catch(() => {}),
+    late,
+  ]);
+  clearTimeout(timer);
 }
