@@ -1,4 +1,7 @@
-/** One line per request that the proxy answered, relayed or refused. */
+/**
+ * One line per request that the proxy answered, relayed or refused, and per connection of plain TCP:
+ * of method `TCP`, with the name that its TLS asked for as host, `tcp:PORT` as path and status 0.
+ */
 export interface AccessEntry {
   readonly method: string;
   readonly host: string;

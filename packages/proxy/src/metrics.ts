@@ -1,6 +1,7 @@
 /** The proxy's metrics. Label values are bounded: a service that is not known shares one value. */
 import { Counter, Gauge, Registry } from "prom-client";
 import { RequestMeters } from "./request-meters.js";
+import { TcpMetrics } from "./tcp/tcp-metrics.js";
 import { TrafficMetrics } from "./traffic-metrics.js";
 
 /** Services with label values of their own; later ones share {@link OTHER_SERVICE}. */
@@ -17,6 +18,7 @@ export class ProxyMetrics {
   readonly traffic = new TrafficMetrics(this.registry, (service) =>
     this.serviceLabel(service, true),
   );
+  readonly tcp = new TcpMetrics(this.registry);
   /** Requests in work, asked for at each scrape. */
   readActiveCount: () => number = () => 0;
   readonly retries = new Counter({

@@ -161,7 +161,9 @@ class FpzkProxy implements RunningProxy {
     this.#front = this.#createFront(balancer);
     this.#http2 = new Http2Listener(this.#callerPorts());
     this.#listener = this.#createListener();
-    const tcpPorts = { balancer, limits, logger, now };
+    const { accessLog } = options;
+    const tcpTold = { metrics: this.metrics.tcp, failures: this.#failures, accessLog };
+    const tcpPorts = { balancer, limits, logger, now, ...tcpTold };
     const onConnectionRefused = (): void => this.metrics.connectionsRefused.inc();
     this.#tcp = options.tcp.map(
       (route) => new TcpListener(route, { ...tcpPorts, onConnectionRefused }),

@@ -42,6 +42,40 @@ function portOf(ports: readonly number[]): number {
 }
 
 describe("plain TCP", () => {
+  it("counts what moved, and says of each connection where it went and how it ended", async (t) => {
+    const tcp = [{ port: 0, service: "db" }];
+    const { proxy, directory, nextEntry } = await startFixture(t, { tcp });
+    const port = await startTcp(t, (socket) => {
+      socket.on("data", () => socket.write("pong!"));
+      socket.on("end", () => socket.end());
+    });
+    directory.set("db", { id: "a", port: await refusingPort() }, { id: "b", port });
+    const socket = rawConnect(portOf(proxy.tcpPorts));
+    socket.write("ping");
+    await once(socket, "data");
+    const metrics = () => proxy.metrics.registry.metrics();
+    const open = await metrics();
+    assert.match(open, /proxy_tcp_connections_active\{service="db"\} 1/);
+    assert.match(open, /proxy_tcp_bytes_total\{service="db",direction="received"\} 4/);
+    socket.end();
+    const { durationMs, ...entry } = await nextEntry();
+    assert.ok(durationMs > 0);
+    assert.deepEqual(entry, {
+      ...{ method: "TCP", host: "", path: "tcp:0", statusCode: 0, service: "db", instanceId: "b" },
+      ...{ attemptCount: 2, requestBodyBytes: 4, responseBodyBytes: 5, outcome: "completed" },
+    });
+    directory.set("db");
+    await closed(rawConnect(portOf(proxy.tcpPorts)));
+    assert.equal((await nextEntry()).outcome, "refused");
+    const ended = await metrics();
+    assert.match(ended, /proxy_tcp_connections_total\{.*outcome="completed"\} 1/);
+    assert.match(ended, /proxy_tcp_bytes_total\{service="db",direction="sent"\} 5/);
+    assert.match(ended, /proxy_tcp_failures_total\{service="db",reason="connect"\} 1/);
+    assert.match(ended, /proxy_tcp_failures_total\{service="db",reason="no-instance"\} 1/);
+    const [latest] = proxy.diagnostics().failures.recent;
+    assert.deepEqual([latest?.service, latest?.reason], ["db", "no-instance"]);
+  });
+
   it("goes to the port's service, by another instance when one is away, with half-closes", async (t) => {
     const { proxy, directory } = await startFixture(t, { tcp: [{ port: 0, service: "db" }] });
     const port = await startTcp(t, (socket) => {

@@ -6,18 +6,24 @@
  */
 import { connect, createServer, type Server, type Socket } from "node:net";
 import type { CallResult, Instant } from "@fpzk/core";
+import { type AccessLog, silentAccessLog } from "../access-log.js";
 import { type Balancer, type Choice, isChoice } from "../balancer.js";
+import type { RecentFailures } from "../diagnostics/recent-failures.js";
 import type { ProxyLogger } from "../logger.js";
 import type { ProxyLimits } from "../options.js";
 import type { RouteTarget } from "../route-table.js";
 import { breakOff, Tunnel } from "../tunnel.js";
 import { CLIENT_HELLO_MAX_BYTES, readServerName } from "./client-hello.js";
+import type { TcpMetrics, TcpRecord } from "./tcp-metrics.js";
 import { type TcpRoute, tcpTarget } from "./tcp-route.js";
 
 export interface TcpListenerPorts {
   readonly balancer: Balancer;
   readonly limits: ProxyLimits;
   readonly logger: ProxyLogger;
+  readonly metrics: TcpMetrics;
+  readonly failures: RecentFailures;
+  readonly accessLog: AccessLog;
   readonly now: () => Instant;
   readonly onConnectionRefused: () => void;
 }
@@ -33,9 +39,11 @@ class TcpConnection {
   choice: Choice | undefined;
   /** It must have an instance by then. */
   dueAtMs: number;
+  readonly record: TcpRecord;
 
-  constructor(socket: Socket, dueAtMs: number) {
+  constructor(socket: Socket, record: TcpRecord, dueAtMs: number) {
     this.socket = socket;
+    this.record = record;
     this.dueAtMs = dueAtMs;
   }
 }
@@ -73,8 +81,14 @@ export class TcpListener {
 
   #accept(socket: Socket): void {
     const { limits, now } = this.#ports;
-    const connection = new TcpConnection(socket, now() + limits.headerTimeoutMs);
+    const record: TcpRecord = {
+      ...{ route: `tcp:${this.#route.port}`, startedAtMs: now(), service: "", serverName: "" },
+      ...{ instanceId: "", attemptCount: 0, requestBodyBytes: 0, responseBodyBytes: 0 },
+      outcome: "refused",
+    };
+    const connection = new TcpConnection(socket, record, now() + limits.headerTimeoutMs);
     this.#connections.add(connection);
+    this.#ports.metrics.begin(record);
     socket.on("error", ignore);
     socket.once("close", () => this.#closed(connection));
     const { serverNames, service } = this.#route;
@@ -96,6 +110,7 @@ export class TcpListener {
       const name = read.type === "name" ? read.name : "";
       const isTls = read.type === "name" || read.type === "none";
       const { serverNames, service } = this.#route;
+      connection.record.serverName = name;
       socket.unshift(bytes);
       this.#begin(connection, isTls ? (serverNames?.[name] ?? service) : undefined);
     });
@@ -104,9 +119,11 @@ export class TcpListener {
 
   #begin(connection: TcpConnection, service: string | undefined): void {
     if (service === undefined) {
+      this.#failed(connection, "no-route");
       breakOff(connection.socket);
       return;
     }
+    connection.record.service = service;
     const { limits, now } = this.#ports;
     connection.dueAtMs = now() + limits.connectTimeoutMs * ATTEMPT_COUNT_MAX;
     this.#try(connection, tcpTarget(this.#route, service), new Set());
@@ -117,10 +134,13 @@ export class TcpListener {
     const choice = balancer.choose(target, tried, "tcp");
     if (!isChoice(choice)) {
       logger.debug("proxy.tcp-refused", { service: target.service, reason: choice.detail });
+      this.#failed(connection, choice.reason ?? "no-instance", choice.detail);
       breakOff(connection.socket);
       return;
     }
     connection.choice = choice;
+    connection.record.instanceId = choice.picked.instance.id;
+    connection.record.attemptCount += 1;
     const { host, port } = choice.destination;
     const instance = connect({ host, port, allowHalfOpen: true, noDelay: true });
     connection.instance = instance;
@@ -130,6 +150,8 @@ export class TcpListener {
       this.#release(connection, "connect-failure");
       tried.add(choice.picked.instance.id);
       if (connection.socket.destroyed) return;
+      connection.record.outcome = "failed";
+      this.#failed(connection, "connect", `${host}:${port} could not be connected to`);
       if (tried.size < ATTEMPT_COUNT_MAX) this.#try(connection, target, tried);
       else breakOff(connection.socket);
     };
@@ -143,9 +165,16 @@ export class TcpListener {
 
   #join(connection: TcpConnection, instance: Socket): void {
     const { limits, now } = this.#ports;
+    const { record } = connection;
+    record.outcome = "aborted";
+    instance.once("close", () => {
+      if (connection.socket.destroyed || instance.readableEnded) return;
+      record.outcome = "failed";
+      this.#failed(connection, "closed");
+    });
     connection.tunnel = new Tunnel(connection.socket, instance, now(), {
       idleTimeoutMs: limits.upgradeIdleTimeoutMs,
-      record: { requestBodyBytes: 0, responseBodyBytes: 0 },
+      record,
       onClosed: () => this.#release(connection, "success"),
     });
   }
@@ -158,9 +187,32 @@ export class TcpListener {
 
   #closed(connection: TcpConnection): void {
     this.#connections.delete(connection);
-    if (connection.tunnel !== undefined) return;
-    this.#release(connection, "cancelled");
-    connection.instance?.destroy();
+    if (connection.tunnel === undefined) {
+      this.#release(connection, "cancelled");
+      connection.instance?.destroy();
+    } else if (connection.socket.readableEnded && connection.instance?.readableEnded === true) {
+      connection.record.outcome = "completed";
+    }
+    this.#tell(connection);
+  }
+
+  #failed({ record }: TcpConnection, reason: string, detail = ""): void {
+    const { metrics, failures } = this.#ports;
+    metrics.fail(record, reason);
+    failures.add({ service: record.service, instanceId: record.instanceId, reason, detail });
+  }
+
+  /** Counts it, and writes its access line. */
+  #tell({ record }: TcpConnection): void {
+    const { metrics, accessLog, now } = this.#ports;
+    metrics.end(record);
+    if (accessLog === silentAccessLog) return;
+    const { serverName, startedAtMs, route, ...same } = record;
+    accessLog.write({
+      ...{ method: "TCP", host: serverName, path: route, statusCode: 0 },
+      ...same,
+      durationMs: Math.round((now() - startedAtMs) * 1_000) / 1_000,
+    });
   }
 }
 
