@@ -4,6 +4,7 @@ import { type ChangeMessage, RecordKind, type RegistryRecord, ROUTE_SET_SERVICE 
 import fc from "fast-check";
 import { Packr } from "msgpackr/pack";
 import {
+  decodeNodeDescription,
   decodePeerMessage,
   decodeRouteSet,
   decodeSessionMessage,
@@ -135,6 +136,23 @@ describe("route sets on the wire", () => {
       const decoded = decodeSessionMessage(packr.pack([...head, ...rest]));
       assert.ok(decoded.ok && decoded.message.type === "welcome");
       assert.equal(decoded.message.knowsRouteSets, expected);
+    }
+  });
+
+  it("and as little of accusations, nor does a node's description", () => {
+    const welcome = [32, "n1", 1, "eu", 1_000, 3_000, 0, true, 5, true];
+    const description = ["eu", "", "h:1", "h:1", false];
+    for (const [rest, expected] of [
+      [[], false],
+      [["?"], false],
+      [[true, "?"], true],
+    ] as const) {
+      const decoded = decodeSessionMessage(packr.pack([...welcome, ...rest]));
+      assert.ok(decoded.ok && decoded.message.type === "welcome");
+      assert.equal(decoded.message.knowsAccusations, expected);
+      const node = decodeNodeDescription(packr.pack([...description, ...rest]));
+      assert.ok(node.ok);
+      assert.equal(node.description.knowsAccusations, expected);
     }
   });
 });

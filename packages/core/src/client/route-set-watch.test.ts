@@ -64,6 +64,7 @@ describe("a watch of route sets", () => {
     answer(client);
     const sentCount = watchCount(client);
     client.disconnected();
+    client.elapse(200);
     client.connected();
     client.read({ ...WELCOME, nodeId: "n2", knowsRouteSets: false });
     client.step({ type: "unwatch", service: "other" });
