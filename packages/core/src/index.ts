@@ -41,6 +41,7 @@ export type { QuarantinedOrigin } from "./replica/quarantine.js";
 export * from "./route/check-routes.js";
 export * from "./route/dynamic-route.js";
 export * from "./route/route.js";
+export * from "./route/route-balancing.js";
 export * from "./route/route-table.js";
 export * from "./table/column-record-table.js";
 export * from "./table/map-record-table.js";

@@ -139,7 +139,7 @@ export class Balancer {
   /** Routes to one service may have queues of their own, and share its instances. */
   #serve(traffic: ServiceTraffic): void {
     for (const watched of this.#waited) {
-      if (watched.traffic !== traffic || watched.pending === undefined) continue;
+      if (watched.traffic.place !== traffic.place || watched.pending === undefined) continue;
       watched.pending.serve();
       this.#note(watched, watched.pending);
     }
@@ -152,10 +152,11 @@ export class Balancer {
     else this.#waited.delete(watched);
   }
 
-  #pendingOf({ service }: WatchedService): PendingRequests<Choice> {
+  #pendingOf({ service, pendingOptions }: WatchedService): PendingRequests<Choice> {
     const { pending, onBreaker, onRefused } = this.#ports;
     return new PendingRequests({
       ...pending,
+      ...pendingOptions,
       service,
       onState: (state) => onBreaker(service, state),
       onRefused: (reason) => onRefused(service, reason),

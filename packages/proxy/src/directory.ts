@@ -43,6 +43,8 @@ export interface DirectoryRequest {
   readonly namespace: string;
   readonly policy?: PolicyName;
   readonly filter?: Filter;
+  /** Replaces what the directory does otherwise. */
+  readonly balancing?: DirectoryBalancing;
   /** Default: the subscription's. */
   readonly outlier?: OutlierOptions;
   readonly onEjection?: (instance: ViewInstance) => void;
@@ -109,6 +111,7 @@ export function directoryFromClient(
       }
       const subscription = chosen.subscribe(request.service, {
         ...balancing,
+        ...request.balancing,
         ...(request.policy === undefined ? {} : { policy: request.policy }),
         ...(request.filter === undefined ? {} : { filter: request.filter }),
         ...(request.outlier === undefined ? {} : { outlier: request.outlier }),

@@ -170,6 +170,29 @@ describe("a bound of calls per instance", { timeout: 30_000 }, () => {
     assert.deepEqual(paths, ["/a", "/b"]);
   });
 
+  it("is what the route says, where it does", async (t) => {
+    const fixture = await startHeld(t, {
+      routes: [
+        {
+          service: "echo",
+          balancing: { instanceCallCountMax: 2, pendingCallCountMax: 0, pendingTimeoutMs: 60_000 },
+        },
+        { service: "echo", pathPrefix: "/other", balancing: { pendingTimeoutMs: 60 } },
+      ],
+    });
+    const { proxy, nextHeld } = fixture;
+    const served = [fetch(proxy.url), fetch(proxy.url)];
+    const held = [await nextHeld(), await nextHeld()];
+    const reasons = [];
+    for (const path of ["/", "/other"]) {
+      const answer = await fetch(`${proxy.url}${path}`);
+      reasons.push(((await answer.json()) as { reason?: string }).reason);
+    }
+    assert.deepEqual(reasons, ["pending-full", "pending-timeout"]);
+    for (const response of held) response.end();
+    for (const answer of served) assert.equal((await answer).status, 200);
+  });
+
   it("closes the connection of a caller whose request it refuses with its body unread", async (t) => {
     const fixture = await startHeld(t, { pending: { countMax: 0 } });
     const { proxy, nextHeld } = fixture;

@@ -14,6 +14,7 @@ import {
   type Instant,
   PENDING_CALL_COUNT_DEFAULT,
   PENDING_CALL_COUNT_MAX,
+  PENDING_TIMEOUT_MAX_MS,
   PendingQueue,
 } from "@fpzk/core";
 import type { Problem } from "./problem.js";
@@ -48,7 +49,6 @@ export const PENDING_DEFAULTS: PendingOptions = {
   countMax: PENDING_CALL_COUNT_DEFAULT,
   timeoutMs: 5_000,
 };
-const PENDING_TIMEOUT_MAX_MS = 3_600_000;
 
 /** What is wrong with the options, each fault with its bound; empty when nothing is. */
 export function checkPendingOptions(options: PendingOptions, at = "pending"): string[] {

@@ -57,7 +57,7 @@ export class StaticDirectory implements Directory {
       ...{ outlier: request.outlier ?? OUTLIER_DEFAULTS, retryBudget: RETRY_BUDGET_DEFAULTS },
       slowStartMs: 0,
       get instanceCallCountMax() {
-        return countMax();
+        return request.balancing?.instanceCallCountMax ?? countMax();
       },
     });
     return {

@@ -449,6 +449,7 @@ function pinnedTargets(routes: readonly Route[]) {
       service: destination.service,
       namespace: destination.namespace ?? "",
       policy: route.policy,
+      balancing: route.balancing,
       filter: destination.filter,
       ...{ isDynamic: false, isVersionChosen: false },
     })),

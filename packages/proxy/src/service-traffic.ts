@@ -2,8 +2,10 @@
 import { RetryBudget, type RetryBudgetOptions } from "@fpzk/core";
 
 export class ServiceTraffic {
-  /** Namespace and service, as one text. */
+  /** Namespace, service and budget, as one text. */
   readonly key: string;
+  /** Namespace and service. */
+  readonly place: string;
   readonly service: string;
   /** It had an instance to call, so that its name may label a metric. */
   isKnown = false;
@@ -16,9 +18,15 @@ export class ServiceTraffic {
   /** Of retries and hedges together, so that no route of several multiplies what a service gets. */
   readonly budget: RetryBudget;
 
-  constructor(key: string, service: string, budget: RetryBudgetOptions) {
-    this.key = key;
+  constructor(place: string, service: string, budget: RetryBudgetOptions) {
+    this.key = trafficKey(place, budget);
+    this.place = place;
     this.service = service;
     this.budget = new RetryBudget(budget);
   }
+}
+
+/** Routes with a budget of their own do not share that of others. */
+export function trafficKey(place: string, budget: RetryBudgetOptions): string {
+  return `${place}\u0001${budget.retryRatio}\u0001${budget.retryPerSecondMin}`;
 }

@@ -6,7 +6,14 @@ import { isWatched, SubscriptionTable } from "./subscription-table.js";
 
 function request(service: string, isDynamic = true) {
   const chosen = { isDynamic, isVersionChosen: false };
-  return { service, namespace: "", policy: undefined, filter: undefined, ...chosen };
+  return {
+    service,
+    namespace: "",
+    policy: undefined,
+    filter: undefined,
+    balancing: undefined,
+    ...chosen,
+  };
 }
 
 function createTable(directory: StaticDirectory, dynamicCountMax = 3): SubscriptionTable {

@@ -14,10 +14,10 @@ import {
 } from "@fpzk/core";
 import type { Choice } from "./balancer.js";
 import type { Directory, DirectorySubscription } from "./directory.js";
-import type { PendingRequests } from "./pending-requests.js";
+import type { PendingOptions, PendingRequests } from "./pending-requests.js";
 import type { Problem } from "./problem.js";
 import type { RouteTarget } from "./route-table.js";
-import { ServiceTraffic } from "./service-traffic.js";
+import { ServiceTraffic, trafficKey } from "./service-traffic.js";
 
 export interface WatchedService {
   readonly service: string;
@@ -26,6 +26,8 @@ export interface WatchedService {
   readonly traffic: ServiceTraffic;
   /** Requests that wait for an instance with room; undefined until one does. */
   pending: PendingRequests<Choice> | undefined;
+  /** Where its route says so. */
+  readonly pendingOptions: Partial<PendingOptions>;
   /** Of those, what {@link traffic} counts. */
   pendingCount: number;
   /** Of a route: not forgotten. */
@@ -45,7 +47,7 @@ export interface SubscriptionTableOptions {
 
 export type SubscriptionRequest = Pick<
   RouteTarget,
-  "service" | "namespace" | "policy" | "filter" | "isDynamic" | "isVersionChosen"
+  "service" | "namespace" | "policy" | "filter" | "balancing" | "isDynamic" | "isVersionChosen"
 >;
 
 /** A dynamic name without instances is forgotten after this. */
@@ -55,8 +57,8 @@ export class SubscriptionTable {
   readonly #options: SubscriptionTableOptions;
   readonly #watched = new Map<string, WatchedService>();
   readonly #traffic = new Map<string, ServiceTraffic>();
-  /** Filters belong to routes: each is written out once and not for every request. */
-  readonly #filterTexts = new WeakMap<object, string>();
+  /** Filters and balancing belong to routes: each is written out once, not for every request. */
+  readonly #texts = new WeakMap<object, string>();
   #dynamicCount = 0;
 
   constructor(options: SubscriptionTableOptions) {
@@ -139,26 +141,29 @@ export class SubscriptionTable {
   }
 
   #key(request: SubscriptionRequest): string {
-    const { namespace, service, policy, filter } = request;
-    const filterText = filter === undefined ? "" : this.#filterText(filter);
-    return `${namespace}\u0001${service}\u0001${policy ?? ""}\u0001${filterText}`;
+    const { namespace, service, policy, filter, balancing } = request;
+    const filterText = filter === undefined ? "" : this.#textOf(filter);
+    const key = `${namespace}\u0001${service}\u0001${policy ?? ""}\u0001${filterText}`;
+    return balancing === undefined ? key : `${key}\u0001${this.#textOf(balancing)}`;
   }
 
-  #filterText(filter: object): string {
-    const known = this.#filterTexts.get(filter);
+  #textOf(words: object): string {
+    const known = this.#texts.get(words);
     if (known !== undefined) return known;
-    const text = JSON.stringify(filter);
-    this.#filterTexts.set(filter, text);
+    const text = JSON.stringify(words);
+    this.#texts.set(words, text);
     return text;
   }
 
   #begin(key: string, request: SubscriptionRequest, now: Instant): WatchedService | Problem {
+    const { outlier, retryBudget, pending, balancing } = this.#wordsOf(request);
     let subscription: DirectorySubscription;
     try {
       subscription = this.#options.directory.subscribe({
         service: request.service,
         namespace: request.namespace,
-        outlier: this.#options.outlier,
+        outlier,
+        ...(balancing === undefined ? {} : { balancing }),
         onEjection: ({ id }) => this.#options.onEjection(request.service, id),
         ...(request.policy === undefined ? {} : { policy: request.policy }),
         ...(request.filter === undefined ? {} : { filter: request.filter }),
@@ -173,7 +178,8 @@ export class SubscriptionTable {
       // Not the request itself, which holds more.
       request: { namespace: request.namespace, policy: request.policy, filter: request.filter },
       subscription,
-      traffic: this.#trafficOf(request),
+      traffic: this.#trafficOf(request, retryBudget),
+      pendingOptions: pending,
       pending: undefined,
       pendingCount: 0,
       isPinned: isPinned(request),
@@ -184,11 +190,28 @@ export class SubscriptionTable {
     return watched;
   }
 
-  #trafficOf(request: SubscriptionRequest): ServiceTraffic {
+  /** The proxy's own words, and those of the route in their place. */
+  #wordsOf({ balancing: own }: SubscriptionRequest) {
+    const { outlier, retryBudget } = this.#options;
+    if (own === undefined) return { outlier, retryBudget, pending: {}, balancing: undefined };
+    const { pendingCallCountMax: countMax, pendingTimeoutMs: timeoutMs, ...rest } = own;
+    const { outlier: judged, retryBudget: budget, ...balancing } = rest;
+    return {
+      outlier: { ...outlier, ...judged },
+      retryBudget: { ...retryBudget, ...budget },
+      pending: {
+        ...(countMax === undefined ? {} : { countMax }),
+        ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      },
+      balancing,
+    };
+  }
+
+  #trafficOf(request: SubscriptionRequest, budget: RetryBudgetOptions): ServiceTraffic {
     const { namespace, service } = request;
-    const key = `${namespace}\u0001${service}`;
-    const { retryBudget } = this.#options;
-    const traffic = this.#traffic.get(key) ?? new ServiceTraffic(key, service, retryBudget);
+    const place = `${namespace}\u0001${service}`;
+    const key = trafficKey(place, budget);
+    const traffic = this.#traffic.get(key) ?? new ServiceTraffic(place, service, budget);
     this.#traffic.set(key, traffic);
     traffic.watchCount += 1;
     return traffic;

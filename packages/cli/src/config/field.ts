@@ -63,6 +63,17 @@ export function boolean(o: Words & { default: boolean }) {
   return described(schema, o, "boolean", "true or false", String(o.default));
 }
 
+/** A number with a fraction within bounds that may be left out. */
+export function optionalRatio(o: Words & { min: number; max: number; defaultText: string }) {
+  const schema = z.number().min(o.min).max(o.max).optional();
+  return described(schema, o, "number", `a number from ${o.min} to ${o.max}`, o.defaultText);
+}
+
+/** Yes or no, or neither. */
+export function optionalBoolean(o: Words & { defaultText: string }) {
+  return described(z.boolean().optional(), o, "boolean", "true or false", o.defaultText);
+}
+
 /** A span of time; milliseconds once parsed. */
 export function duration(o: Words & { minMs: number; maxMs: number; defaultMs: number }) {
   const schema = durationSchema(o).default(o.defaultMs);

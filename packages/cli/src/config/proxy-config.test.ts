@@ -89,6 +89,16 @@ test("the defaults are the proxy's own", () => {
   assert.deepEqual(toProxyOptions(parsed.config).limits, PROXY_LIMIT_DEFAULTS);
 });
 
+test("balancing of a route holds what was said, and nothing else", () => {
+  const parsed = parse(
+    "routes: [{service: a, balancing: {slowStart: 2s, outlier: {ejectionBase: 1s}}}, {service: b, path: /b}]",
+  );
+  assert.ok(parsed.isGood);
+  const [first, second] = toProxyOptions(parsed.config).routes;
+  assert.deepEqual(first?.balancing, { slowStartMs: 2_000, outlier: { ejectionBaseMs: 1_000 } });
+  assert.equal(second !== undefined && "balancing" in second, false);
+});
+
 test("mistakes in routes name their place", () => {
   const parsed = parse("routes: [{service: a, retryCount: 9}, {pathPrefix: x, filter: {lane: b}}]");
   assert.ok(!parsed.isGood);

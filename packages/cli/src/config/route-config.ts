@@ -34,6 +34,7 @@ import {
   structures,
 } from "./field.js";
 import type { Relation } from "./relation.js";
+import { routeBalancingField, toRouteBalancing } from "./route-balancing-config.js";
 
 const POLICIES = Object.values(PolicyName) as [PolicyName, ...PolicyName[]];
 const PROTOCOLS = Object.values(RouteProtocol) as [RouteProtocol, ...RouteProtocol[]];
@@ -177,6 +178,7 @@ const destinationShape = {
     values: POLICIES,
     defaultText: "round-robin",
   }),
+  balancing: routeBalancingField,
   key: optionalText({
     about: "What policies of affinity go by.",
     rule: KEY_RULE,
@@ -252,10 +254,11 @@ type FilterConfig = RouteConfig["filter"];
 /** The route that a setting says, without what it does not say. */
 export function toRoute(config: RouteConfig): Route {
   const { filter, split, methods, headers, retryOn, hedge, mirror, ...others } = config;
-  const { timeout, attemptTimeout, ...rest } = others;
+  const { timeout, attemptTimeout, balancing, ...rest } = others;
   return withoutUndefined({
     ...rest,
     filter: toFilter(filter),
+    balancing: toRouteBalancing(balancing),
     methods: unlessEmpty(methods),
     headers: unlessEmpty(headers.map(withoutUndefined)) as Route["headers"],
     retryOn: unlessEmpty(retryOn) as Route["retryOn"],

@@ -37,6 +37,12 @@ describe("readRoutes", () => {
       ...{ replacePrefix: "/b", rewriteHost: "in.example:8080", timeoutMs: 1_000, retryCount: 2 },
       ...{ retryOn: ["503"], hedge: { afterMs: 20, countMax: 2 } },
       ...{ attemptTimeoutMs: 300, protocol: "h2c" },
+      balancing: {
+        ...{ prefersNear: false, regionOrder: ["eu"], slowStartMs: 0, keyLoadFactor: 1.25 },
+        ...{ panicRatio: 0, instanceCallCountMax: 8, pendingCallCountMax: 0 },
+        ...{ pendingTimeoutMs: 100, outlier: { errorCountMax: 3 } },
+        retryBudget: { retryRatio: 0, retryPerSecondMin: 0 },
+      },
       mirror: { service: "shadow", percent: 0.5 },
     };
     const { routes, faults } = readRoutes([full]);
@@ -75,6 +81,20 @@ describe("readRoutes", () => {
     check({ hedge: {} }, /^hedge\.afterMs undefined must be given/);
     check({ hedge: { after: "p50" } }, /^hedge\.after "p50" must be one of p95/);
     check({ hedge: { after: "p95", afterMs: 9 } }, /^hedge\.after "p95" must not stand beside/);
+    check(
+      { balancing: { policy: "random" } },
+      /^balancing\.policy "random" is unknown; known: pre/,
+    );
+    check({ balancing: { slowStartMs: -1 } }, /^balancing\.slowStartMs -1 must be a whole number/);
+    check({ balancing: { panicRatio: 2 } }, /^balancing\.panicRatio 2 must be 0 to 1/);
+    check({ balancing: { panicRatio: "all" } }, /^balancing\.panicRatio "all" must be a number/);
+    check({ balancing: { keyLoadFactor: 1 } }, /^balancing\.keyLoadFactor 1 must be 0 for no/);
+    check({ balancing: { outlier: { errorCountMax: 0 } } }, /^balancing\.outlier\.errorCountMax 0/);
+    check(
+      { balancing: { retryBudget: { retryRatio: 2 } } },
+      /^balancing\.retryBudget\.retryRatio 2/,
+    );
+    check({ balancing: { instanceCallCountMax: 0 } }, /^balancing\.instanceCallCountMax 0 must/);
     check({ protocol: "http3" }, /^protocol "http3" must be one of h2c, h2/);
     check({ attemptTimeoutMs: 0 }, /^attemptTimeoutMs 0 must be a whole number, 1 to/);
     check(

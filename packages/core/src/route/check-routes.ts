@@ -38,6 +38,7 @@ import {
   SPLIT_WEIGHT_MAX,
   type WeightedDestination,
 } from "./route.js";
+import { readBalancing } from "./route-balancing.js";
 
 export interface ReadRoutesOptions {
   /** Where the list stands, for messages. Default `routes`. */
@@ -106,7 +107,7 @@ function conditionText({ name, exact, prefix }: HeaderCondition): string {
 const DESTINATION_KEYS = ["service", "namespace", "filter"];
 const ROUTE_KEYS = [
   ...["name", "host", "path", "pathPrefix", "methods", "headers"],
-  ...[...DESTINATION_KEYS, "split", "splitKey", "allowsVersion", "policy", "key"],
+  ...[...DESTINATION_KEYS, "split", "splitKey", "allowsVersion", "policy", "balancing", "key"],
   ...["stripPrefix", "replacePrefix", "rewriteHost"],
   ...["timeoutMs", "attemptTimeoutMs", "retryCount", "retryOn", "hedge", "mirror", "protocol"],
 ];
@@ -268,6 +269,7 @@ class RouteReader {
       policy: list.text(`${at}.policy`, fields["policy"], oneOf(POLICY_NAMES)) as
         | PolicyName
         | undefined,
+      balancing: readBalancing(list, `${at}.balancing`, fields["balancing"]),
       key: this.#keySource(`${at}.key`, fields["key"]),
       timeoutMs: list.whole(`${at}.timeoutMs`, fields["timeoutMs"], 1, ROUTE_TIMEOUT_MAX_MS),
       attemptTimeoutMs: list.whole(

@@ -93,6 +93,7 @@ export class CompiledRoute implements Indexed {
       service: place.service,
       namespace: place.namespace,
       policy: route.policy,
+      balancing: route.balancing,
       filter: version === undefined ? place.filter : filterOfVersion(place, version),
       key: this.#key && keyOf(this.#key, query, path),
       path: this.#pathFor(query.path),

@@ -62,6 +62,7 @@ export function dynamicMatch(query: RouteQuery, path: string): RouteMatch {
       service,
       namespace: "",
       policy: choice.policy,
+      balancing: undefined,
       filter: version === undefined ? undefined : { version },
       key: query.header(KEY_HEADER),
       path: named === undefined ? withoutPrefix(query.path, segment.length + 1) : query.path,

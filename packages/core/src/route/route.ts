@@ -5,6 +5,7 @@
  */
 import type { Filter } from "../pick/filter.js";
 import type { PolicyName } from "../pick/picker.js";
+import type { RouteBalancing } from "./route-balancing.js";
 
 /** Instances that requests may go to. */
 export interface Destination {
@@ -109,6 +110,8 @@ export interface Route {
   readonly allowsVersion?: boolean;
   /** How an instance is chosen. Default: that of the directory. */
   readonly policy?: PolicyName;
+  /** Where it differs from what the proxy does otherwise. Default: it does not. */
+  readonly balancing?: RouteBalancing;
   /** What policies of affinity go by; see `key-source.ts`. Default: none. */
   readonly key?: string;
   /** Removes the prefix from the path that the instance sees. Default false. */
@@ -165,6 +168,7 @@ export interface RouteTarget extends ChosenPlace {
   /** For logs and metrics. */
   readonly routeName: string;
   readonly policy: PolicyName | undefined;
+  readonly balancing: RouteBalancing | undefined;
   /** What the instance is chosen by, for policies of affinity. */
   readonly key: string | undefined;
   /** Path and query for the instance. */

@@ -27,7 +27,7 @@ export function tcpTarget(route: TcpRoute, service: string): RouteTarget {
     routeName: `tcp:${route.port}`,
     ...{ policy: undefined, key: undefined, path: "", host: undefined, timeoutMs: undefined },
     ...{ retryCount: 0, retryOn: new Set(), hedge: undefined, mirror: undefined },
-    ...{ attemptTimeoutMs: undefined, protocol: undefined },
+    ...{ attemptTimeoutMs: undefined, protocol: undefined, balancing: undefined },
     ...{ fanOut: undefined, isDynamic: false, isVersionChosen: false },
   };
 }
