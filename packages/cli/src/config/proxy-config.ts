@@ -1,6 +1,11 @@
 /** The settings of `fpzk proxy`: schemas, relations, and the way to what `startProxy` takes. */
 import { join } from "node:path";
-import { checkKeyLoadFactor, PENDING_CALL_COUNT_DEFAULT, PENDING_CALL_COUNT_MAX } from "@fpzk/core";
+import {
+  checkKeyLoadFactor,
+  PENDING_CALL_COUNT_DEFAULT,
+  PENDING_CALL_COUNT_MAX,
+  type PolicyName,
+} from "@fpzk/core";
 import type { DirectoryBalancing } from "@fpzk/proxy";
 import { checkTcpRoutes, type TcpRoute } from "@fpzk/proxy";
 import { z } from "zod";
@@ -14,6 +19,7 @@ import {
   map,
   NAME_OR_EMPTY_RULE,
   NAME_RULE,
+  optionalChoice,
   optionalInteger,
   optionalText,
   PATH_RULE,
@@ -24,7 +30,15 @@ import {
   text,
 } from "./field.js";
 import type { ConfigKind, Relation } from "./relation.js";
-import { routesField, routesRelation, toRoute } from "./route-config.js";
+import {
+  filter,
+  POLICIES,
+  routesField,
+  routesRelation,
+  toFilter,
+  toRoute,
+  withoutUndefined,
+} from "./route-config.js";
 
 const DAY_MS = 86_400_000;
 const COUNT_MAX = 1_000_000;
@@ -113,7 +127,7 @@ const proxyShape = {
   routes: routesField,
   tcp: structures({
     about: "Ports whose connections go to a service as they are.",
-    allowed: "port, service and serverNames, of which one of the last two is needed",
+    allowed: "port, service, serverNames, filter and policy; a service or serverNames is needed",
     shape: {
       port: integer({ about: "Port for callers.", min: 0, max: 65_535, default: 0 }),
       service: optionalText({
@@ -125,6 +139,12 @@ const proxyShape = {
         about: "Services by the name that a caller's TLS asks for; TLS is not ended here.",
         rule: NAME_RULE,
         max: 256,
+      }),
+      filter: filter(),
+      policy: optionalChoice({
+        about: "How an instance is chosen; by key, the key is the caller's address.",
+        values: POLICIES,
+        defaultText: "round-robin",
       }),
     },
     max: 64,
@@ -392,8 +412,9 @@ export function toProxyOptions(config: ProxyConfig) {
     host: config.host,
     port: config.port,
     routes: config.routes.map(toRoute),
-    tcp: config.tcp.map(({ port, service, serverNames }) => ({
+    tcp: config.tcp.map(({ port, service, serverNames, policy, filter: wanted }) => ({
       port,
+      ...withoutUndefined({ policy: policy as PolicyName | undefined, filter: toFilter(wanted) }),
       ...(service === undefined ? {} : { service }),
       ...(Object.keys(serverNames).length === 0 ? {} : { serverNames }),
     })),

@@ -36,7 +36,7 @@ import {
 import type { Relation } from "./relation.js";
 import { routeBalancingField, toRouteBalancing } from "./route-balancing-config.js";
 
-const POLICIES = Object.values(PolicyName) as [PolicyName, ...PolicyName[]];
+export const POLICIES = Object.values(PolicyName) as [PolicyName, ...PolicyName[]];
 const PROTOCOLS = Object.values(RouteProtocol) as [RouteProtocol, ...RouteProtocol[]];
 const RETRY_CAUSES: readonly string[] = Object.values(RetryCause);
 
@@ -73,7 +73,8 @@ function name(about: string, defaultText: string) {
   return optionalText({ about, rule: NAME_RULE, defaultText });
 }
 
-function filter() {
+/** Which instances of a service. */
+export function filter() {
   return z
     .strictObject({
       group: name("Only instances of this group.", "all"),
@@ -293,7 +294,7 @@ export const routesRelation: Relation = {
   },
 };
 
-function toFilter({ metadata, ...rest }: FilterConfig): Route["filter"] {
+export function toFilter({ metadata, ...rest }: FilterConfig): Route["filter"] {
   const hasMetadata = Object.keys(metadata).length > 0;
   const filter = withoutUndefined({ ...rest, metadata: hasMetadata ? metadata : undefined });
   return Object.keys(filter).length === 0 ? undefined : filter;
@@ -304,7 +305,7 @@ function unlessEmpty<T>(values: readonly T[]): readonly T[] | undefined {
 }
 
 /** The same without members that are undefined. */
-function withoutUndefined<T extends object>(
+export function withoutUndefined<T extends object>(
   value: T,
 ): { [K in keyof T]?: Exclude<T[K], undefined> } {
   const entries = Object.entries(value).filter(([, member]) => member !== undefined);

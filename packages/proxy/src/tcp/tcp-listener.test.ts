@@ -76,6 +76,23 @@ describe("plain TCP", () => {
     assert.deepEqual([latest?.service, latest?.reason], ["db", "no-instance"]);
   });
 
+  it("chooses by the port's filter and policy, with the caller's address as key", async (t) => {
+    const chosen = { filter: { version: "2" }, policy: "rendezvous" } as const;
+    const tcp = [{ port: 0, service: "db", ...chosen }];
+    const { proxy, directory } = await startFixture(t, { tcp });
+    assert.ok(
+      directory.requests.some(
+        ({ service, filter, policy }) =>
+          service === "db" && filter?.version === "2" && policy === "rendezvous",
+      ),
+    );
+    const port = await startTcp(t, (socket) => socket.end("hi"));
+    directory.set("db", { id: "a", port });
+    const socket = rawConnect(portOf(proxy.tcpPorts));
+    assert.equal(await readAll(socket), "hi");
+    assert.deepEqual(directory.pickedKeys, ["127.0.0.1"]);
+  });
+
   it("goes to the port's service, by another instance when one is away, with half-closes", async (t) => {
     const { proxy, directory } = await startFixture(t, { tcp: [{ port: 0, service: "db" }] });
     const port = await startTcp(t, (socket) => {

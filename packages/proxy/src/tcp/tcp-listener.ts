@@ -126,7 +126,8 @@ export class TcpListener {
     connection.record.service = service;
     const { limits, now } = this.#ports;
     connection.dueAtMs = now() + limits.connectTimeoutMs * ATTEMPT_COUNT_MAX;
-    this.#try(connection, tcpTarget(this.#route, service), new Set());
+    const target = tcpTarget(this.#route, service, connection.socket.remoteAddress);
+    this.#try(connection, target, new Set());
   }
 
   #try(connection: TcpConnection, target: RouteTarget, tried: Set<string>): void {

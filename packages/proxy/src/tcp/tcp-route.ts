@@ -1,4 +1,5 @@
 /** Which port's connections go to which service. */
+import { type Filter, PolicyName } from "@fpzk/core";
 import type { RouteTarget } from "../route-table.js";
 
 export interface TcpRoute {
@@ -12,6 +13,13 @@ export interface TcpRoute {
   readonly serverNames?: Readonly<Record<string, string>>;
   /** Default: the directory's own. */
   readonly namespace?: string;
+  /** Only these instances, of each service. Default: all. */
+  readonly filter?: Filter;
+  /**
+   * How an instance is chosen; policies of affinity go by the caller's address. Default: that of the
+   * directory.
+   */
+  readonly policy?: PolicyName;
 }
 
 /** Every service that the route names. */
@@ -19,13 +27,16 @@ export function tcpServices({ service, serverNames = {} }: TcpRoute): readonly s
   return [...new Set([...(service === undefined ? [] : [service]), ...Object.values(serverNames)])];
 }
 
-export function tcpTarget(route: TcpRoute, service: string): RouteTarget {
+/** @param address - The caller's. */
+export function tcpTarget(route: TcpRoute, service: string, address?: string): RouteTarget {
   return {
     service,
     namespace: route.namespace ?? "",
-    filter: undefined,
+    filter: route.filter,
+    policy: route.policy,
+    key: address,
     routeName: `tcp:${route.port}`,
-    ...{ policy: undefined, key: undefined, path: "", host: undefined, timeoutMs: undefined },
+    ...{ path: "", host: undefined, timeoutMs: undefined },
     ...{ retryCount: 0, retryOn: new Set(), hedge: undefined, mirror: undefined },
     ...{ attemptTimeoutMs: undefined, protocol: undefined, balancing: undefined },
     ...{ fanOut: undefined, isDynamic: false, isVersionChosen: false },
@@ -46,6 +57,11 @@ export function checkTcpRoutes(routes: readonly TcpRoute[]): string[] {
     ports.add(port);
     if (tcpServices(route).length === 0) {
       faults.push(`${at}: needs a service, or serverNames, so that connections go somewhere`);
+    }
+    const { policy } = route;
+    const policies = Object.values(PolicyName);
+    if (policy !== undefined && !policies.includes(policy)) {
+      faults.push(`${at}.policy "${policy}" must be one of ${policies.join(", ")}`);
     }
     for (const name of Object.keys(route.serverNames ?? {})) {
       if (name !== name.toLowerCase())
