@@ -36,6 +36,7 @@ export const FIRST_PLAYED: Readonly<Record<string, string>> = {
   "gc-watermark-ignored": "away-for-long",
   "goodbye-leaves-zombies": "programs-come-and-go",
   "heartbeats-are-written": "quiet-world",
+  "left-out-is-proved-gone": "moved-while-a-node-fills",
   "last-claim-wins": "later-process-comes-back",
   "late-expiry-by-old-owner": "move-between-nodes",
   "late-expiry-by-old-session": "connection-reset",

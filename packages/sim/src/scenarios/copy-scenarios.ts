@@ -6,6 +6,8 @@ import { bodyWith, idsOf, isShown, type Stage } from "./stage.js";
 /** Of a service that needs several messages: 50 instances with 8 KiB each are above 256 KiB. */
 const LARGE_COUNT = 50;
 const LARGE_NOTE = "x".repeat(8 * 1024);
+/** 1.2 MB: five messages. */
+const SEVERAL_PARTS_COUNT = 150;
 /** Removals are forgotten quickly, so that an absence can be longer. */
 const FORGETFUL = { config: { tombstoneTtlMs: 4_000 } };
 /** An absence after which removals are forgotten. */
@@ -263,6 +265,43 @@ export const COPY_SCENARIOS: readonly Scenario[] = [
     },
   },
   {
+    name: "moved-while-a-node-fills",
+    story:
+      "A program moves from one node to another, and a third one, far away on a slow line, starts " +
+      "anew. It has been sent the stream that the program left, and not yet the one that it is in: " +
+      "a caller that asks it for everything just then does not lose the program (R18).",
+    play: (stage) => {
+      stage.addNodes({ us: 2, eu: 1 });
+      stage.settle();
+      stage.cut(["program"], ["us-2"]);
+      const program = stage.addClient("program", "us", ["us-1", "us-2"]);
+      stage.register(program, "orders/o");
+      stage.run(1_000);
+      registerLarge(stage, SEVERAL_PARTS_COUNT);
+      const viewer = stage.addClient("viewer", "eu", ["eu-1"]);
+      viewer.watch("orders");
+      stage.run(2_000);
+      stage.expect(isShown(viewer, "orders/o"), "P3", "the viewer does not see the program");
+      stage.neverLoses(viewer, "orders/o");
+      stage.heal();
+      stage.cut(["program"], ["us-1"]);
+      stage.cut(["eu-1"], ["us-2"]);
+      stage.cut(["viewer"], ["us-1", "us-2"]);
+      stage.world.crash("eu-1", true);
+      stage.run(8_000);
+      const isFar = (from: string, to: string) => from === "us-1" && to === "eu-1";
+      const clearUp = stage.world.network.worsen(isFar, { bytesPerMs: 100 });
+      stage.addNode("eu-1", ["us-1"]);
+      stage.await(() => stage.holds("eu-1", "orders/o-0"), 30_000, "L1", "a first part is there");
+      stage.expect(!stage.holds("eu-1", "orders/o"), "L1", "the scenario needs a second part");
+      stage.await(() => stage.holds("eu-1", "orders/o"), 30_000, "L1", "the second part is there");
+      clearUp();
+      stage.heal();
+      stage.run(8_000);
+      stage.expect(isShown(viewer, "orders/o"), "S2", "the viewer lost a program that moved");
+    },
+  },
+  {
     name: "busy-link",
     story:
       "A link can take no more for longer than removals are remembered, and an instance leaves " +
@@ -326,14 +365,13 @@ export const COPY_SCENARIOS: readonly Scenario[] = [
   },
 ];
 
-function registerLarge(stage: Stage) {
+function registerLarge(stage: Stage, count = LARGE_COUNT) {
   const provider = stage.addClient("provider", "us", ["us-1"]);
-  for (let number = 0; number < LARGE_COUNT; number += 1) {
+  for (let number = 0; number < count; number += 1) {
     stage.register(provider, `orders/o-${number}`, { body: bodyWith("us", LARGE_NOTE) });
   }
   const isAll = () =>
-    [...provider.statuses.values()].filter((status) => status === "registered").length ===
-    LARGE_COUNT;
+    [...provider.statuses.values()].filter((status) => status === "registered").length === count;
   stage.await(isAll, 5_000, "P1", "a large service is registered");
   return provider;
 }
