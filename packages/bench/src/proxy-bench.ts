@@ -13,11 +13,14 @@ import { grpcBodyPath, type Measured, measureOne, type Run } from "./proxy/measu
 import { startOrigin } from "./proxy/origin.js";
 import { hasProgram } from "./proxy/programs.js";
 import { cellFigures, cellTables, isHeadFigure, ratioFigures } from "./proxy/proxy-figures.js";
+import { workerFigures } from "./proxy/workers.js";
 import { figureTable } from "./report.js";
 import { Stage } from "./stage.js";
 
 const SERVICE = "origin";
 const HOST = "127.0.0.1";
+/** Those that goals compare. */
+const IN_EACH_RUN = ["fpzk", "nginx", "http-proxy"];
 
 export const proxyBench: Bench = {
   name: "proxy",
@@ -25,7 +28,7 @@ export const proxyBench: Bench = {
     "one upstream (nginx where it is there), one load, answers of 1 KiB (`small`) and 1 MiB " +
     "(`large`), one core for each proxy; FPZKProxy finds the upstream by the registry. " +
     "Ratios are requests for the same time of a core; the cells of goals are measured in each " +
-    "run, the others in the first",
+    "run, all else in the first",
   runCountMax: 3,
   tables: (figures) => [figureTable(figures.filter(isHeadFigure)), ...cellTables(figures)],
   async run(context) {
@@ -68,12 +71,14 @@ async function measureAll(context: BenchContext, directory: string): Promise<Fig
     const byName = new Map<string, Measured[]>();
     for (const contestant of CONTESTANTS) {
       if (isTiny && !["fpzk", "relay"].includes(contestant.name)) continue;
+      if (context.runNumber > 1 && !IN_EACH_RUN.includes(contestant.name)) continue;
       if (!contestant.isThere(mayInstall)) context.progress(`${contestant.name} is not here`);
       else byName.set(contestant.name, await measureOne(contestant, run));
     }
     return [
       ...ratioFigures(byName),
       ...(await halfLoadFigures(run, byName.get("fpzk") ?? [])),
+      ...(context.runNumber === 1 ? await workerFigures(run) : []),
       ...[...byName].flatMap(([name, all]) => cellFigures(name, all)),
     ];
   } finally {

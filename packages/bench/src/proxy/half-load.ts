@@ -20,7 +20,7 @@ export async function halfLoadFigures(run: Run, own: readonly Measured[]): Promi
   const main = own.find((one) => one.cell === MAIN_CELLS.http1);
   if (main === undefined || main.requestsPerSecond === 0) return [];
   const rate = Math.round(main.requestsPerSecond / 2);
-  const durationMs = sized(run.context, { tiny: 200, quick: 2_000, full: 8_000 });
+  const durationMs = sized(run.context, { tiny: 200, quick: 2_000, full: 5_000 });
   const { path, connectionCount } = MAIN_CELLS.http1;
   const load = { path: path as string, connectionCount, rate, durationMs };
   run.context.progress("half load without a proxy");
@@ -57,7 +57,7 @@ async function loadThrough(
   if (contestant === undefined) throw new Error(`no contestant is named ${name}`);
   const program = await contestant.start(run.plan);
   try {
-    const warmMs = sized(run.context, { tiny: 100, quick: 2_000, full: 5_000 });
+    const warmMs = sized(run.context, { tiny: 100, quick: 2_000, full: 3_000 });
     await runHttpLoad({ ...load, durationMs: warmMs, port: program.port });
     return await runHttpLoad({ ...load, port: program.port });
   } finally {

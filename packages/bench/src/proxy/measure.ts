@@ -80,9 +80,9 @@ async function measureCells(
   for (const cell of cells) {
     run.context.progress(`${contestant.name}, ${cellText(cell)}`);
     const kind = `${cell.caller} ${cell.path}`;
-    if (contestant.isCompiledAsItRuns && !warmed.has(kind)) await warmUp(program, cell, run);
-    warmed.add(kind);
     try {
+      if (contestant.isCompiledAsItRuns && !warmed.has(kind)) await warmUp(program, cell, run);
+      warmed.add(kind);
       measured.push(await measureCell(program, cell, run));
     } catch (error) {
       // A cell that a program cannot do is left out: the table has no row of it.

@@ -20,7 +20,7 @@ const STOP_TIMEOUT_MS = 5_000;
 const RUN_TIMEOUT_MS = 60_000;
 
 /** What is measured has the first core for itself, where there are several; all else the others. */
-export type Place = "measured" | "beside";
+export type Place = "measured" | "beside" | "everywhere";
 
 /** Whether a program can be run; installs it where that is allowed and possible. */
 export function hasProgram(name: string, mayInstall: boolean): boolean {
@@ -76,7 +76,7 @@ export async function startProgram(
 
 function pinned(command: readonly [string, ...string[]], place: Place): [string, ...string[]] {
   const count = cpus().length;
-  if (count < 2 || !isThere("taskset")) return [...command];
+  if (count < 2 || place === "everywhere" || !isThere("taskset")) return [...command];
   return ["taskset", "-c", place === "measured" ? "0" : `1-${count - 1}`, ...command];
 }
 
