@@ -5,8 +5,9 @@
  * Limits against one caller's costs: streams at once, the header list, and streams that the caller
  * resets (CVE-2023-44487, rapid reset) by us; pings, settings and invalid frames by node:http2.
  *
- * Ends in two steps (RFC 9113 §6.8): a GOAWAY that says that the end is near and still takes every
- * stream, then one that names the last stream that is served.
+ * Ends in two steps (RFC 9113 §6.8): a GOAWAY that names no last stream yet, then one that does.
+ * nghttp2 takes no stream after either: one that crosses the first on the wire is refused by the
+ * second, so that its caller knows that nobody looked at it.
  */
 import {
   constants,
@@ -30,7 +31,6 @@ import { isHeadFault, readHttp2Request } from "./http2-fields.js";
 export interface Http2ListenerPorts {
   readonly limits: ProxyLimits;
   readonly clock: CoarseClock;
-  readonly isDraining: () => boolean;
   readonly onCall: (call: Call) => void;
   readonly onRefused: (reason: RefusalReason | "resets" | "frames") => void;
 }
@@ -178,7 +178,8 @@ export class Http2Listener {
       const isEnded = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
       this.#onStream(caller, stream, { raw: raw ?? [], isEnded, scheme, remoteAddress });
     });
-    if (this.#ports.isDraining()) notify(session);
+    // During a drain a new connection is not told of the end before end(): nghttp2 takes no stream
+    // after a GOAWAY, whatever it names, and who came here was refused once already.
   }
 
   #onStream(caller: CallerSession, stream: ServerHttp2Stream, opened: OpenedStream): void {
