@@ -3,10 +3,10 @@
  * Written by `npm run sim -- --record-hashes`, which `npm run check` calls.
  */
 export const TRACE_HASHES = {
-  sources: "665e697e9ad99025",
+  sources: "68acfdb7059e60b0",
   bySeed: {
-    1: 2107281162,
-    2: 1467698262,
-    3: 2990435456,
+    1: 1129533889,
+    2: 1419638875,
+    3: 4178290311,
   } as Readonly<Record<number, number>>,
 };
