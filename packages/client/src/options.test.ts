@@ -30,8 +30,7 @@ test("defaults", () => {
     ...{ token: "", region: "", zone: "" },
     ...{ tls: undefined, snapshotDirectory: undefined, onNote: undefined },
     services: new Map(),
-    ...{ drainsOnSigterm: false, lingerMs: 1_000,
-    finish: undefined, drainTimeoutMs: 10_000 },
+    ...{ drainsOnSigterm: false, lingerMs: 1_000, finish: undefined, drainTimeoutMs: 10_000 },
     ...{ connectTimeoutMs: 10_000, requestTimeoutMs: 5_000 },
   });
 });
