@@ -20,6 +20,11 @@ export interface AccessEntry {
   readonly durationMs: number;
   /** How it ended. `aborted`: by the caller; `failed`: the instance broke off its answer. */
   readonly outcome: "completed" | "refused" | "aborted" | "failed" | "upgraded";
+  /**
+   * Why the last attempt failed that did (`closed`, `connect`, `answer-body`, `status-503` …), or
+   * the code of the proxy's own refusal (`not_found` …); empty when nothing went wrong.
+   */
+  readonly reason: string;
 }
 
 /** Where access lines go. Called once per request, when it has ended; must not throw. */

@@ -148,6 +148,7 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
     if (this.record.statusCode >= 500 && problem.reason === undefined) {
       this.#failed(problem.code, problem.isHostile === true ? "" : problem.detail);
     }
+    this.record.reason ||= problem.code;
     answerProblem(this.#call, problem);
   }
 
@@ -520,6 +521,7 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
 
   #failed(reason: string, detail = ""): void {
     const { service, instanceId } = this.record;
+    this.record.reason = reason;
     this.#ports.failures.add({ service, instanceId, reason, detail });
   }
 

@@ -16,6 +16,7 @@ export interface RequestRecord {
   requestBodyBytes: number;
   responseBodyBytes: number;
   outcome: AccessEntry["outcome"];
+  reason: string;
 }
 
 export interface RecordPorts {
@@ -43,6 +44,7 @@ export function createRequestRecord(
     requestBodyBytes: 0,
     responseBodyBytes: 0,
     outcome: "refused",
+    reason: "",
   };
 }
 
@@ -63,6 +65,7 @@ export function closeRequestRecord(record: RequestRecord, ports: RecordPorts): v
     requestBodyBytes: record.requestBodyBytes,
     responseBodyBytes: record.responseBodyBytes,
     outcome: record.outcome,
+    reason: record.reason,
     durationMs: Math.round(durationMs * 1_000) / 1_000,
   });
 }

@@ -85,6 +85,7 @@ export class TcpListener {
       ...{ route: `tcp:${this.#route.port}`, startedAtMs: now(), service: "", serverName: "" },
       ...{ instanceId: "", attemptCount: 0, requestBodyBytes: 0, responseBodyBytes: 0 },
       outcome: "refused",
+      reason: "",
     };
     const connection = new TcpConnection(socket, record, now() + limits.headerTimeoutMs);
     this.#connections.add(connection);
@@ -199,6 +200,7 @@ export class TcpListener {
 
   #failed({ record }: TcpConnection, reason: string, detail = ""): void {
     const { metrics, failures } = this.#ports;
+    record.reason = reason;
     metrics.fail(record, reason);
     failures.add({ service: record.service, instanceId: record.instanceId, reason, detail });
   }

@@ -17,6 +17,8 @@ export interface TcpRecord {
   requestBodyBytes: number;
   responseBodyBytes: number;
   outcome: AccessEntry["outcome"];
+  /** As in {@link AccessEntry.reason}. */
+  reason: string;
 }
 
 interface Bytes {
