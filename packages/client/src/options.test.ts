@@ -61,3 +61,21 @@ test("everything that is wrong is said at once", () => {
   );
   assert.throws(() => completeOptions({ servers: [] }), /servers count 0 must be >= 1/);
 });
+
+test("what is wrong about a service is said by connect, with its name", () => {
+  const services = {
+    shop: { policy: "rondom" as never, retryCount: -1 },
+    "x\n": {},
+    good: { policy: "random" as const, timeoutMs: 100 },
+  };
+  assert.throws(
+    () => completeOptions({ services }),
+    (error: Error) => {
+      assert.match(error.message, /shop: policy rondom must be one of/);
+      assert.match(error.message, /shop: retryCount -1 must be/);
+      assert.match(error.message, /services: .*service/);
+      assert.doesNotMatch(error.message, /good/);
+      return true;
+    },
+  );
+});

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { ErrorCode, RegistryError, type ServerAddress } from "@fpzk/core";
 import { checkName, TOKEN_MAX_BYTES } from "@fpzk/protocol";
 import type { ClientNote, ConnectOptions, ServiceOptions } from "./api.js";
+import { serviceFaults } from "./service-options.js";
 
 export const PORT_DEFAULT = 7100;
 export const CONNECT_TIMEOUT_DEFAULT_MS = 10_000;
@@ -62,6 +63,7 @@ export function completeOptions(options: ConnectOptions): ClientOptions {
   if (Buffer.byteLength(token) > TOKEN_MAX_BYTES) {
     problems.push(`token must have at most ${TOKEN_MAX_BYTES} bytes`);
   }
+  problems.push(...serviceFaults(options.services ?? {}));
   const complete: ClientOptions = {
     servers: parseServers(options.servers ?? [`127.0.0.1:${PORT_DEFAULT}`], problems),
     namespace: name("namespace", options.namespace ?? "default"),
