@@ -63,6 +63,7 @@ describe("plain TCP", () => {
     assert.deepEqual(entry, {
       ...{ method: "TCP", host: "", path: "tcp:0", statusCode: 0, service: "db", instanceId: "b" },
       ...{ attemptCount: 2, requestBodyBytes: 4, responseBodyBytes: 5, outcome: "completed" },
+      reason: "connect",
     });
     directory.set("db");
     await closed(rawConnect(portOf(proxy.tcpPorts)));
