@@ -290,6 +290,24 @@ describe("callers of HTTP/2", () => {
     assert.equal(proxy.activeCount, 0);
   });
 
+  it("know at once that nobody looked at what crossed the GOAWAY", async (t) => {
+    const { proxy, directory } = await startFixture(t);
+    const instance = await startInstance(t, (_request, response) => response.end("ok"));
+    directory.set("echo", { id: "a", port: instance.port });
+    const session = open(t, proxy.url);
+    assert.equal((await ask(session, { ":path": "/" })).text, "ok");
+    let isClosed = false;
+    const closing = proxy.close({ drainMs: 10_000 }).then(() => {
+      isClosed = true;
+    });
+    // In one process, and in one turn of its loop: this cannot know of the GOAWAY yet.
+    const crossing = session.request({ ":path": "/" });
+    await assert.rejects(once(crossing, "close"), /REFUSED_STREAM/);
+    assert.equal(crossing.rstCode, constants.NGHTTP2_REFUSED_STREAM);
+    assert.equal(isClosed, false, "told by the GOAWAY, not by the end of the connection");
+    await closing;
+  });
+
   it("are told from HTTP/1.1 however the first bytes arrive", async (t) => {
     const { proxy } = await startFixture(t);
     const socket = rawConnect(proxy.port);

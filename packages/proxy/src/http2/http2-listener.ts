@@ -5,9 +5,10 @@
  * Limits against one caller's costs: streams at once, the header list, and streams that the caller
  * resets (CVE-2023-44487, rapid reset) by us; pings, settings and invalid frames by node:http2.
  *
- * Ends in two steps (RFC 9113 §6.8): a GOAWAY that names no last stream yet, then one that does.
- * nghttp2 takes no stream after either: one that crosses the first on the wire is refused by the
- * second, so that its caller knows that nobody looked at it.
+ * Ends in two steps (RFC 9113 §6.8): a GOAWAY that names the last stream, then, after the grace for
+ * silent callers, the connection's end. A stream that crosses the GOAWAY is above the one named:
+ * its caller knows at once that nobody looked at it. (A GOAWAY that names none yet would let it
+ * hang: nghttp2 takes no stream after any GOAWAY.)
  */
 import {
   constants,
@@ -39,8 +40,6 @@ export interface Http2ListenerPorts {
 const STREAM_WINDOW_BYTES = 262_144;
 /** The same of all streams of one connection. */
 const SESSION_WINDOW_BYTES = 1_048_576;
-/** Highest stream id: a GOAWAY with it refuses nothing yet. */
-const STREAM_ID_MAX = 2 ** 31 - 1;
 /** Pseudo-header fields of a request beside the fields that are counted. */
 const PSEUDO_COUNT = 4;
 /** Resets are counted over this. */
@@ -130,7 +129,7 @@ export class Http2Listener {
     this.#server.emit("connection", socket);
   }
 
-  /** Says that the end is near. Streams are still taken. */
+  /** Takes no further streams, and says so; the connections stay, for callers to end. */
   notifyOfEnd(): void {
     for (const { session } of this.#sessions.values()) notify(session);
   }
@@ -229,7 +228,7 @@ const LATE: Problem = {
 
 function notify(session: ServerHttp2Session): void {
   if (session.closed || session.destroyed) return;
-  session.goaway(constants.NGHTTP2_NO_ERROR, STREAM_ID_MAX);
+  session.goaway(constants.NGHTTP2_NO_ERROR);
 }
 
 /** Ends a connection and says why. */
