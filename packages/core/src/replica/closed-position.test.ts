@@ -128,6 +128,19 @@ test("R18 what came when it had been replaced already is waited for as well", ()
   assert.equal(provenOf(y, "a"), seen);
 });
 
+test("R18 what a disk held beyond its position is waited for as well", () => {
+  const { copies, a, b } = moved();
+  const [saved, restored] = [b, copies.add("e")];
+  const entries = saved.replica.digest(true).filter(({ origin }) => origin.nodeId === "a");
+  restored.replica.merge(held(saved, "i") as RegistryRecord, copies.now);
+  restored.replica.restored(entries, copies.now);
+  const d = copies.add("d");
+  copies.join(restored, d);
+  copies.settle();
+  assert.equal(d.replica.seenVersion(d.replica.indexOf(a.replica.ownOrigin(0))), 1);
+  assert.deepEqual([held(d, "i"), provenOf(d, "a")], [undefined, 0]);
+});
+
 test("R18 what nobody has is not waited for without end", () => {
   const { copies, a, b, c } = moved();
   copies.cut(a, b);

@@ -282,8 +282,6 @@ export class PeerLinks {
     if (!message.isFinal) return;
     this.#counters.resetsReceived += 1;
     const { confirmed, torn, hasRefused } = link.incoming;
-    // What could not be read may be what a held record was replaced by: nothing is proved gone.
-    if (torn.length === 0 && !hasRefused) this.#sweep(link, message, confirmed);
     link.incoming = undefined;
     const holesOf = holesByOrigin(torn);
     this.#takeReplacedBy(link, message, now);
@@ -296,6 +294,9 @@ export class PeerLinks {
         this.#dirtyForMesh.add(this.#replica.table.originIndex(entry.origin));
       }
     }
+    // What could not be read, or is still to come, may be what a held record was replaced by.
+    const isProof = torn.length === 0 && !hasRefused && this.#replica.closed.isClosed;
+    if (isProof) this.#sweep(link, message, confirmed);
     this.#noteUnread(link, message);
   }
 

@@ -278,7 +278,7 @@ export class Replica {
   /** After {@link merge} from disk: all up to `entries` was. What was left out there is not known. */
   restored(entries: readonly DigestEntry[], now: Instant): void {
     for (const entry of entries) this.raiseSeen(entry);
-    for (const index of this.origins(true)) {
+    for (let index = 0; index < this.#seen.length; index += 1) {
       let version = this.seenVersion(index);
       for (const slot of this.table.slotsAfter(index, version)) version = this.table.version(slot);
       this.#nameReplacing(index, version, now);
