@@ -3,7 +3,7 @@
  * Written by `npm run sim -- --record-hashes`, which `npm run check` calls.
  */
 export const TRACE_HASHES = {
-  sources: "68acfdb7059e60b0",
+  sources: "1608dfba5e071ca2",
   bySeed: {
     1: 1129533889,
     2: 1419638875,
