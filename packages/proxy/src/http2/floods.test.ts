@@ -18,7 +18,9 @@ import {
   startInstance,
 } from "../proxy-fixture.test.util.js";
 
-const { NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR } = constants;
+const { NGHTTP2_CANCEL, NGHTTP2_FLOW_CONTROL_ERROR, NGHTTP2_INTERNAL_ERROR } = constants;
+/** Older releases of node:http2 say the first of every broken rule, newer ones know the second. */
+const FLOOD_CODES: readonly unknown[] = [NGHTTP2_INTERNAL_ERROR, NGHTTP2_FLOW_CONTROL_ERROR];
 const DATA = 0;
 const HEADERS = 1;
 const RST_STREAM = 3;
@@ -166,9 +168,9 @@ describe("a caller of HTTP/2 that floods", () => {
       await unharmed();
       await flooding;
       await unharmed();
-      // What node:http2 says of every broken rule; the connection may be gone before it arrives.
+      // The connection may be gone before it arrives.
       const code = caller.codeOf(GOAWAY);
-      assert.ok(code === undefined || code === NGHTTP2_INTERNAL_ERROR, `GOAWAY ${code}`);
+      assert.ok(code === undefined || FLOOD_CODES.includes(code), `GOAWAY ${code}`);
       assert.equal(await metric("frames"), 1);
     });
   }
