@@ -5,13 +5,8 @@
  * Above the bound, attempts wait in order of arrival. Attempts are matched with connections as
  * these become free, whoever they were opened for.
  */
-import type {
-  AttemptFailure,
-  AttemptReceiver,
-  Destination,
-  InstanceRequest,
-  Transport,
-} from "../call.js";
+import type { AttemptFailure, AttemptReceiver, Destination, InstanceRequest } from "../call.js";
+import { PooledTransport } from "../pooled-transport.js";
 import { Http1Attempt } from "./http1-attempt.js";
 import {
   type ConnectionOwner,
@@ -155,40 +150,8 @@ export class InstancePool implements ConnectionOwner {
 }
 
 /** Sends requests by HTTP/1.1 over pools of connections. */
-export class Http1Transport implements Transport {
-  readonly #options: Http1TransportOptions;
-  readonly #pools = new Map<string, InstancePool>();
-
+export class Http1Transport extends PooledTransport<Http1Attempt> {
   constructor(options: Http1TransportOptions) {
-    this.#options = options;
-  }
-
-  send(
-    request: InstanceRequest,
-    destination: Destination,
-    receiver: AttemptReceiver,
-  ): Http1Attempt {
-    const { host, port, isTls } = destination;
-    const key = `${isTls ? "tls" : "tcp"}:${port}:${host}`;
-    let pool = this.#pools.get(key);
-    if (pool === undefined) {
-      pool = new InstancePool(destination, this.#options);
-      this.#pools.set(key, pool);
-    }
-    return pool.send(request, receiver);
-  }
-
-  /** Closes what is idle for too long and fails what takes too long. */
-  sweep(nowMs: number): void {
-    for (const [key, pool] of this.#pools) {
-      pool.sweep(nowMs);
-      if (pool.isUnused) this.#pools.delete(key);
-    }
-  }
-
-  /** Breaks off whatever is still under way. */
-  destroy(): void {
-    for (const pool of this.#pools.values()) pool.destroy();
-    this.#pools.clear();
+    super((destination) => new InstancePool(destination, options));
   }
 }

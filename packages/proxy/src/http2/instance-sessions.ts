@@ -10,8 +10,9 @@
 import { type ClientHttp2Session, connect } from "node:http2";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls, type SecureContext } from "node:tls";
-import type { AttemptReceiver, Destination, InstanceRequest, Transport } from "../call.js";
+import type { AttemptReceiver, Destination, InstanceRequest } from "../call.js";
 import type { CoarseClock } from "../coarse-clock.js";
+import { PooledTransport } from "../pooled-transport.js";
 import { Http2Attempt, type Http2AttemptOwner } from "./http2-attempt.js";
 
 export interface Http2TransportOptions {
@@ -223,39 +224,9 @@ class SessionPool implements Http2AttemptOwner {
 }
 
 /** Sends requests by HTTP/2. */
-export class Http2Transport implements Transport {
-  readonly #options: Http2TransportOptions;
-  readonly #pools = new Map<string, SessionPool>();
-
+export class Http2Transport extends PooledTransport<Http2Attempt> {
   constructor(options: Http2TransportOptions) {
-    this.#options = options;
-  }
-
-  send(
-    request: InstanceRequest,
-    destination: Destination,
-    receiver: AttemptReceiver,
-  ): Http2Attempt {
-    const { host, port, isTls } = destination;
-    const key = `${isTls ? "tls" : "tcp"}:${port}:${host}`;
-    let pool = this.#pools.get(key);
-    if (pool === undefined) {
-      pool = new SessionPool(destination, this.#options);
-      this.#pools.set(key, pool);
-    }
-    return pool.send(request, receiver);
-  }
-
-  sweep(nowMs: number): void {
-    for (const [key, pool] of this.#pools) {
-      pool.sweep(nowMs);
-      if (pool.isUnused) this.#pools.delete(key);
-    }
-  }
-
-  destroy(): void {
-    for (const pool of this.#pools.values()) pool.destroy();
-    this.#pools.clear();
+    super((destination) => new SessionPool(destination, options));
   }
 }
 
