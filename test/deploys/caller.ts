@@ -19,9 +19,12 @@ import {
   type CallerReport,
   type CallWindow,
   type InstanceAnswer,
+  joinSlices,
   PATHS,
   type Path,
+  type SafeSlice,
   SERVICE,
+  SLICE_MS,
 } from "./plan.js";
 
 const TICK_MS = 2;
@@ -59,7 +62,7 @@ class Caller {
   #safeFailedCount = 0;
   #unsafeFailedCount = 0;
   #lateCount = 0;
-  #lastBadMs = 0;
+  #slices = new Map<number, SafeSlice>();
   #inFlightCount = 0;
   #toldCount = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -118,7 +121,7 @@ class Caller {
       safeFailedCount: this.#safeFailedCount,
       unsafeFailedCount: this.#unsafeFailedCount,
       lateCount: this.#lateCount,
-      lastBadWallMs: this.#lastBadMs === 0 ? 0 : performance.timeOrigin + this.#lastBadMs,
+      slices: [...this.#slices.values()],
       p50Ms: percentileMs(this.#recent, 50),
       p99Ms: percentileMs(this.#recent, 99),
       maxMs: percentileMs(this.#recent, 100),
@@ -128,7 +131,7 @@ class Caller {
     this.#safeFailedCount = 0;
     this.#unsafeFailedCount = 0;
     this.#lateCount = 0;
-    this.#lastBadMs = 0;
+    this.#slices = new Map();
     return window;
   }
 
@@ -170,10 +173,9 @@ class Caller {
         const tookMs = performance.now() - intendedMs - call.waitMs;
         recordLatency(this.#latencies[call.path], tookMs);
         recordLatency(this.#recent, tookMs);
-        if (tookMs > this.#plan.badMs) {
-          this.#lateCount += 1;
-          if (call.isSafe) this.#lastBadMs = Math.max(this.#lastBadMs, intendedMs);
-        }
+        const isLate = tookMs > this.#plan.badMs;
+        if (isLate) this.#lateCount += 1;
+        if (call.isSafe) this.#countSafe(intendedMs, isLate);
         return;
       } catch (error) {
         reason = reasonOf(error);
@@ -226,11 +228,19 @@ class Caller {
     return answer;
   }
 
+  #countSafe(intendedMs: number, isBad: boolean): void {
+    const wallMs = performance.timeOrigin + intendedMs;
+    const atWallMs = wallMs - (wallMs % SLICE_MS);
+    const [badCount, lastBadWallMs] = isBad ? [1, wallMs] : [0, 0];
+    const slice = { atWallMs, count: 1, badCount, lastBadWallMs };
+    this.#slices.set(atWallMs, joinSlices(this.#slices.get(atWallMs), slice));
+  }
+
   #fail(call: Call, intendedMs: number, target: string, reason: string): void {
     this.#counts.failedCount += 1;
     if (call.isSafe) {
       this.#safeFailedCount += 1;
-      this.#lastBadMs = Math.max(this.#lastBadMs, intendedMs);
+      this.#countSafe(intendedMs, true);
     } else this.#unsafeFailedCount += 1;
     if (this.#toldCount >= FAILURE_TOLD_COUNT_MAX) return;
     this.#toldCount += 1;
@@ -243,8 +253,13 @@ class Caller {
   }
 }
 
+/**
+ * No retry policy: what remains is a call's second attempt after a stream that provably reached
+ * nobody (gRFC A6, transparent retries). With `grpc.enable_retries: 0` grpc-js omits that, too,
+ * and fails calls that cross a GOAWAY.
+ */
 function channelTo(target: string): Client {
-  return new Client(target, credentials.createInsecure(), { "grpc.enable_retries": 0 });
+  return new Client(target, credentials.createInsecure());
 }
 
 function reasonOf(error: unknown): string {

@@ -73,6 +73,28 @@ export interface CallCounts {
   readonly failedCount: number;
 }
 
+export const SLICE_MS = 500;
+
+/** What became of the safe calls that were to be sent within {@link SLICE_MS}. */
+export interface SafeSlice {
+  /** Its beginning, a multiple of {@link SLICE_MS} since 1970. */
+  readonly atWallMs: number;
+  readonly count: number;
+  /** Failed, or answered late. */
+  readonly badCount: number;
+  /** When the last of these was to be sent; 0 for none. */
+  readonly lastBadWallMs: number;
+}
+
+export function joinSlices(one: SafeSlice | undefined, other: SafeSlice): SafeSlice {
+  return {
+    atWallMs: other.atWallMs,
+    count: (one?.count ?? 0) + other.count,
+    badCount: (one?.badCount ?? 0) + other.badCount,
+    lastBadWallMs: Math.max(one?.lastBadWallMs ?? 0, other.lastBadWallMs),
+  };
+}
+
 /** What happened since the last of these. */
 export interface CallWindow {
   /** Answers by instance. */
@@ -82,8 +104,8 @@ export interface CallWindow {
   readonly unsafeFailedCount: number;
   /** Calls that were answered, and late. */
   readonly lateCount: number;
-  /** When the last safe call that failed or came late was to be sent; ms since 1970, 0 for none. */
-  readonly lastBadWallMs: number;
+  /** Safe calls that ended, by when they were to be sent. */
+  readonly slices: readonly SafeSlice[];
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;

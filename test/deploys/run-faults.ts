@@ -1,7 +1,13 @@
 /** Breaks single instances and whole regions of a service under load, with retries on. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { DeployStage, REGIONS, type Seat } from "./deploy-stage.js";
-import type { Behaviour, CallFailure, CallWindow } from "./plan.js";
+import {
+  type Behaviour,
+  type CallFailure,
+  type CallWindow,
+  joinSlices,
+  type SafeSlice,
+} from "./plan.js";
 
 export interface FaultRunOptions {
   readonly ratePerSecond: number;
@@ -9,6 +15,10 @@ export interface FaultRunOptions {
   readonly seed: number;
   /** How long each fault lasts. */
   readonly faultMs: number;
+  /** Of load before each fault; 3,000 unless told. */
+  readonly beforeMs?: number;
+  /** Between a fault's healing and the next; 6,000 unless told. */
+  readonly recoveryMs?: number;
   /** Undefined: all of {@link FAULTS}. */
   readonly names?: readonly string[];
   readonly onProgress: (text: string) => void;
@@ -23,7 +33,10 @@ export interface FaultOutcome {
   readonly unsafeFailedCount: number;
   /** Answered, but later than {@link BAD_MS}. */
   readonly lateCount: number;
-  /** From the fault to the last safe call that failed or came late; undefined when none did. */
+  /**
+   * From the fault to the last safe call that failed or came late in a slice of which
+   * {@link BAD_SHARE} did; undefined when there was no such slice.
+   */
   readonly movedMs: number | undefined;
   /** Share of answers that came from those that are broken: before, in the fault's last third. */
   readonly shareBefore: number;
@@ -39,6 +52,8 @@ interface Fault {
   readonly heal: (stage: DeployStage, seat: Seat) => Promise<void>;
 }
 
+/** From this share of bad calls on, traffic has not moved yet. */
+const BAD_SHARE = 0.01;
 /** A call that takes longer is bad for its user. */
 export const BAD_MS = 1_000;
 const ATTEMPT_TIMEOUT_MS = 1_000;
@@ -115,6 +130,7 @@ export async function runFaults(
     route: {
       timeout: "5s",
       hedge: { after: HEDGE_AFTER, countMax: 2 },
+      attemptTimeout: "1s",
       retryOn: ["connect-failure", "reset", "500", "502", "503", "504"],
     },
     onUnexpectedEnd: (name, how, log) => {
@@ -131,7 +147,7 @@ export async function runFaults(
     for (const fault of chosen) {
       if (signal?.aborted === true) break;
       options.onProgress(fault.name);
-      outcomes.push(await play(fault, stage, options.faultMs));
+      outcomes.push(await play(fault, stage, options));
     }
     await stage.callers.finish();
   } finally {
@@ -140,12 +156,16 @@ export async function runFaults(
   return outcomes;
 }
 
-async function play(fault: Fault, stage: DeployStage, faultMs: number): Promise<FaultOutcome> {
+async function play(
+  fault: Fault,
+  stage: DeployStage,
+  { faultMs, beforeMs = BEFORE_MS, recoveryMs = RECOVERY_MS }: FaultRunOptions,
+): Promise<FaultOutcome> {
   const victims = stage.seats.filter(
     ({ region, number }) => region === REGIONS[0] && (fault.isRegion || number === 2),
   );
   const ids = new Set(victims.map(({ id }) => id));
-  const before = await observe(stage, BEFORE_MS);
+  const before = await observe(stage, beforeMs);
   const sentBefore = stage.callers.counts.sentCount;
   const struckWallMs = Date.now();
   for (const seat of victims) fault.strike(seat);
@@ -153,14 +173,13 @@ async function play(fault: Fault, stage: DeployStage, faultMs: number): Promise<
   const moved = await observe(stage, faultMs / 3);
   const healedWallMs = Date.now();
   await Promise.all(victims.map((seat) => fault.heal(stage, seat)));
-  const after = await observe(stage, RECOVERY_MS);
+  const after = await observe(stage, recoveryMs);
   const all = [...during, ...moved, ...after];
   const sum = (count: (window: CallWindow) => number) =>
     all.reduce((total, window) => total + count(window), 0);
   // What was sent before the fault was healed, whenever it was given up.
-  const bad = all.map((window) => window.lastBadWallMs).filter((wallMs) => wallMs <= healedWallMs);
-  const lastBadWallMs = Math.max(0, ...bad);
-  const meanBefore = total(before) / stage.seats.length / BEFORE_MS;
+  const lastBadWallMs = lastBadOf(all, struckWallMs, healedWallMs);
+  const meanBefore = total(before) / stage.seats.length / beforeMs;
   const loads = [...loadOf(moved)].filter(([id]) => !ids.has(id)).map(([, count]) => count);
   return {
     name: fault.name,
@@ -168,11 +187,24 @@ async function play(fault: Fault, stage: DeployStage, faultMs: number): Promise<
     safeFailedCount: sum((window) => window.safeFailedCount),
     unsafeFailedCount: sum((window) => window.unsafeFailedCount),
     lateCount: sum((window) => window.lateCount),
-    movedMs: lastBadWallMs === 0 ? undefined : Math.max(0, lastBadWallMs - struckWallMs),
+    movedMs: lastBadWallMs === 0 ? undefined : lastBadWallMs - struckWallMs,
     shareBefore: shareOf(before, ids),
     shareMoved: shareOf(moved, ids),
     busiest: Math.max(0, ...loads) / (faultMs / 3) / meanBefore,
   };
+}
+
+/** When traffic went wrong for the last time between two moments; 0 when it never did. */
+function lastBadOf(windows: readonly CallWindow[], fromWallMs: number, toWallMs: number): number {
+  const slices = new Map<number, SafeSlice>();
+  for (const slice of windows.flatMap((window) => window.slices)) {
+    slices.set(slice.atWallMs, joinSlices(slices.get(slice.atWallMs), slice));
+  }
+  const lasts = [...slices.values()]
+    .filter(({ count, badCount }) => badCount >= BAD_SHARE * count)
+    .map(({ lastBadWallMs }) => lastBadWallMs)
+    .filter((wallMs) => wallMs >= fromWallMs && wallMs <= toWallMs);
+  return Math.max(0, ...lasts);
 }
 
 /** The windows of all regions for a while. */
