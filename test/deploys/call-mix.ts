@@ -29,12 +29,17 @@ const SLOWEST_MS = 2_000;
 export class CallMix {
   readonly #random: Random;
   readonly #grpcShare: number;
+  readonly #slowestMs: number;
   #count = 0;
 
-  /** @param grpcShare - Of all calls; half of them through the proxy. */
-  constructor(random: Random, grpcShare = 0) {
+  /**
+   * @param plan - `grpcShare` of all calls, half of them through the proxy; a call that is given
+   *   up after `timeoutMs` asks for half of that at most.
+   */
+  constructor(random: Random, plan: { readonly grpcShare: number; readonly timeoutMs: number }) {
     this.#random = random;
-    this.#grpcShare = grpcShare;
+    this.#grpcShare = plan.grpcShare;
+    this.#slowestMs = Math.min(SLOWEST_MS, plan.timeoutMs / 2);
   }
 
   next(): Call {
@@ -62,7 +67,7 @@ export class CallMix {
 
   #waitMs(): number {
     const draw = this.#random.next();
-    if (draw < SLOWEST_SHARE) return SLOWEST_MS;
+    if (draw < SLOWEST_SHARE) return this.#slowestMs;
     return draw < SLOWEST_SHARE + SLOW_SHARE ? SLOW_MS : 0;
   }
 }

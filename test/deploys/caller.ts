@@ -73,7 +73,7 @@ class Caller {
     this.#near = near;
     this.#anywhere = anywhere;
     this.#random = new SeededRandom(plan.seed);
-    this.#mix = new CallMix(this.#random.fork(), plan.grpcShare);
+    this.#mix = new CallMix(this.#random.fork(), plan);
     this.#channels = new Map<Path, Client>([
       ["grpc-proxy", channelTo(new URL(plan.proxyUrl).host)],
       ["grpc-embedded", channelTo(`fpzk:///${SERVICE}`)],
@@ -87,8 +87,7 @@ class Caller {
   }
 
   start(): void {
-    const { ratePerSecond } = this.#plan;
-    const arrivals = new Arrivals(ratePerSecond, this.#random.fork(), performance.now());
+    const arrivals = new Arrivals(this.#plan, this.#random.fork(), performance.now());
     this.#timer = setInterval(() => {
       for (const intendedMs of arrivals.due(performance.now())) this.#send(intendedMs);
     }, TICK_MS);

@@ -30,6 +30,8 @@ export interface DeployStagePlan {
   readonly instancesPerRegion: number;
   readonly serversPerRegion: number;
   readonly ratePerSecond: number;
+  /** In which the rate rises to that. */
+  readonly rampMs: number;
   readonly seed: number;
   readonly retryCount: number;
   readonly callTimeoutMs: number;
@@ -199,9 +201,9 @@ export class DeployStage {
 
   async #startCallers(region: Region, proxyUrl: string): Promise<void> {
     const { regions, ratePerSecond, seed, callTimeoutMs } = this.plan;
-    const { retryCount, badMs, policy, grpcShare } = this.plan;
+    const { retryCount, badMs, policy, grpcShare, rampMs } = this.plan;
     const process = this.#fork(`callers-${region}`, "./caller.js", {
-      ...{ region, proxyUrl, retryCount, timeoutMs: callTimeoutMs, badMs, policy, grpcShare },
+      ...{ region, proxyUrl, retryCount, timeoutMs: callTimeoutMs, badMs, policy, grpcShare, rampMs },
       servers: this.serversOf(region),
       ratePerSecond: ratePerSecond / regions.length,
       seed: seed + regions.indexOf(region),

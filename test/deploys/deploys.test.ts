@@ -10,6 +10,7 @@ test("no request fails while everything is replaced", { timeout: 240_000 }, asyn
     requestCount: 1_500,
     deployCount: 3,
     ratePerSecond: 200,
+    rampMs: 0,
     instancesPerRegion: 2,
     serversPerRegion: 2,
     seed: 1,

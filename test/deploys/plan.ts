@@ -41,6 +41,8 @@ export interface CallerPlan {
   readonly servers: readonly string[];
   readonly proxyUrl: string;
   readonly ratePerSecond: number;
+  /** In which the rate rises to that. */
+  readonly rampMs: number;
   readonly seed: number;
   /** Further attempts of a safe call on other instances; 0: retries are off. */
   readonly retryCount: number;

@@ -13,6 +13,8 @@ export interface DeployRunOptions {
   /** Deploys at least, each of a whole tier. */
   readonly deployCount: number;
   readonly ratePerSecond: number;
+  /** In which the rate rises to that. */
+  readonly rampMs: number;
   readonly instancesPerRegion: number;
   readonly serversPerRegion: number;
   readonly seed: number;
@@ -70,6 +72,7 @@ export async function runDeploys(
     instancesPerRegion: options.instancesPerRegion,
     serversPerRegion: options.serversPerRegion,
     ratePerSecond: options.ratePerSecond,
+    rampMs: options.rampMs,
     seed: options.seed,
     retryCount: 0,
     callTimeoutMs: CALL_TIMEOUT_MS,

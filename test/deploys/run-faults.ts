@@ -119,6 +119,7 @@ export async function runFaults(
     instancesPerRegion: options.instancesPerRegion,
     serversPerRegion: 1,
     ratePerSecond: options.ratePerSecond,
+    rampMs: 0,
     seed: options.seed,
     retryCount: 2,
     callTimeoutMs: ATTEMPT_TIMEOUT_MS,

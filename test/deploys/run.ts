@@ -14,11 +14,13 @@ service, called in an open loop without retries, while everything is replaced ag
 
 --requests N  send at least so many (default 30000)
 --deploys N   roll so many at least, each of all instances, servers or proxies (default 6)
---rate N      requests a second (default 1500)
+--rate N      requests a second (default 1000)
 --seed N      of arrivals and kinds of calls (default 1)
 --report      writes docs/deploys.md
 --json        one document on standard output`;
 
+/** Every process is cold at first. */
+const RAMP_MS = 10_000;
 const PROGRESS_LINE_INTERVAL_MS = 5_000;
 
 export async function main(args: readonly string[]): Promise<number> {
@@ -27,7 +29,7 @@ export async function main(args: readonly string[]): Promise<number> {
     options: {
       requests: { type: "string", default: "30000" },
       deploys: { type: "string", default: "6" },
-      rate: { type: "string", default: "1500" },
+      rate: { type: "string", default: "1000" },
       seed: { type: "string", default: "1" },
       report: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
@@ -49,6 +51,7 @@ export async function main(args: readonly string[]): Promise<number> {
   const options: DeployRunOptions = {
     regions: REGIONS,
     ...{ requestCount, deployCount, ratePerSecond, seed },
+    rampMs: RAMP_MS,
     instancesPerRegion: 4,
     serversPerRegion: 2,
     onProgress: (progress) => show(progressText(progress)),
