@@ -203,7 +203,8 @@ export class DeployStage {
     const { regions, ratePerSecond, seed, callTimeoutMs } = this.plan;
     const { retryCount, badMs, policy, grpcShare, rampMs } = this.plan;
     const process = this.#fork(`callers-${region}`, "./caller.js", {
-      ...{ region, proxyUrl, retryCount, timeoutMs: callTimeoutMs, badMs, policy, grpcShare, rampMs },
+      ...{ region, proxyUrl, retryCount, badMs, policy, grpcShare, rampMs },
+      timeoutMs: callTimeoutMs,
       servers: this.serversOf(region),
       ratePerSecond: ratePerSecond / regions.length,
       seed: seed + regions.indexOf(region),

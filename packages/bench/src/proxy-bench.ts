@@ -90,5 +90,5 @@ async function writeCertificates(directory: string): Promise<void> {
   const { cert, key } = await issue(await createAuthority("bench"), "bench");
   writeFileSync(join(directory, "cert.pem"), cert);
   writeFileSync(join(directory, "key.pem"), key);
-  writeFileSync(join(directory, "both.pem"), cert + key);
+  writeFileSync(join(directory, "both.pem"), `${cert.trim()}\n${key}`);
 }

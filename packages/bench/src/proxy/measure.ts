@@ -57,11 +57,19 @@ export async function measureOne(contestant: Contestant, run: Run): Promise<Meas
       );
       if (cells.length === 0 || (isTls && !contestant.servesTls)) continue;
       if (speaks === "http2" && !contestant.servesHttp2) continue;
-      const program = await contestant.start({ ...run.plan, speaks, isTls });
       try {
-        measured.push(...(await measureCells(contestant, program, { cells, run })));
-      } finally {
-        await program.stop();
+        const program = await contestant.start({ ...run.plan, speaks, isTls });
+        try {
+          measured.push(...(await measureCells(contestant, program, { cells, run })));
+        } finally {
+          await program.stop();
+        }
+      } catch (error) {
+        // What cannot be compared with is left out by name; the rest of the run stands.
+        if (contestant.name === "fpzk") throw error;
+        const reason = error instanceof Error ? error.message : String(error);
+        const what = `${speaks}${isTls ? ", TLS" : ""}`;
+        run.context.progress(`${contestant.name} is left out of ${what}: ${reason}`);
       }
     }
   }
