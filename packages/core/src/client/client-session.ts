@@ -10,9 +10,9 @@
  * this client and answered its watches, so that nobody sees its instances suspect and no drain is
  * missed. The same way a client goes home that had to flee to another zone or region.
  *
- * States and events: `client-transitions.ts`. A welcomed session: `live-session.ts`. Moves:
- * `parting.ts` and `homecoming.ts`. What is registered: `client-registrations.ts`. What
- * is watched: `client-watches.ts`. Which server is next: `server-list.ts`.
+ * States and events: `client-transitions.ts`. A welcomed session: `live-session.ts`. Leaving one for
+ * another: `moving.ts`. What is registered: `client-registrations.ts`. What is watched:
+ * `client-watches.ts`. Which server is next: `server-list.ts`.
  */
 import { assert, assertNever } from "../assert.js";
 import { ErrorCode } from "../errors.js";
@@ -28,17 +28,12 @@ import type { ClientMachineOptions } from "./client-options.js";
 import { ClientRegistrations } from "./client-registrations.js";
 import { CLIENT_TRANSITIONS, type ClientAction, type ClientState } from "./client-transitions.js";
 import { ClientWatches } from "./client-watches.js";
-import { type Attempt, ConnectionRace, MOVE_TRY_MS } from "./connection-race.js";
-import { Homecoming } from "./homecoming.js";
+import { type Attempt, CONNECT_TIMEOUT_MS, ConnectionRace } from "./connection-race.js";
 import { LiveSession } from "./live-session.js";
-import { Parting } from "./parting.js";
+import { Moving } from "./moving.js";
 import { type Candidate, ServerList } from "./server-list.js";
 import type { ServiceView } from "./service-view.js";
 
-/** Opening a socket, and being welcomed on it, may each take this long. */
-export const CONNECT_TIMEOUT_MS = 3_000;
-/** A node that asked its clients to move is not tried again before, where there are others. */
-const MOVE_AVOID_MS = 3_000;
 /** Every so many heartbeats, from the first, the views are verified and the time slot is renewed. */
 const DIGEST_PERIOD_COUNT = 10;
 /** What may follow a hello before its welcome: a node holds only so much of a stranger's. */
@@ -62,10 +57,7 @@ export class ClientMachine {
   #session: LiveSession | undefined;
   /** In `greeting`: there is too much to say before the welcome. */
   #isHolding = false;
-  /** The attempt at the node to move to, while the session goes on. */
-  #successor: Attempt | undefined;
-  #parting: Parting | undefined;
-  readonly #homecoming: Homecoming;
+  readonly #moving: Moving;
   /** In `waiting`: when to try; NEVER for not before new seeds or a deadline of resolving. */
   #connectAt: Instant = NEVER;
   #resolveAt: Instant = instant(0);
@@ -74,8 +66,13 @@ export class ClientMachine {
   constructor(options: ClientMachineOptions) {
     this.#options = options;
     this.#servers = new ServerList(options);
-    this.#homecoming = new Homecoming(options.random);
     this.#servers.setSeeds(options.seeds);
+    this.#moving = new Moving({
+      servers: this.#servers,
+      random: options.random,
+      open: (candidate, timeoutMs, now) => this.#try(candidate, now, timeoutMs),
+      emit: (effect) => this.#emit(effect),
+    });
     const outbox: ClientOutbox = {
       emit: (effect) => this.#effects.push(effect),
       nextRequestId: () => {
@@ -116,14 +113,11 @@ export class ClientMachine {
     let deadline = Math.min(
       this.#registrations.nextDeadline(isOnSession),
       this.#watches.nextDeadline(isOnSession),
+      this.#moving.nextDeadline(() => this.#hasMovedIn),
     );
     if (this.#state === "waiting") deadline = Math.min(deadline, this.#connectAt);
-    if (this.#parting !== undefined) {
-      deadline = Math.min(deadline, this.#parting.deadline(this.#hasMovedIn));
-    }
-    if (this.#successor !== undefined) deadline = Math.min(deadline, this.#successor.deadline);
     if (this.#session !== undefined) {
-      deadline = Math.min(deadline, this.#session.deadline, this.#homecoming.at);
+      deadline = Math.min(deadline, this.#session.deadline);
     } else if (this.#race.isRunning) {
       deadline = Math.min(deadline, this.#race.deadline());
     } else if (this.#attempt !== undefined) {
@@ -142,7 +136,7 @@ export class ClientMachine {
   }
 
   #take(event: ClientEvent, now: Instant): void {
-    const isOfSuccessor = "attempt" in event && event.attempt === this.#successor?.number;
+    const isOfSuccessor = "attempt" in event && event.attempt === this.#moving.successor?.number;
     if ("attempt" in event) this.#attempt = this.#race.get(event.attempt) ?? this.#attempt;
     if ("attempt" in event && !isOfSuccessor && event.attempt !== this.#attempt?.number) {
       if (event.type === "connected") this.#emit({ type: "disconnect", attempt: event.attempt });
@@ -332,7 +326,7 @@ export class ClientMachine {
     const moveAt = session?.moveAt ?? NEVER;
     const hasToMove = moveAt !== NEVER;
     this.#session = undefined;
-    this.#homecoming.offline();
+    this.#moving.offline();
     this.#emit({ type: "disconnect", attempt: number });
     // Silence may be the whole machine's; a closed connection is the process's alone.
     const hasLasted = session?.hasLasted(now) ?? false;
@@ -341,7 +335,7 @@ export class ClientMachine {
     else if (!hasLasted && !hasToMove) this.#servers.failed(server.address, now);
     else if (session !== undefined && !hasToMove)
       this.#servers.lost(server.address, session.welcome.nodeId, now);
-    this.#dropSuccessor();
+    this.#moving.dropSuccessor();
     this.#watches.disconnect(now);
     this.#emit({ type: "offline", cause });
     this.#note("warn", "client.offline", { address: server.address, cause });
@@ -350,70 +344,31 @@ export class ClientMachine {
     else this.#wait(connectAt);
   }
 
-  /** Looks for the node to move to; without one the session goes on until the node ends it. */
   #seekSuccessor(session: LiveSession, now: Instant): void {
-    const next = this.#servers.next(now);
-    if (next === undefined || "waitUntil" in next) {
-      session.moveAt = next?.waitUntil ?? after(now, MOVE_AVOID_MS);
-      return;
-    }
-    if (next.server.address === this.#attempt?.server.address) {
-      this.#lose("the node asked to move, and there is no other", 0, now);
-      return;
-    }
-    const hasFailed = this.#servers.hasFailed(next.server.address);
-    this.#successor = this.#try(next, now, hasFailed ? CONNECT_TIMEOUT_MS : MOVE_TRY_MS);
-    session.moveAt = this.#successor.deadline;
+    if (this.#moving.seek(session, this.#attempt?.server.address, now)) return;
+    this.#lose("the node asked to move, and there is no other", 0, now);
   }
 
   #stay(cause: string, now: Instant): void {
-    const successor = this.#successor;
-    assert(successor !== undefined && this.#session !== undefined, "only an attempt to move fails");
-    this.#note("info", "client.move-failed", { address: successor.server.address, cause });
-    this.#servers.failed(successor.server.address, now);
-    this.#dropSuccessor();
+    assert(this.#session !== undefined, "only an attempt to move fails");
+    this.#moving.failed(cause, now);
     if (this.#session.isAskedToMove) this.#seekSuccessor(this.#session, now);
   }
 
-  /** Tries a server that is nearer; the session goes on until that one is there. */
-  #goHome(session: LiveSession, now: Instant): void {
-    this.#homecoming.tried(now);
-    if (this.#successor !== undefined || session.isAskedToMove) return;
-    const nearer = this.#servers.nextNearer(session.welcome.nodeId, now);
-    if (nearer === undefined) return;
-    this.#note("info", "client.going-home", { address: nearer.server.address });
-    this.#successor = this.#try(nearer, now);
-  }
-
   #switch(now: Instant): void {
-    const [left, successor, session] = [this.#attempt, this.#successor, this.#session];
-    assert(left !== undefined && successor !== undefined, "a move has two ends");
-    assert(session !== undefined, "only a session is moved from");
+    const [left, session] = [this.#attempt, this.#session];
+    assert(left !== undefined && session !== undefined, "only a session is moved from");
     this.#part();
-    const { region } = session.welcome;
-    this.#parting = new Parting(left.number, region, after(now, CONNECT_TIMEOUT_MS));
-    this.#attempt = successor;
-    this.#successor = undefined;
+    this.#attempt = this.#moving.leave(left.number, session.welcome.region, now);
     this.#session = undefined;
-    this.#homecoming.offline();
     this.#watches.disconnect(now);
     this.#emit({ type: "offline", cause: "moving to another node" });
     this.#greet(now);
   }
 
-  #dropSuccessor(): void {
-    if (this.#successor === undefined) return;
-    this.#emit({ type: "disconnect", attempt: this.#successor.number });
-    this.#successor = undefined;
-  }
-
   #elapse(now: Instant): void {
-    if (this.#parting !== undefined && this.#parting.deadline(this.#hasMovedIn) <= now) {
-      this.#part();
-    }
-    if (this.#successor !== undefined && this.#successor.deadline <= now) {
-      this.#stay("the connection took too long", now);
-    }
+    if (this.#moving.isPartingDue(() => this.#hasMovedIn, now)) this.#part();
+    if (this.#moving.isOverdue(now)) this.#stay("the connection took too long", now);
     this.#registrations.expire(now);
     this.#watches.elapse(now, this.#isOnSession);
     if (this.#isOnSession) this.#registrations.flush(now);
@@ -437,11 +392,11 @@ export class ClientMachine {
   }
 
   #keepAlive(session: LiveSession, now: Instant): void {
-    if (session.moveAt <= now && this.#successor === undefined) {
+    if (session.moveAt <= now && this.#moving.successor === undefined) {
       this.#seekSuccessor(session, now);
       if (this.#session === undefined) return;
     }
-    if (this.#homecoming.at <= now) this.#goHome(session, now);
+    this.#moving.goHomeIfDue(session, now);
     const lateMs = session.noticeStall(now);
     if (lateMs !== undefined) {
       this.#note("info", "client.stalled", { lateMs: Math.round(lateMs) });
@@ -465,7 +420,7 @@ export class ClientMachine {
       case "members":
         this.#servers.setMembers(message.members);
         this.#watches.setMembers(message.members);
-        this.#planHomecoming(now);
+        if (this.#session !== undefined) this.#moving.membersTold(this.#session, now);
         return;
       case "registered":
         this.#registrations.registered(message, now);
@@ -496,18 +451,12 @@ export class ClientMachine {
         if (this.#isOnSession) this.#registrations.flush(now);
         return;
       case "move":
-        this.#move(message.delayMs, message.reason, now);
+        if (this.#session === undefined) return;
+        this.#moving.asked(message, this.#session, this.#attempt?.server.address, now);
         return;
       default:
         assertNever(message, "session message");
     }
-  }
-
-  #planHomecoming(now: Instant): void {
-    if (this.#session === undefined) return;
-    const { welcome, reconnectDelayMs } = this.#session;
-    const isNearerAlive = this.#servers.isNearerAlive(welcome.nodeId);
-    this.#homecoming.told(isNearerAlive, reconnectDelayMs, now);
   }
 
   #welcome(welcome: WelcomeMessage, now: Instant): void {
@@ -516,7 +465,7 @@ export class ClientMachine {
     this.#state = "online";
     this.#attempt.deadline = NEVER;
     this.#session = new LiveSession(welcome, now);
-    this.#parting?.welcomed(now);
+    this.#moving.welcomed(now);
     this.#watches.welcomed(welcome);
     const { nodeId, isReady } = welcome;
     this.#emit({ type: "online", nodeId, address });
@@ -540,21 +489,10 @@ export class ClientMachine {
     if (!isKnown) this.#note("debug", "client.refusal-unknown", { requestId, code });
   }
 
-  #move(delayMs: number, reason: string, now: Instant): void {
-    if (this.#session === undefined) return;
-    this.#session.moveAt = after(now, delayMs);
-    const address = this.#attempt?.server.address;
-    if (address !== undefined && this.#servers.count > 1) {
-      this.#servers.avoid(address, after(now, delayMs + MOVE_AVOID_MS));
-    }
-    this.#note("info", "client.move", { delayMs, reason });
-  }
-
   /** Ends the session that was moved from. */
   #part(): void {
-    const parting = this.#parting;
+    const parting = this.#moving.endParting();
     if (parting === undefined) return;
-    this.#parting = undefined;
     if (this.#attempt !== undefined && this.#session !== undefined && this.#hasMovedIn) {
       this.#emit({ type: "attach", attempt: parting.attempt });
       // What is shown is the next node's business now: drains need not wait for this end.
@@ -573,7 +511,7 @@ export class ClientMachine {
     this.#registrations.close();
     this.#watches.close();
     this.#part();
-    this.#dropSuccessor();
+    this.#moving.dropSuccessor();
     const others = this.#race.won(this.#attempt?.number ?? 0);
     for (const { number } of this.#attempt === undefined ? others : [this.#attempt, ...others]) {
       this.#emit({ type: "disconnect", attempt: number });

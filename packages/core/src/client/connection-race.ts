@@ -10,15 +10,12 @@ import type { ErrorCode } from "../errors.js";
 import { after, type Instant, instant, NEVER } from "../time.js";
 import type { ServerAddress } from "./client-events.js";
 
+/** Opening a socket, and being welcomed on it, may each take this long. */
+export const CONNECT_TIMEOUT_MS = 3_000;
 /** From one attempt to the next, while none has failed. */
 export const RACE_INTERVAL_MS = 250;
 /** A tick that comes later than this finds a process that stood still. */
 const STALL_MIN_MS = 250;
-/**
- * Who is asked to move may be about to be removed as silent: the first try of a server is this
- * short, so that one which answers is found in time. A slow way has all its time at the second.
- */
-export const MOVE_TRY_MS = 1_000;
 /** Sockets that may be opening at a time. */
 export const RACE_COUNT_MAX = 6;
 

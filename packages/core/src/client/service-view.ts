@@ -8,15 +8,16 @@
  * that saw the record lost its state, and its program never came back. Such a record goes when its
  * owner is gone and complete answers have lacked it for {@link UNPROVEN_TTL_MS}.
  *
- * What was seen and proven of each origin: `view-origins.ts`. Each region's own records are kept
- * apart, and those of the region that the client is connected in are shown: `region-places.ts`.
+ * What is held, and counted: `view-table.ts`. What was seen and proven of each origin:
+ * `view-origins.ts`. Each region's own records are kept apart, and those of the region that the
+ * client is connected in are shown: `region-places.ts`.
  * Not done here: filters, picking, the decision when to ask again (see `client-watches.ts`).
  */
 import { assert } from "../assert.js";
 import { InstanceLoad } from "../call/instance-load.js";
 import { type ContentDigest, EMPTY_DIGEST } from "../hash.js";
 import { Liveness } from "../instance.js";
-import { VIEW_RECORD_COUNT_MAX, VIEW_TOMBSTONE_COUNT_MAX } from "../limits.js";
+import { VIEW_RECORD_COUNT_MAX } from "../limits.js";
 import type { ChangeMessage, OriginVersion, RecordGroup, SnapshotMessage } from "../messages.js";
 import type { ViewInstance } from "../pick/picker.js";
 import {
@@ -41,9 +42,9 @@ import { type LostStamp, lostStamps } from "./view-ahead.js";
 import { type OriginProgress, ViewOrigins } from "./view-origins.js";
 import {
   type Entry,
+  entriesIn,
   entryIndex,
   entryKey,
-  entryOf,
   isSameShown,
   NO_BYTES,
   placeOf,
@@ -53,6 +54,7 @@ import {
   type ViewSlot,
   winnerOf,
 } from "./view-slot.js";
+import { ViewTable } from "./view-table.js";
 import type {
   BodyDecoder,
   DrainingRecord,
@@ -71,11 +73,8 @@ const NO_UPDATE: ViewUpdate = { changes: [], draining: [] };
 export class ServiceView {
   readonly namespace: string;
   readonly service: string;
-  readonly #decoder: BodyDecoder;
-  readonly #slots = new Map<string, ViewSlot>();
+  readonly #table: ViewTable;
   readonly #origins = new ViewOrigins();
-  /** Entry keys of tombstones, the oldest first. */
-  readonly #tombstones = new Set<string>();
   /** Since when complete answers have lacked a live record, by entry key. */
   readonly #lackedSince = new Map<string, Instant>();
   readonly #places = new RegionPlaces();
@@ -90,18 +89,18 @@ export class ServiceView {
   #members: MemberTable | undefined;
   #buffer: SnapshotBuffer | undefined;
   #isFilling = true;
-  /** Sums of the digests of live records, by place. */
-  readonly #sums: ContentDigest[] = [];
   #isComplete = false;
   #isRestored = false;
-  #undecodableCount = 0;
   #refusedCount = 0;
-  #liveCount = 0;
 
   constructor(namespace: string, service: string, decoder: BodyDecoder) {
     this.namespace = namespace;
     this.service = service;
-    this.#decoder = decoder;
+    this.#table = new ViewTable(decoder, (key) => {
+      this.#foreign.delete(key);
+      this.#ahead.delete(key);
+      this.#lackedSince.delete(key);
+    });
   }
 
   /** All instances that are shown, sorted by id; a new array after each change. */
@@ -110,12 +109,11 @@ export class ServiceView {
   }
 
   /**
-   * Sum of the digests of all live records that are shown. What a watch is asked with: "unchanged" must not
-   * hide a removal of what {@link #foreign} leaves out of the comparison.
+   * Sum of the digests of all live records that are shown. What a watch is asked with: "unchanged"
+   * must not hide a removal of what {@link #foreign} leaves out of the comparison.
    */
   get heldDigest(): ContentDigest {
-    const everyones = this.#sums[GLOBAL_PLACE] ?? EMPTY_DIGEST;
-    return sumOf(everyones, this.#sums[this.#places.shown] ?? EMPTY_DIGEST, 1);
+    return sumOf(this.#table.sumOf(GLOBAL_PLACE), this.#table.sumOf(this.#places.shown), 1);
   }
 
   /**
@@ -131,9 +129,9 @@ export class ServiceView {
 
   /** All that counts of one id, tombstones included: what {@link instances} shows, and why. */
   recordsOf(id: string): readonly RegistryRecord[] {
-    const slot = this.#slots.get(id);
+    const slot = this.#table.get(id);
     if (slot === undefined) return [];
-    return this.#entriesIn(slot, this.#places.shown).map(({ entry }) => entry.record);
+    return entriesIn(slot, this.#places.shown).map(({ entry }) => entry.record);
   }
 
   /** The region whose own records are shown; empty until a node has answered completely. */
@@ -153,7 +151,7 @@ export class ServiceView {
 
   /** Live records whose body this version cannot read: kept, not shown. */
   get undecodableCount(): number {
-    return this.#undecodableCount;
+    return this.#table.undecodableCount;
   }
 
   /** Records that were not taken in because of {@link VIEW_RECORD_COUNT_MAX}. */
@@ -163,11 +161,11 @@ export class ServiceView {
 
   /** What the node and all others have lost, to be told to it. */
   get lostStamps(): readonly LostStamp[] {
-    return lostStamps(this.#ahead.keys(), this.#slots, this.#members);
+    return lostStamps(this.#ahead.keys(), this.#table, this.#members);
   }
 
   get tombstoneCount(): number {
-    return this.#tombstones.size;
+    return this.#table.tombstoneCount;
   }
 
   /** What was seen of each origin, for the next watch. Sorted, so that equal views say the same. */
@@ -180,7 +178,9 @@ export class ServiceView {
     const former = this.#places.entered;
     const forgotten = this.#places.enter(region);
     if (this.#places.entered !== former) this.#ahead.clear();
-    if (forgotten !== undefined) this.#forgetPlace(forgotten);
+    if (forgotten === undefined) return;
+    this.#table.forgetPlace(forgotten);
+    this.#origins.forget(forgotten);
   }
 
   /** A watch was sent on a new session: changes before its final answer prove no completeness. */
@@ -192,8 +192,8 @@ export class ServiceView {
   /** Forgets what was proven, so that a full answer may bring back what was lost by a fault. */
   forgetPosition(): void {
     for (const place of [GLOBAL_PLACE, this.#places.entered]) this.#origins.forget(place);
-    for (const [, slot] of this.#slots) {
-      for (const { entry } of this.#entriesIn(slot, this.#places.entered)) {
+    for (const [, slot] of this.#table.slots()) {
+      for (const { entry } of entriesIn(slot, this.#places.entered)) {
         this.#progressOf(entry.record.origin);
       }
     }
@@ -246,9 +246,9 @@ export class ServiceView {
 
   /** Everything held, as the full answer that {@link restore} takes; for saving. */
   save(): SavedView {
-    const records = [...this.#slots.values()].flatMap((slot) =>
-      this.#entriesIn(slot, this.#places.shown).map(({ entry }) => entry.record),
-    );
+    const records = Array.from(this.#table.slots(), ([, slot]) =>
+      entriesIn(slot, this.#places.shown).map(({ entry }) => entry.record),
+    ).flat();
     return {
       region: this.region,
       type: "snapshot",
@@ -267,7 +267,7 @@ export class ServiceView {
    * region is taken for that of the session, if there is one.
    */
   restore(saved: SavedView): ViewUpdate {
-    assert(this.#slots.size === 0, `view of ${this.service} must be empty to be restored`);
+    assert(this.#table.isEmpty, `view of ${this.service} must be empty to be restored`);
     const entered = this.#places.enteredRegion;
     this.enterRegion(saved.region);
     const update = this.#applyGroups(saved.groups);
@@ -282,8 +282,8 @@ export class ServiceView {
   /** All records that drain now, to be confirmed on a new session. */
   drainingRecords(): readonly DrainingRecord[] {
     const found: DrainingRecord[] = [];
-    for (const [id, slot] of this.#slots) {
-      for (const { entry } of this.#entriesIn(slot, this.#places.entered)) {
+    for (const [id, slot] of this.#table.slots()) {
+      for (const { entry } of entriesIn(slot, this.#places.entered)) {
         if (entry.record.state !== InstanceState.draining) continue;
         found.push({ id, stamp: entry.record.stamp });
       }
@@ -303,8 +303,8 @@ export class ServiceView {
     }
     const covered = new Map(position.map((entry) => [originText(entry.origin), entry.version]));
     const touched = new Set<string>();
-    for (const [id, slot] of this.#slots) {
-      for (const { entry, index } of this.#entriesIn(slot, this.#places.entered)) {
+    for (const [id, slot] of this.#table.slots()) {
+      for (const { entry, index } of entriesIn(slot, this.#places.entered)) {
         if (entry.digest === undefined) continue;
         const { record } = entry;
         const key = entryKey(index, id);
@@ -315,7 +315,7 @@ export class ServiceView {
         const isProven = record.version <= (covered.get(originText(record.origin)) ?? 0);
         if (!isProven && !this.#isOutlived(key, record, now)) continue;
         const reason = isProven ? RemovalReason.collected : RemovalReason.orphaned;
-        this.#put(slot, tombstoneOf(record, reason));
+        this.#put(tombstoneOf(record, reason));
         touched.add(id);
       }
     }
@@ -356,9 +356,9 @@ export class ServiceView {
   /** Shows the region's own records instead of the former one's. */
   #showRegion(former: number): InstanceChange[] {
     const touched = new Set<string>();
-    for (const [id, slot] of this.#slots) {
+    for (const [id, slot] of this.#table.slots()) {
       const isTouched = [former, this.#places.shown].some((place) => {
-        return this.#entriesIn(slot, place).some(({ index }) => placeOf(index) === place);
+        return entriesIn(slot, place).some(({ index }) => placeOf(index) === place);
       });
       if (isTouched) touched.add(id);
     }
@@ -370,30 +370,15 @@ export class ServiceView {
     const dropped = new Set<string>();
     for (const key of this.#foreign.keys()) {
       const { index, id } = readEntryKey(key);
-      const slot = this.#slots.get(id);
-      const owner = slot?.entries[index]?.record.origin.nodeId ?? "";
+      const owner = this.#table.get(id)?.entries[index]?.record.origin.nodeId ?? "";
       const region = this.#members?.get(owner)?.region ?? this.region;
-      if (slot === undefined || region === this.region) continue;
-      this.#foreign.delete(key);
-      this.#clear(slot, index);
+      if (region === this.region) continue;
+      this.#table.clear(key);
       dropped.add(id);
     }
     const changes = this.#show(dropped, "elsewhere");
-    for (const id of dropped) this.#forgetEmpty(id);
+    for (const id of dropped) this.#table.forgetEmpty(id);
     return changes;
-  }
-
-  /** What a slot holds for everyone, and of one region's own. */
-  #entriesIn({ entries }: ViewSlot, region: number): { entry: Entry; index: number }[] {
-    const found: { entry: Entry; index: number }[] = [];
-    for (const place of [GLOBAL_PLACE, region]) {
-      for (const kind of [RecordKind.instance, RecordKind.override]) {
-        const index = entryIndex(kind, place);
-        const entry = entries[index];
-        if (entry !== undefined) found.push({ entry, index });
-      }
-    }
-    return found;
   }
 
   #placeOf(record: Pick<RegistryRecord, "scope">): number {
@@ -407,8 +392,8 @@ export class ServiceView {
   #findForeign(position: readonly OriginVersion[]): void {
     this.#foreign.clear();
     const named = new Set(position.map((entry) => originText(entry.origin)));
-    for (const [id, slot] of this.#slots) {
-      for (const { entry, index } of this.#entriesIn(slot, this.#places.shown)) {
+    for (const [id, slot] of this.#table.slots()) {
+      for (const { entry, index } of entriesIn(slot, this.#places.shown)) {
         if (entry.digest === undefined || entry.record.scope !== Scope.region) continue;
         if (named.has(originText(entry.record.origin))) continue;
         this.#foreign.set(entryKey(index, id), entry.digest);
@@ -434,8 +419,7 @@ export class ServiceView {
 
   /** Keeps the record if it wins its key. */
   #applyRecord(record: RegistryRecord): boolean {
-    const slot = this.#slots.get(record.id);
-    const held = slot?.entries[entryIndex(record.kind, this.#placeOf(record))];
+    const held = this.#heldFor(record);
     const order = held === undefined ? 1 : compareRecords(record, held.record);
     if (order === 0) this.#foreign.delete(this.#keyOf(record));
     if (order <= 0) {
@@ -445,13 +429,13 @@ export class ServiceView {
     }
     const progress = this.#progressOf(record.origin);
     if (held === undefined && record.version <= progress.provenVersion) return false;
-    if (held === undefined && this.#liveCount >= VIEW_RECORD_COUNT_MAX) {
+    if (held === undefined && this.#table.liveCount >= VIEW_RECORD_COUNT_MAX) {
       this.#refusedCount += 1;
       return false;
     }
     // The body is a view of a whole frame: copied, so that the frame can be freed.
     const body = record.state === InstanceState.removed ? NO_BYTES : record.body.slice();
-    this.#put(slot ?? this.#newSlot(record.id), { ...record, origin: progress.origin, body });
+    this.#put({ ...record, origin: progress.origin, body });
     return true;
   }
 
@@ -462,52 +446,31 @@ export class ServiceView {
     for (const record of groups.flatMap((group) => group.records)) {
       const key = this.#keyOf(record);
       if (record.state === InstanceState.removed || touched.has(key)) continue;
-      const held = this.#slots.get(record.id)?.entries[readEntryKey(key).index];
+      const held = this.#heldFor(record);
       if (held === undefined || compareRecords(held.record, record) <= 0) continue;
       this.#ahead.set(key, sumOf(recordDigest(record), held.digest ?? EMPTY_DIGEST, -1));
     }
   }
 
   #isWinner(record: RegistryRecord): boolean {
-    const held = this.#slots.get(record.id)?.entries[
-      entryIndex(record.kind, this.#placeOf(record))
-    ];
+    const held = this.#heldFor(record);
     return held !== undefined && compareRecords(record, held.record) === 0;
   }
 
-  #put(slot: ViewSlot, record: RegistryRecord): void {
-    const index = entryIndex(record.kind, this.#placeOf(record));
-    const held = slot.entries[index];
-    if (held !== undefined) this.#count(held, index, -1);
-    const entry = entryOf(record, held, this.#decoder);
-    slot.entries[index] = entry;
-    this.#count(entry, index, 1);
-    const key = entryKey(index, record.id);
-    this.#foreign.delete(key);
-    this.#ahead.delete(key);
-    this.#tombstones.delete(key);
-    this.#lackedSince.delete(key);
-    if (entry.digest === undefined) {
-      this.#tombstones.add(key);
-      this.#forgetTombstones();
-    }
+  /** What is held under the key of a record. */
+  #heldFor(record: RegistryRecord): Entry | undefined {
+    return this.#table.get(record.id)?.entries[entryIndex(record.kind, this.#placeOf(record))];
   }
 
-  /** Adds an entry to the sums, or takes it out. */
-  #count(entry: Entry, index: number, sign: 1 | -1): void {
-    if (entry.digest === undefined) return;
-    const place = placeOf(index);
-    this.#sums[place] = sumOf(this.#sums[place] ?? EMPTY_DIGEST, entry.digest, sign);
-    this.#liveCount += sign;
-    const isInstance = entry.record.kind === RecordKind.instance;
-    if (isInstance && entry.description === undefined) this.#undecodableCount += sign;
+  #put(record: RegistryRecord): void {
+    this.#table.put(record, this.#placeOf(record));
   }
 
   /** Recomputes what is shown of some ids. */
   #show(ids: ReadonlySet<string>, reason?: LeaveReason): InstanceChange[] {
     const changes: InstanceChange[] = [];
     for (const id of [...ids].sort()) {
-      const slot = this.#slots.get(id);
+      const slot = this.#table.get(id);
       if (slot === undefined) continue;
       const before = slot.shown;
       const now = this.#shownOf(slot, before);
@@ -546,52 +509,7 @@ export class ServiceView {
     return before !== undefined && isSameShown(before, next) ? before : next;
   }
 
-  #newSlot(id: string): ViewSlot {
-    const slot: ViewSlot = { entries: [], shown: undefined };
-    this.#slots.set(id, slot);
-    return slot;
-  }
-
   #progressOf(origin: Origin): OriginProgress {
     return this.#origins.of(origin, this.#placeOf(origin));
-  }
-
-  #forgetTombstones(): void {
-    for (const key of this.#tombstones) {
-      if (this.#tombstones.size <= VIEW_TOMBSTONE_COUNT_MAX) return;
-      this.#tombstones.delete(key);
-      const { index, id } = readEntryKey(key);
-      const slot = this.#slots.get(id);
-      assert(slot !== undefined, "a tombstone has a slot");
-      this.#clear(slot, index);
-      this.#forgetEmpty(id);
-    }
-  }
-
-  /** Forgets all that is known of a region's own. */
-  #forgetPlace(place: number): void {
-    for (const [id, slot] of this.#slots) {
-      for (const { index } of this.#entriesIn(slot, place)) {
-        if (placeOf(index) !== place) continue;
-        this.#tombstones.delete(entryKey(index, id));
-        this.#lackedSince.delete(entryKey(index, id));
-        this.#clear(slot, index);
-      }
-      this.#forgetEmpty(id);
-    }
-    this.#origins.forget(place);
-  }
-
-  #clear(slot: ViewSlot, index: number): void {
-    const entry = slot.entries[index];
-    if (entry === undefined) return;
-    this.#count(entry, index, -1);
-    this.#ahead.delete(entryKey(index, entry.record.id));
-    slot.entries[index] = undefined;
-  }
-
-  #forgetEmpty(id: string): void {
-    const isEmpty = this.#slots.get(id)?.entries.every((entry) => entry === undefined) ?? false;
-    if (isEmpty) this.#slots.delete(id);
   }
 }

@@ -20,7 +20,7 @@ export interface LostStamp {
 /** Of the entries that are ahead of the node's: those that their owner will not say again. */
 export function lostStamps(
   keys: Iterable<string>,
-  slots: ReadonlyMap<string, ViewSlot>,
+  slots: { get(id: string): ViewSlot | undefined },
   members: MemberTable | undefined,
 ): LostStamp[] {
   const found: LostStamp[] = [];

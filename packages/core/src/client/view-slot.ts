@@ -52,6 +52,22 @@ export function readEntryKey(key: string): { index: number; id: string } {
   return { index: Number(key.slice(0, end)), id: key.slice(end + 1) };
 }
 
+/** What a slot holds for everyone, and of one region's own. */
+export function entriesIn(
+  { entries }: ViewSlot,
+  region: number,
+): { readonly entry: Entry; readonly index: number }[] {
+  const found: { entry: Entry; index: number }[] = [];
+  for (const place of [GLOBAL_PLACE, region]) {
+    for (const kind of [RecordKind.instance, RecordKind.override]) {
+      const index = entryIndex(kind, place);
+      const entry = entries[index];
+      if (entry !== undefined) found.push({ entry, index });
+    }
+  }
+  return found;
+}
+
 /** A record and what its body says; `held` is what it replaces. */
 export function entryOf(
   record: RegistryRecord,
