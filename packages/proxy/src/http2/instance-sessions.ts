@@ -4,8 +4,7 @@
  * A stream goes to the session with the fewest; another session is opened when all are as full as
  * the instance allows. Above the bound, attempts wait in order of arrival.
  *
- * Sessions with streams are pinged, for a gRPC stream may be silent for hours: an instance that
- * does not answer a ping is gone.
+ * A session whose instance owes an answer and is silent is pinged ({@link SessionWatch}).
  */
 import { type ClientHttp2Session, connect } from "node:http2";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
@@ -14,6 +13,7 @@ import type { AttemptReceiver, Destination, InstanceRequest } from "../call.js";
 import type { CoarseClock } from "../coarse-clock.js";
 import { PooledTransport } from "../pooled-transport.js";
 import { Http2Attempt, type Http2AttemptOwner } from "./http2-attempt.js";
+import { PING_TIMEOUT_MS, SessionWatch } from "./session-watch.js";
 
 export interface Http2TransportOptions {
   readonly clock: CoarseClock;
@@ -31,8 +31,6 @@ const SESSION_COUNT_MAX = 4;
 const STREAM_COUNT_MAX = 256;
 /** A session without streams is closed after this. */
 const IDLE_MS = 60_000;
-const PING_INTERVAL_MS = 10_000;
-const PING_TIMEOUT_MS = 10_000;
 const STREAM_WINDOW_BYTES = 262_144;
 const SESSION_WINDOW_BYTES = 1_048_576;
 
@@ -43,7 +41,7 @@ class InstanceSession {
   isTimedOut = false;
   streamCount = 0;
   movedAtMs: number;
-  pingedAtMs: number | undefined;
+  readonly watch = new SessionWatch();
   error: Error | undefined;
 
   constructor(session: ClientHttp2Session, nowMs: number) {
@@ -109,12 +107,11 @@ class SessionPool implements Http2AttemptOwner {
         if (quietMs < connectTimeoutMs) continue;
         one.isTimedOut = true;
         one.session.destroy(new Error(`no connection within ${connectTimeoutMs} ms`));
-      } else if (one.streamCount === 0) {
-        if (quietMs >= IDLE_MS) one.session.close();
-      } else {
-        for (const attempt of one.attempts) attempt.sweep(nowMs, answerIdleTimeoutMs);
-        this.#watch(one, nowMs);
+        continue;
       }
+      for (const attempt of one.attempts) attempt.sweep(nowMs, answerIdleTimeoutMs);
+      if (one.streamCount === 0 && quietMs >= IDLE_MS) one.session.close();
+      this.#watch(one, nowMs);
     }
   }
 
@@ -122,16 +119,15 @@ class SessionPool implements Http2AttemptOwner {
     for (const { session } of this.#sessions) session.destroy();
   }
 
-  /** Pings a session that is in use. */
-  #watch(one: InstanceSession, nowMs: number): void {
-    const { pingedAtMs, session } = one;
-    if (pingedAtMs !== undefined && nowMs - pingedAtMs >= PING_TIMEOUT_MS) {
+  #watch({ session, watch, streamCount }: InstanceSession, nowMs: number): void {
+    if (session.destroyed) return;
+    const verdict = watch.look(session.socket.bytesRead, streamCount, nowMs);
+    if (verdict === "gone") {
       session.destroy(new Error(`a ping was not answered within ${PING_TIMEOUT_MS} ms`));
-    } else if (pingedAtMs === undefined && nowMs - one.movedAtMs >= PING_INTERVAL_MS) {
-      one.pingedAtMs = nowMs;
-      session.ping(() => {
-        one.pingedAtMs = undefined;
-        one.movedAtMs = this.#options.clock.nowMs;
+    } else if (verdict === "ping") {
+      session.ping((error) => {
+        if (error !== null || session.destroyed) return;
+        watch.answered(session.socket.bytesRead, this.#options.clock.nowMs);
       });
     }
   }
@@ -146,6 +142,7 @@ class SessionPool implements Http2AttemptOwner {
 
   #attach(attempt: Http2Attempt, one: InstanceSession): void {
     one.streamCount += 1;
+    one.watch.asked(this.#options.clock.nowMs);
     one.attempts.add(attempt);
     attempt.onDetached = () => {
       one.streamCount -= 1;
