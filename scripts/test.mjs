@@ -6,7 +6,7 @@ import { run } from "node:test";
 import { bootstrap } from "./bootstrap.mjs";
 import { listTests } from "./sources.mjs";
 import { TestReport } from "./test-report.mjs";
-import { withWatchdog } from "./test-watchdog.mjs";
+import { loadedIntoTests } from "./test-process.mjs";
 
 /**
  * These take longest (see the summary at the end of a run): first, or the others wait for them.
@@ -57,7 +57,7 @@ const stopping = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
   process.once(signal, () => stopping.abort());
 }
-process.env.NODE_OPTIONS = withWatchdog(process.env.NODE_OPTIONS);
+process.env.NODE_OPTIONS = loadedIntoTests(process.env.NODE_OPTIONS);
 const report = new TestReport(files);
 const { signal } = stopping;
 setMaxListeners(0, signal); // one for each file
