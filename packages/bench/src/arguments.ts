@@ -22,7 +22,7 @@ export const USAGE = `npm run bench [-- NAME...] [--json] [--quick] [--runs N] [
   --quick       smaller and shorter: a first look
   --runs N      runs of each, 1 to ${RUN_COUNT_MAX} (default ${RUN_COUNT_DEFAULT}, quick 1); long benchmarks have fewer
   --profile DIR writes CPU profiles of the servers there
-  --write-docs  writes the tables to docs/performance.md, and those of balancing to docs/balancing.md`;
+  --write-docs  writes what was measured to docs/performance.md, balancing to docs/balancing.md`;
 
 /** @throws TypeError with what is wrong and what is right. */
 export function parseBenchArguments(

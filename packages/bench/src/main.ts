@@ -23,19 +23,19 @@ export async function main(args: readonly string[]): Promise<number> {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}\n`);
     return USAGE_EXIT_CODE;
   }
-  const machine = describeMachine();
   const print = (text: string) => process.stdout.write(`${text}\n`);
-  if (!options.isJson) print(`${machineText(machine)}\n`);
+  if (!options.isJson) print(`${machineText(describeMachine())}\n`);
   const chosen = BENCHES.filter(
     ({ name }) => options.names.length === 0 || options.names.includes(name),
   );
   const measured: Measured[] = [];
   for (const bench of chosen) {
     const startMs = performance.now();
+    const machine = describeMachine();
     const figures = summarize(await runBench(bench, options));
     const seconds = Math.round((performance.now() - startMs) / 1_000);
     if (!options.isJson) print(`${bench.name} took ${seconds} s`);
-    measured.push({ bench, figures });
+    measured.push({ bench, figures, machine });
     if (options.isJson) for (const figure of figures) print(jsonLine(figure));
     else print(benchText(bench, figures));
   }
@@ -44,27 +44,23 @@ export async function main(args: readonly string[]): Promise<number> {
     print(missed.length === 0 ? "All goals were met." : "MISSED:");
     for (const figure of missed) print(`  ${missedText(figure)}`);
   }
-  if (options.writesDocs) writeDocs(machine, measured);
+  if (options.writesDocs) for (const one of measured) writeDoc(one);
   return 0;
 }
 
 interface Measured {
   readonly bench: Bench;
   readonly figures: MeasuredFigure[];
+  /** As it was when the benchmark began. */
+  readonly machine: Machine;
 }
 
-/** Benches with a page of their own go there, the others together to one page. */
-function writeDocs(machine: Machine, measured: readonly Measured[]): void {
-  for (const { bench, figures } of measured) {
-    if (bench.document !== undefined) writeDoc(bench.document.path, bench.document.text(figures));
-  }
-  const others = measured.filter(({ bench }) => bench.document === undefined);
-  if (others.length > 0) writeDoc(DOCS_PATH, docsText(machine, others));
-}
-
-function writeDoc(path: string, text: string): void {
+/** Each benchmark has its part of a page, so that one can be measured anew by itself. */
+function writeDoc({ bench, figures, machine }: Measured): void {
+  const path = bench.document?.path ?? DOCS_PATH;
+  const text = bench.document?.text(figures) ?? docsText(machine, bench, figures);
   const file = fileURLToPath(new URL(`../../../${path}`, import.meta.url));
-  writeFileSync(file, replaceMeasured(readFileSync(file, "utf8"), text));
+  writeFileSync(file, replaceMeasured(readFileSync(file, "utf8"), bench.name, text));
 }
 
 async function runBench(bench: Bench, options: BenchArguments): Promise<Figure[][]> {

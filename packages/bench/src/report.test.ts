@@ -43,10 +43,10 @@ test("the document keeps what stands around the measured part", () => {
     date: "2026-01-01",
   };
   const before =
-    "# Title\n<!-- measured: begin (written by `npm run bench -- --write-docs`) -->\nold\n<!-- measured: end -->\nEnd\n";
-  const after = replaceMeasured(before, docsText(machine, [{ bench, figures }]));
+    "# Title\n<!-- b: begin (written by `npm run bench -- b --write-docs`) -->\nold\n<!-- b: end -->\nEnd\n";
+  const after = replaceMeasured(before, "b", docsText(machine, bench, figures));
   assert.ok(after.startsWith("# Title\n") && after.endsWith("\nEnd\n"));
   assert.doesNotMatch(after, /\nold\n/);
-  assert.match(after, /- b, slow: 12 ms, should be at most 10 ms/);
-  assert.throws(() => replaceMeasured("none", "x"), /must have the lines/);
+  assert.match(after, /- Missed: b, slow: 12 ms, should be at most 10 ms/);
+  assert.throws(() => replaceMeasured(before, "c", "x"), /must have the lines .*c: begin/);
 });

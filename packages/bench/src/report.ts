@@ -3,9 +3,6 @@ import type { Bench } from "./bench.js";
 import { type Figure, isMet, type MeasuredFigure, numberText } from "./figure.js";
 import { type Machine, machineText } from "./machine.js";
 
-const DOCS_BEGIN = "<!-- measured: begin (written by `npm run bench -- --write-docs`) -->";
-const DOCS_END = "<!-- measured: end -->";
-
 /** One line of JSON for programs. */
 export function jsonLine({ bench, figure, value, unit, goal, better }: Figure): string {
   return JSON.stringify({ bench, figure, value, unit, goal, better });
@@ -73,39 +70,35 @@ function markdownLines(table: Table): string[] {
   ];
 }
 
-/** What stands between the markers in `docs/performance.md`. */
+/** One benchmark in a document: the machine, its tables, and which goals were missed. */
 export function docsText(
   machine: Machine,
-  measured: readonly { readonly bench: Bench; readonly figures: readonly MeasuredFigure[] }[],
+  bench: Bench,
+  figures: readonly MeasuredFigure[],
 ): string {
-  const tables = measured.flatMap(({ bench, figures }) => [
-    `### ${bench.name}`,
-    "",
+  const missed = figures.filter((figure) => !isMet(figure));
+  return [
     `${bench.title[0]?.toUpperCase()}${bench.title.slice(1)}.`,
     "",
+    machineText(machine).replace("\n", "; "),
+    "",
     ...tablesOf(bench, figures).flatMap(markdownLines),
-  ]);
-  const missed = measured.flatMap(({ figures }) => figures).filter((figure) => !isMet(figure));
-  return [
-    machineText(machine),
-    "",
-    "Medians over the runs; the range is from the lowest run to the highest.",
-    "",
-    ...tables,
-    "### Goals that were missed",
-    "",
-    ...(missed.length === 0 ? ["None."] : missed.map((figure) => `- ${missedText(figure)}`)),
-  ].join("\n");
+    ...missed.map((figure) => `- Missed: ${missedText(figure)}`),
+  ]
+    .join("\n")
+    .trimEnd();
 }
 
-/** A document with its measured part replaced. */
-export function replaceMeasured(document: string, text: string): string {
-  const begin = document.indexOf(DOCS_BEGIN);
-  const end = document.indexOf(DOCS_END);
+/** A document in which the part of one benchmark is replaced. */
+export function replaceMeasured(document: string, bench: string, text: string): string {
+  const beginMark = `<!-- ${bench}: begin (written by \`npm run bench -- ${bench} --write-docs\`) -->`;
+  const endMark = `<!-- ${bench}: end -->`;
+  const begin = document.indexOf(beginMark);
+  const end = document.indexOf(endMark);
   if (begin < 0 || end < begin) {
-    throw new Error(`the document must have the lines ${DOCS_BEGIN} and ${DOCS_END}`);
+    throw new Error(`the document must have the lines ${beginMark} and ${endMark}`);
   }
-  return `${document.slice(0, begin + DOCS_BEGIN.length)}\n\n${text}\n\n${document.slice(end)}`;
+  return `${document.slice(0, begin + beginMark.length)}\n\n${text}\n\n${document.slice(end)}`;
 }
 
 export function missedText(figure: MeasuredFigure): string {

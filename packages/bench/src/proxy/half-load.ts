@@ -21,8 +21,9 @@ export async function halfLoadFigures(run: Run, own: readonly Measured[]): Promi
   if (main === undefined || main.requestsPerSecond === 0) return [];
   const rate = Math.round(main.requestsPerSecond / 2);
   const durationMs = sized(run.context, { tiny: 200, quick: 2_000, full: 5_000 });
+  const warmMs = sized(run.context, { tiny: 100, quick: 2_000, full: 3_000 });
   const { path, connectionCount } = MAIN_CELLS.http1;
-  const load = { path: path as string, connectionCount, rate, durationMs };
+  const load = { path: path as string, connectionCount, rate, durationMs, warmMs };
   run.context.progress("half load without a proxy");
   const direct = await runHttpLoad({ ...load, port: run.plan.originPort });
   const figures = [
@@ -57,8 +58,6 @@ async function loadThrough(
   if (contestant === undefined) throw new Error(`no contestant is named ${name}`);
   const program = await contestant.start(run.plan);
   try {
-    const warmMs = sized(run.context, { tiny: 100, quick: 2_000, full: 3_000 });
-    await runHttpLoad({ ...load, durationMs: warmMs, port: program.port });
     return await runHttpLoad({ ...load, port: program.port });
   } finally {
     await program.stop();

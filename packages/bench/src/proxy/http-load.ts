@@ -14,6 +14,8 @@ export interface HttpLoad {
   readonly path: string;
   readonly connectionCount: number;
   readonly durationMs: number;
+  /** Loaded before that without being counted, 0 unless told: all programs start cold. */
+  readonly warmMs?: number;
   /** Requests a second; absent: each connection asks again once it was answered. */
   readonly rate?: number;
 }
@@ -97,7 +99,8 @@ export async function httpLoad(load: HttpLoad): Promise<HttpLoadResult> {
   };
   const onAnswer = (asker: Asker): void => {
     const nowMs = performance.now();
-    latencies.record(nowMs - (dueMs.get(asker) ?? nowMs));
+    const fromMs = dueMs.get(asker) ?? nowMs;
+    if (fromMs >= countedFromMs) latencies.record(nowMs - fromMs);
     if (load.rate === undefined) begin(asker, nowMs);
     else {
       const nextMs = waitingMs.shift();
@@ -113,6 +116,7 @@ export async function httpLoad(load: HttpLoad): Promise<HttpLoadResult> {
     () => new Asker(load, onAnswer, onError),
   );
   const startMs = performance.now();
+  const countedFromMs = startMs + (load.warmMs ?? 0);
   const { rate } = load;
   let isOver = false;
   if (rate === undefined) for (const asker of askers) begin(asker, startMs);
@@ -134,9 +138,9 @@ export async function httpLoad(load: HttpLoad): Promise<HttpLoadResult> {
     };
     send();
   }
-  await new Promise((resolve) => setTimeout(resolve, load.durationMs));
+  await new Promise((resolve) => setTimeout(resolve, (load.warmMs ?? 0) + load.durationMs));
   isOver = true;
-  const elapsedMs = performance.now() - startMs;
+  const elapsedMs = performance.now() - countedFromMs;
   for (const asker of askers) asker.end();
   return {
     requestCount: latencies.count,
