@@ -68,6 +68,15 @@ test("a record that is none, or whose version cannot be told, hides the rest", (
 test("who takes its service over from a record that cannot be read cannot be read either", () => {
   const records = [recordOf(2), recordOf(3, { 3: 7 }), recordOf(4, { 3: null }), recordOf(5)];
   assert.deepEqual(outline(records), { read: [2, 5], holes: [[2, 4]] });
+  // A name that may not be is not taken over either.
+  for (const [part, name] of [
+    [2, "\u0000"],
+    [3, "a/b"],
+    [3, "x".repeat(201)],
+  ] as const) {
+    const named = [recordOf(2), recordOf(3, { [part]: name }), recordOf(4, { [part]: null })];
+    assert.deepEqual(outline(named), { read: [2], holes: [[2, 4]] }, name);
+  }
   // One that can be told in spite of the rest is taken over.
   const told = [recordOf(2), recordOf(3, { 10: 7 }), recordOf(4, { 2: null, 3: null })];
   assert.deepEqual(outline(told), { read: [2, 4], holes: [[2, 3]] });

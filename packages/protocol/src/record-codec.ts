@@ -317,14 +317,25 @@ function precedingOf(value: unknown, previous: Preceding, versionMax: number) {
   if (version <= previous.version || version > versionMax) return undefined;
   return {
     version,
-    namespace: precedingText(namespace, previous.namespace),
-    service: precedingText(service, previous.service),
+    namespace: precedingPart(namespace, "namespace", previous),
+    service: precedingPart(service, "service", previous),
   };
 }
 
-function precedingText(value: unknown, before: string | undefined): string | undefined {
-  if (value === null) return before;
-  return typeof value === "string" ? value : undefined;
+/** What is taken over is not looked at again: only what may be named counts as told. */
+function precedingPart(
+  value: unknown,
+  part: "namespace" | "service",
+  previous: Preceding,
+): string | undefined {
+  if (value === null) return previous[part];
+  if (value === "") return value;
+  try {
+    return readName(value, part);
+  } catch (fault) {
+    if (!(fault instanceof WireFault)) throw fault;
+    return undefined;
+  }
 }
 
 /** Holes of two sources in order; those that meet, and those beyond the bound, become one. */
