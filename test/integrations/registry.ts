@@ -11,37 +11,17 @@ import {
   type ServiceSubscription,
   type ViewInstance,
 } from "@fpzk/client";
-import { type RunningServer, silentLogger, startServer } from "@fpzk/server";
+import {
+  localClusterOptions,
+  localNodeOptions,
+  type RunningServer,
+  silentLogger,
+  startServer,
+} from "@fpzk/server";
 
-const CLUSTER = {
-  name: "test",
-  sessionTtlMs: 3_000,
-  heartbeatIntervalMs: 1_000,
-  reconnectGraceMs: 2_000,
-  confirmationMs: 5_000,
-  orphanSuspectMs: 30_000,
-  orphanTtlMs: 900_000,
-  tombstoneTtlMs: 3_600_000,
-};
+const CLUSTER = localClusterOptions({ name: "test" });
 
-const NODE = {
-  nodeId: undefined,
-  region: "eu",
-  zone: "a",
-  host: "127.0.0.1",
-  port: 0,
-  advertise: undefined,
-  peerPort: undefined,
-  seeds: [],
-  dialVia: {},
-  clusterSecret: undefined,
-  staticTokens: [],
-  tokenKey: undefined,
-  tls: undefined,
-  isInsecure: false,
-  dataDirectory: undefined,
-  snapshotIntervalMs: 60_000,
-};
+const NODE = localNodeOptions({ region: "eu", zone: "a" });
 
 export class Registry {
   readonly #server: RunningServer;

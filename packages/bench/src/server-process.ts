@@ -1,6 +1,12 @@
 /** A real server in a process of its own, and what it costs. */
 import { PerformanceObserver } from "node:perf_hooks";
-import { type RunningServer, silentLogger, startServer } from "@fpzk/server";
+import {
+  localClusterOptions,
+  localNodeOptions,
+  type RunningServer,
+  silentLogger,
+  startServer,
+} from "@fpzk/server";
 import { cpuNowMs, sharedNowMs } from "./clock.js";
 import { serveHandlers } from "./remote.js";
 
@@ -52,34 +58,13 @@ const handlers = {
   async start({ seeds = [], watchesLoop = false }: ServerStart): Promise<string> {
     server = await startServer({
       logger: silentLogger,
-      cluster: {
-        name: "bench",
-        sessionTtlMs: 3_000,
-        heartbeatIntervalMs: 1_000,
-        reconnectGraceMs: 2_000,
-        confirmationMs: 5_000,
-        orphanSuspectMs: 30_000,
-        orphanTtlMs: 900_000,
-        tombstoneTtlMs: 3_600_000,
-      },
-      node: {
-        nodeId: undefined,
+      cluster: localClusterOptions({ name: "bench" }),
+      node: localNodeOptions({
         region: "local",
         zone: "a",
-        host: "127.0.0.1",
-        port: 0,
-        advertise: undefined,
-        peerPort: undefined,
         seeds,
-        dialVia: {},
         clusterSecret: CLUSTER_SECRET,
-        staticTokens: [],
-        tokenKey: undefined,
-        tls: undefined,
-        isInsecure: false,
-        dataDirectory: undefined,
-        snapshotIntervalMs: 60_000,
-      },
+      }),
     });
     // What loading and starting cost is not what is asked for.
     handlers.reset({ watchesLoop });

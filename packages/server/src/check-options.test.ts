@@ -1,27 +1,11 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { checkExposure, checkOptions, isLoopbackHost } from "./check-options.js";
+import { localClusterOptions, localNodeOptions } from "./local-options.js";
 import { silentLogger } from "./logger.js";
 import type { ClusterOptions, NodeServerOptions } from "./options.js";
 
-const base: NodeServerOptions = {
-  nodeId: undefined,
-  region: "eu",
-  zone: "a",
-  host: "0.0.0.0",
-  port: 0,
-  advertise: undefined,
-  peerPort: undefined,
-  seeds: [],
-  dialVia: {},
-  clusterSecret: undefined,
-  staticTokens: [],
-  tokenKey: undefined,
-  tls: undefined,
-  isInsecure: false,
-  dataDirectory: undefined,
-  snapshotIntervalMs: 60_000,
-};
+const base = localNodeOptions({ host: "0.0.0.0" });
 const tls = { certFile: "c", keyFile: "k", caFile: undefined };
 
 test("beyond loopback a server needs tokens and peer proof, or the word insecure", () => {
@@ -51,16 +35,7 @@ test("loopback hosts", () => {
   }
 });
 
-const goodCluster: ClusterOptions = {
-  name: "main",
-  sessionTtlMs: 3_000,
-  heartbeatIntervalMs: 1_000,
-  reconnectGraceMs: 2_000,
-  confirmationMs: 5_000,
-  orphanSuspectMs: 30_000,
-  orphanTtlMs: 900_000,
-  tombstoneTtlMs: 3_600_000,
-};
+const goodCluster = localClusterOptions();
 
 test("options are checked all at once, each with its value and bound", () => {
   const check = (

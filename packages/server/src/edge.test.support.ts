@@ -19,41 +19,16 @@ import {
   PeerHandshake,
 } from "@fpzk/protocol";
 import { type ClientOptions, WebSocket } from "ws";
+import { localClusterOptions, localNodeOptions } from "./local-options.js";
 import { type LogFields, type Logger, silentLogger } from "./logger.js";
 import { type EdgeTimings, fingerprintOf, type RunningServer } from "./node-server.js";
 import type { NodeServerOptions, ServerOptions } from "./options.js";
 import type { ServedNode, ServedNodeOptions } from "./served-node.js";
 import { startServerWith } from "./start-server.js";
 
-export const CLUSTER = {
-  name: "test",
-  sessionTtlMs: 3_000,
-  heartbeatIntervalMs: 1_000,
-  reconnectGraceMs: 2_000,
-  confirmationMs: 5_000,
-  orphanSuspectMs: 30_000,
-  orphanTtlMs: 900_000,
-  tombstoneTtlMs: 3_600_000,
-};
+export const CLUSTER = localClusterOptions({ name: "test" });
 
-export const NODE: NodeServerOptions = {
-  nodeId: undefined,
-  region: "eu",
-  zone: "a",
-  host: "127.0.0.1",
-  port: 0,
-  advertise: undefined,
-  peerPort: undefined,
-  seeds: [],
-  dialVia: {},
-  clusterSecret: undefined,
-  staticTokens: [],
-  tokenKey: undefined,
-  tls: undefined,
-  isInsecure: false,
-  dataDirectory: undefined,
-  snapshotIntervalMs: 60_000,
-};
+export const NODE = localNodeOptions({ region: "eu", zone: "a" });
 
 type EventOf<T extends NodeEvent["type"]> = Extract<NodeEvent, { type: T }>;
 

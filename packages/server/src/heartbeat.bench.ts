@@ -11,8 +11,8 @@ import { connect, type Socket } from "node:net";
 import { cpus } from "node:os";
 import { argv } from "node:process";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { NODE_CONFIG_DEFAULT } from "@fpzk/core";
 import { encodeSessionRequest } from "@fpzk/protocol";
+import { localClusterOptions, localNodeOptions } from "./local-options.js";
 import { silentLogger } from "./logger.js";
 import { startServer } from "./start-server.js";
 
@@ -41,25 +41,8 @@ export async function measureHeartbeats(
   durationMs: number,
 ): Promise<HeartbeatMeasure> {
   const server = await startServer({
-    cluster: { ...NODE_CONFIG_DEFAULT, name: "bench" },
-    node: {
-      nodeId: undefined,
-      region: "",
-      zone: "",
-      host: "127.0.0.1",
-      port: 0,
-      advertise: undefined,
-      peerPort: undefined,
-      seeds: [],
-      dialVia: {},
-      clusterSecret: undefined,
-      staticTokens: [],
-      tokenKey: undefined,
-      tls: undefined,
-      isInsecure: false,
-      dataDirectory: undefined,
-      snapshotIntervalMs: 60_000,
-    },
+    cluster: localClusterOptions({ name: "bench" }),
+    node: localNodeOptions(),
     logger: silentLogger,
   });
   const port = server.address.split(":")[1] ?? "";

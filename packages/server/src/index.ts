@@ -1,4 +1,5 @@
 export { signToken, type TokenClaims } from "./authenticator.js";
+export { localClusterOptions, localNodeOptions } from "./local-options.js";
 export * from "./logger.js";
 export type { RunningServer } from "./node-server.js";
 export * from "./options.js";

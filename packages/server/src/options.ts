@@ -1,4 +1,5 @@
 /** What `startServer` takes: complete and checked values; only the CLI reads files and environment. */
+import type { NodeConfig } from "@fpzk/core";
 import type { Logger } from "./logger.js";
 
 export type RoleName = "read" | "register" | "operate";
@@ -22,22 +23,8 @@ export interface TlsFiles {
 }
 
 /** Must be equal on all servers of a cluster: its fingerprint is compared in the peer handshake. */
-export interface ClusterOptions {
+export interface ClusterOptions extends NodeConfig {
   readonly name: string;
-  /** Session ttl: silence after which an instance is suspect. Default 3000. */
-  readonly sessionTtlMs: number;
-  /** Default 1000; must be below a half of the ttl. */
-  readonly heartbeatIntervalMs: number;
-  /** After a connection closed without goodbye, until removal. Default 2000. */
-  readonly reconnectGraceMs: number;
-  /** After the ttl, until removal. Default 5000. */
-  readonly confirmationMs: number;
-  /** After an owner node is gone, until its instances become suspect. Default 30000. */
-  readonly orphanSuspectMs: number;
-  /** After that, until they are removed. Default 900000. */
-  readonly orphanTtlMs: number;
-  /** How long tombstones are kept. Default 3600000. */
-  readonly tombstoneTtlMs: number;
 }
 
 /** May differ between nodes and change between restarts. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { localClusterOptions, localNodeOptions } from "@fpzk/server";
 import { formatMistake } from "./mistake.js";
 import { type ConfigSources, parseConfig } from "./parse-config.js";
 import { serverConfigKind, toClusterOptions, toNodeOptions } from "./server-config.js";
@@ -37,34 +38,11 @@ const TEXT_RULE = "a text of 1 to 200 bytes without control characters";
 test("nothing given is one node on 127.0.0.1:7100 with the documented timings", () => {
   const { config, sources } = parseGood({});
   assert.equal(sources.size, 0);
-  assert.deepEqual(toClusterOptions(config), {
-    name: "fpzk",
-    sessionTtlMs: 3_000,
-    heartbeatIntervalMs: 1_000,
-    reconnectGraceMs: 2_000,
-    confirmationMs: 5_000,
-    orphanSuspectMs: 30_000,
-    orphanTtlMs: 900_000,
-    tombstoneTtlMs: 3_600_000,
-  });
-  assert.deepEqual(toNodeOptions(config, { clusterSecret: undefined, tokenKey: undefined }), {
-    nodeId: undefined,
-    region: "default",
-    zone: "",
-    host: "127.0.0.1",
-    port: 7_100,
-    advertise: undefined,
-    peerPort: undefined,
-    seeds: [],
-    dialVia: {},
-    clusterSecret: undefined,
-    staticTokens: [],
-    tokenKey: undefined,
-    tls: undefined,
-    isInsecure: false,
-    dataDirectory: undefined,
-    snapshotIntervalMs: 60_000,
-  });
+  assert.deepEqual(toClusterOptions(config), localClusterOptions());
+  assert.deepEqual(
+    toNodeOptions(config, { clusterSecret: undefined, tokenKey: undefined }),
+    localNodeOptions({ port: 7_100 }),
+  );
 });
 
 test("flags win over the environment, which wins over the file", () => {

@@ -2,7 +2,7 @@
 export interface NodeConfig {
   /** Silence after which an instance of a session is suspect. Default 3000. */
   readonly sessionTtlMs: number;
-  /** Default 1000. */
+  /** Default 1000; must be below a half of the ttl. */
   readonly heartbeatIntervalMs: number;
   /** After a connection closed without goodbye, until removal. Default 2000. */
   readonly reconnectGraceMs: number;
