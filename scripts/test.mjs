@@ -5,8 +5,8 @@ import { existsSync } from "node:fs";
 import { run } from "node:test";
 import { bootstrap } from "./bootstrap.mjs";
 import { listTests } from "./sources.mjs";
-import { TestReport } from "./test-report.mjs";
 import { loadedIntoTests } from "./test-process.mjs";
+import { TestReport } from "./test-report.mjs";
 
 /**
  * These take longest (see the summary at the end of a run): first, or the others wait for them.
