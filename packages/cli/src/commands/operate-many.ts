@@ -1,11 +1,11 @@
 /** `fpzk drain` and `fpzk online` for many instances: a host, a zone, a region, a version. */
 import { createInterface } from "node:readline";
 import { RegistryError } from "@fpzk/core";
+import type { DrainLine, LiftOutcome } from "@fpzk/server";
 import { type Command, Option } from "commander";
 import { CliError } from "../cli-error.js";
 import { ExitCode } from "../exit-code.js";
 import { hasColor, type Io } from "../io.js";
-import type { DrainLineJson, LiftJson } from "../rest/answers.js";
 import { type ClientSettings, withTargets } from "../rest/client-options.js";
 import { exchange, exchangeJson } from "../rest/request.js";
 import { ANSWER_TIMEOUT_MS } from "../rest/timeouts.js";
@@ -114,7 +114,7 @@ export async function drainMany(
   try {
     for await (const line of createInterface({ input: answer })) {
       silence.refresh();
-      if (line.trim() !== "") report.take(JSON.parse(line) as DrainLineJson);
+      if (line.trim() !== "") report.take(JSON.parse(line) as DrainLine);
     }
   } finally {
     clearTimeout(silence);
@@ -142,7 +142,7 @@ export async function onlineMany(
   const timeoutMs = 10 * ANSWER_TIMEOUT_MS;
   const answer = (await withTargets(settings, (target) =>
     exchangeJson(target, { method: "DELETE", path, timeoutMs }),
-  )) as LiftJson;
+  )) as LiftOutcome;
   const { lifted, failed } = answer;
   const exitCode = failed.length === 0 ? ExitCode.ok : ExitCode.failed;
   if (options.json) {
@@ -166,7 +166,7 @@ class DrainReport {
   readonly #isDryRun: boolean;
   readonly #isColored: boolean;
   #takenCount = 0;
-  end: Extract<DrainLineJson, { type: "end" }> | undefined;
+  end: Extract<DrainLine, { type: "end" }> | undefined;
 
   constructor(io: Io, { json, dryRun }: DrainManyOptions) {
     this.#io = io;
@@ -183,7 +183,7 @@ class DrainReport {
     return leftCount === 0 ? ExitCode.ok : ExitCode.failed;
   }
 
-  take(line: DrainLineJson): void {
+  take(line: DrainLine): void {
     if (line.type === "end") this.end = line;
     if (line.type === "alive") return;
     if (this.#isJson) {
@@ -194,7 +194,7 @@ class DrainReport {
     if (text !== undefined) this.#io.stdout.write(`${text}\n`);
   }
 
-  #textOf(line: Exclude<DrainLineJson, { type: "alive" }>): string | undefined {
+  #textOf(line: Exclude<DrainLine, { type: "alive" }>): string | undefined {
     switch (line.type) {
       case "plan":
         return `${line.instanceCount} instances of ${line.serviceCount} services are selected`;
@@ -221,7 +221,7 @@ class DrainReport {
     }
   }
 
-  #endText(end: Extract<DrainLineJson, { type: "end" }>): string {
+  #endText(end: Extract<DrainLine, { type: "end" }>): string {
     const doneText = this.#isDryRun
       ? `${this.#takenCount} would be drained`
       : `${end.drainedCount} drained`;

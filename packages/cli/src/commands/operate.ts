@@ -1,10 +1,10 @@
 /** `fpzk offline|online|drain|deregister SERVICE ID`: an operator's word on one instance or many. */
+import type { DrainOutcome } from "@fpzk/server";
 import { Option } from "commander";
 import { CliError } from "../cli-error.js";
 import type { ConfigureCommand } from "../command.js";
 import { formatDurationMs, parseDurationMs } from "../config/duration.js";
 import { ExitCode } from "../exit-code.js";
-import type { DrainJson } from "../rest/answers.js";
 import {
   addClientOptions,
   clientSettings,
@@ -161,8 +161,8 @@ export const configure: ConfigureCommand = (command, io, setExitCode) => {
   });
 };
 
-function toDrain(answer: unknown): DrainJson {
-  const { confirmedCount = 0, unconfirmed = [] } = (answer ?? {}) as Partial<DrainJson>;
+function toDrain(answer: unknown): DrainOutcome {
+  const { confirmedCount = 0, unconfirmed = [] } = (answer ?? {}) as Partial<DrainOutcome>;
   return { confirmedCount, unconfirmed };
 }
 

@@ -40,50 +40,6 @@ export interface NodeJson {
   readonly status: string;
 }
 
-export interface DrainJson {
-  readonly confirmedCount: number;
-  readonly unconfirmed: readonly string[];
-}
-
-/** One line of a drain of many. */
-export type DrainLineJson =
-  | { readonly type: "plan"; readonly instanceCount: number; readonly serviceCount: number }
-  | { readonly type: "draining"; readonly service: string; readonly id: string }
-  | ({ readonly type: "drained"; readonly service: string; readonly id: string } & DrainJson)
-  | {
-      readonly type: "held";
-      readonly service: string;
-      readonly id: string;
-      readonly upCount: number;
-      readonly totalCount: number;
-    }
-  | {
-      readonly type: "failed";
-      readonly service: string;
-      readonly id: string;
-      readonly code: string;
-      readonly reason: string;
-    }
-  | { readonly type: "alive" }
-  | {
-      readonly type: "end";
-      readonly isComplete: boolean;
-      readonly drainedCount: number;
-      readonly unconfirmedCount: number;
-      readonly heldCount: number;
-      readonly failedCount: number;
-    };
-
-export interface LiftJson {
-  readonly lifted: readonly { readonly service: string; readonly id: string }[];
-  readonly failed: readonly {
-    readonly service: string;
-    readonly id: string;
-    readonly code: string;
-    readonly reason: string;
-  }[];
-}
-
 export type WatchLineJson =
   | {
       readonly type: "instance" | "changed";

@@ -1,8 +1,9 @@
 /** Routes of an operator's word on many instances: drain them, and take that back. */
-import { type ErrorCode, InstanceState, RegistryError } from "@fpzk/core";
+import { InstanceState, RegistryError } from "@fpzk/core";
 import { type DrainSelector, parseMaxUnavailable } from "./drain-selection.js";
 import { toTimeoutMs } from "./mapping.js";
-import { BATCH_DEFAULT, type DrainLine, OperatorDrain, selectInstances } from "./operator-drain.js";
+import type { DrainLine, LiftOutcome } from "./operator-answers.js";
+import { BATCH_DEFAULT, OperatorDrain, selectInstances } from "./operator-drain.js";
 import { inputFault } from "./problem.js";
 import type { Answer, Call, RestContext, RouteSpec } from "./route-spec.js";
 import * as schemas from "./schemas.js";
@@ -96,8 +97,8 @@ async function liftMany(call: Call, { port }: RestContext): Promise<Answer> {
   checkSelector(selector);
   const { namespace = "" } = call.path;
   const selected = selectInstances({ port, principal: call.principal }, namespace, selector);
-  const lifted: { service: string; id: string }[] = [];
-  const failed: { service: string; id: string; code: ErrorCode; reason: string }[] = [];
+  const lifted: LiftOutcome["lifted"][number][] = [];
+  const failed: LiftOutcome["failed"][number][] = [];
   for (const address of selected) {
     const { service, id } = address;
     const { instances } = port.query(call.principal, namespace, service);
@@ -111,7 +112,8 @@ async function liftMany(call: Call, { port }: RestContext): Promise<Answer> {
       failed.push({ service, id, code, reason: message });
     }
   }
-  return { status: 200, body: { lifted, failed } };
+  const outcome: LiftOutcome = { lifted, failed };
+  return { status: 200, body: outcome };
 }
 
 /** Something that narrows it down must be said: nobody drains a namespace by a slip. */

@@ -1,5 +1,6 @@
 /** The running drains of many on one node: bounded, and given up when the server closes. */
 import type { ServerResponse } from "node:http";
+import type { DrainLine } from "./operator-answers.js";
 import { RequestFault } from "./problem.js";
 
 /** Requests at once; each runs at most `batch` drains. */
@@ -11,7 +12,7 @@ export interface DrainStream {
   /** Aborted when the reader went away or the server closes. */
   readonly signal: AbortSignal;
   /** Bounded: a few lines for each of the instances that one request may select. */
-  write(line: object): void;
+  write(line: DrainLine): void;
   end(): void;
 }
 
@@ -35,7 +36,7 @@ export class DrainStreams {
       "x-content-type-options": "nosniff",
     });
     response.flushHeaders();
-    const write = (line: object): void => {
+    const write = (line: DrainLine): void => {
       if (!response.destroyed) response.write(`${JSON.stringify(line)}\n`);
     };
     const alive = setInterval(() => write({ type: "alive" }), ALIVE_INTERVAL_MS);

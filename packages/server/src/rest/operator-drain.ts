@@ -16,6 +16,7 @@ import {
   roomOf,
   selectorText,
 } from "./drain-selection.js";
+import type { DrainLine } from "./operator-answers.js";
 import { RequestFault } from "./problem.js";
 
 /** Instances that one request drains or lifts at most; more are refused. */
@@ -36,42 +37,6 @@ export interface DrainWish {
   readonly note: string | undefined;
   /** Tells what would be done. */
   readonly isDryRun: boolean;
-}
-
-/** One line of the answer. */
-export type DrainLine =
-  | { readonly type: "plan"; readonly instanceCount: number; readonly serviceCount: number }
-  | { readonly type: "draining"; readonly service: string; readonly id: string }
-  | {
-      readonly type: "drained";
-      readonly service: string;
-      readonly id: string;
-      readonly confirmedCount: number;
-      readonly unconfirmed: readonly string[];
-    }
-  | {
-      readonly type: "held";
-      readonly service: string;
-      readonly id: string;
-      readonly upCount: number;
-      readonly totalCount: number;
-    }
-  | {
-      readonly type: "failed";
-      readonly service: string;
-      readonly id: string;
-      readonly code: ErrorCode;
-      readonly reason: string;
-    }
-  | ({ readonly type: "end"; readonly isComplete: boolean } & DrainCounts);
-
-export interface DrainCounts {
-  /** Confirmed by everyone. */
-  readonly drainedCount: number;
-  /** Out, but not confirmed by everyone in time. */
-  readonly unconfirmedCount: number;
-  readonly heldCount: number;
-  readonly failedCount: number;
 }
 
 export interface DrainPorts {
