@@ -3,7 +3,13 @@ import assert from "node:assert/strict";
 import { connect, createServer, type IncomingHttpHeaders } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { describe, it } from "node:test";
-import { deferred, refusingPort, startFixture, startInstance } from "./proxy-fixture.test.util.js";
+import {
+  deferred,
+  rawExchange,
+  refusingPort,
+  startFixture,
+  startInstance,
+} from "./proxy-fixture.test.util.js";
 
 const LIMIT = { timeout: 30_000 };
 
@@ -142,6 +148,23 @@ describe("attemptTimeoutMs of a route", LIMIT, () => {
     const { code, reason } = (await answer.json()) as { code?: string; reason?: string };
     assert.deepEqual([answer.status, code, reason], [504, "deadline_exceeded", "attempt-timeout"]);
     assert.equal(directory.heldCount, 0);
+  });
+
+  it("says nothing against an instance whose connection was upgraded in time", async (t) => {
+    const { proxy, directory, nextEntry } = await startFixture(t, {
+      routes: [{ service: "echo", attemptTimeoutMs: 20 }],
+    });
+    const instance = await startInstance(t, () => {});
+    instance.server.on("upgrade", (_request, socket) => {
+      socket.write("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: e\r\n\r\n");
+      // Later than the bound, and than the proxy's next look at what is late.
+      setTimeout(() => socket.end("late"), 200);
+    });
+    directory.set("echo", { id: "a", port: instance.port });
+    const head = "GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: e\r\n\r\n";
+    assert.match(await rawExchange(proxy.port, head), /late$/);
+    const { outcome, reason } = await nextEntry();
+    assert.deepEqual([outcome, reason], ["upgraded", ""]);
   });
 });
 

@@ -10,7 +10,6 @@
  */
 import type { Duplex } from "node:stream";
 import {
-  ATTEMPT_MIN_MS,
   assert,
   type CallResult,
   ErrorCode,
@@ -34,6 +33,7 @@ import {
 } from "./call.js";
 import { callerTimeoutMs, withTimeLeft } from "./caller-deadline.js";
 import type { RecentFailures } from "./diagnostics/recent-failures.js";
+import { type ExchangeBounds, ExchangeDeadlines } from "./exchange-deadlines.js";
 import { type FanOutAnswer, FanOutCall } from "./fan-out.js";
 import { isGrpc } from "./grpc.js";
 import { firstValue, passableTrailers, responseHeaders } from "./headers.js";
@@ -79,13 +79,7 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
   #tried: Set<string> | undefined;
   #fanOut: FanOutCall | undefined;
   #tunnel: Tunnel | undefined;
-  /** When an answer must have begun: the proxy's own bound, or the caller's. */
-  #deadlineMs = Number.POSITIVE_INFINITY;
-  #timeoutMs = 0;
-  /** When the caller itself gives up; Infinity when it did not say. */
-  #callerDeadlineMs = Number.POSITIVE_INFINITY;
-  /** When the instance that is asked must have begun to answer. */
-  #attemptDeadlineMs = Number.POSITIVE_INFINITY;
+  readonly #deadlines = new ExchangeDeadlines();
   #kind: CallKind = "http";
   /** What the answer's status says of the instance. */
   #result: CallResult | undefined;
@@ -114,11 +108,12 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
     const isGrpc = this.#kind === "grpc";
     // A gRPC stream may be silent until its own deadline; without one, its connection is watched.
     const defaultMs = isGrpc ? Number.POSITIVE_INFINITY : this.#ports.answerTimeoutMs;
-    this.#timeoutMs = target.timeoutMs ?? defaultMs;
-    const now = this.#ports.now();
-    const callerMs = callerTimeoutMs(call.fields, isGrpc);
-    if (callerMs !== undefined) this.#callerDeadlineMs = now + callerMs;
-    this.#deadlineMs = this.#answerDeadline(now);
+    const bounds: ExchangeBounds = {
+      timeoutMs: target.timeoutMs ?? defaultMs,
+      callerMs: callerTimeoutMs(call.fields, isGrpc),
+      attemptMs: target.attemptTimeoutMs,
+    };
+    this.#deadlines.begin(bounds, this.#ports.now());
     this.#request = {
       method: call.method,
       path: target.path,
@@ -134,13 +129,9 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
     this.#try(target, this.#request, undefined);
   }
 
-  #answerDeadline(now: Instant): number {
-    return Math.min(now + this.#timeoutMs, this.#callerDeadlineMs);
-  }
-
   /** Answers with a problem, unless an answer has begun. */
   refuse(problem: Problem): void {
-    this.#deadlineMs = Number.POSITIVE_INFINITY;
+    this.#deadlines.end();
     if (this.#isEnded || this.#call.isAnswered) return;
     // Before the answer, whose end may be told at once.
     this.record.statusCode = problemStatus(problem);
@@ -155,44 +146,29 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
   /** Looks whether the answer is late; called now and then. */
   sweep(nowMs: number): void {
     this.#tunnel?.sweep(nowMs);
-    if (nowMs >= this.#deadlineMs) {
+    if (this.#deadlines.isAnswerDue(nowMs)) {
       if (this.#fanOut !== undefined) return this.#fanOut.expire();
       // No caller may have instances ejected by giving them no time.
-      this.#giveUp(this.#isCallerLate(nowMs) ? "cancelled" : "error");
-      this.refuse(this.#lateProblem(nowMs));
-    } else if (nowMs >= this.#attemptDeadlineMs) this.#endAttempt();
+      this.#giveUp(this.#deadlines.isCallerLate(nowMs) ? "cancelled" : "error");
+      this.#refuseLate(nowMs);
+    } else if (this.#deadlines.isAttemptDue(nowMs)) this.#endAttempt();
   }
 
   /** The instance is late, and the request is not: another may be tried. */
   #endAttempt(): void {
-    const detail = `it did not begin to answer within ${this.#target?.attemptTimeoutMs} ms`;
+    const detail = this.#deadlines.attemptLateText;
     this.#attempt?.abort();
     this.onFailure({ reason: "attempt-timeout", detail, isUnsent: false });
   }
 
-  get #hasCallerDeadline(): boolean {
-    return this.#callerDeadlineMs !== Number.POSITIVE_INFINITY;
-  }
-
   /** Too little is left to ask an instance. */
   #isLate(): boolean {
-    return this.#deadlineMs - this.#ports.now() < ATTEMPT_MIN_MS;
+    return this.#deadlines.isLate(this.#ports.now());
   }
 
-  #refuseLate(): void {
-    this.refuse(this.#lateProblem(this.#ports.now()));
-  }
-
-  #isCallerLate(nowMs: number): boolean {
-    return this.#callerDeadlineMs - nowMs < ATTEMPT_MIN_MS;
-  }
-
-  #lateProblem(nowMs: number): Problem {
-    const { service } = this.record;
-    const detail = this.#isCallerLate(nowMs)
-      ? `the caller's deadline passed before ${service} answered`
-      : `${service} did not answer within ${this.#timeoutMs} ms`;
-    return { code: ErrorCode.deadlineExceeded, detail };
+  #refuseLate(nowMs: number = this.#ports.now()): void {
+    const detail = this.#deadlines.lateText(this.record.service, nowMs);
+    this.refuse({ code: ErrorCode.deadlineExceeded, detail });
   }
 
   /** Breaks an upgraded connection off. */
@@ -217,7 +193,7 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
   }
 
   #answerSummary({ statusCode, summary }: FanOutAnswer): void {
-    this.#deadlineMs = Number.POSITIVE_INFINITY;
+    this.#deadlines.end();
     const { record } = this;
     record.statusCode = statusCode;
     record.outcome = "completed";
@@ -236,7 +212,7 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
   /** @param earlier - Why the attempt before failed, told when there is nobody else to ask. */
   #try(target: RouteTarget, request: InstanceRequest, earlier: Problem | undefined): void {
     const { balancer } = this.#ports;
-    const mayBeLate = this.#tried !== undefined || this.#hasCallerDeadline;
+    const mayBeLate = this.#tried !== undefined || this.#deadlines.hasCallers;
     if (mayBeLate && this.#isLate()) return this.#refuseLate();
     const choice = balancer.choose(target, this.#tried, this.#kind);
     if (isChoice(choice)) return this.#begin(target, request, choice);
@@ -284,7 +260,7 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
     }
     this.#choice = choice;
     this.#isAnswerPaused = false;
-    this.#startAttemptClock();
+    this.#deadlines.beginAttempt(this.#ports.now());
     const attempt = this.#send(target, request, choice);
     this.#attempt = attempt;
     if (attempt.isReady) this.onReady();
@@ -292,15 +268,10 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
     if (request.bodyBytes === 0) attempt.flush();
   }
 
-  #startAttemptClock(): void {
-    const attemptMs = this.#target?.attemptTimeoutMs;
-    if (attemptMs !== undefined) this.#attemptDeadlineMs = this.#ports.now() + attemptMs;
-  }
-
   /** The request as an instance is to see it now: with what is left of the caller's time. */
   #asOfNow(request: InstanceRequest): InstanceRequest {
-    if (!this.#hasCallerDeadline) return request;
-    const leftMs = this.#callerDeadlineMs - this.#ports.now();
+    if (!this.#deadlines.hasCallers) return request;
+    const leftMs = this.#deadlines.callerLeftMs(this.#ports.now());
     return { ...request, fields: withTimeLeft(request.fields, this.#kind === "grpc", leftMs) };
   }
 
@@ -348,10 +319,7 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
   onBody(chunk: Buffer): void {
     this.record.requestBodyBytes += chunk.length;
     this.#hasTakenBody = true;
-    if (!this.#call.isAnswered) {
-      this.#deadlineMs = this.#answerDeadline(this.#ports.now());
-      this.#startAttemptClock();
-    }
+    if (!this.#call.isAnswered) this.#deadlines.renew(this.#ports.now());
     if (this.#attempt?.write(chunk) === false) this.#call.pause();
   }
 
@@ -378,7 +346,7 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
   onClosed(isWhole: boolean): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    this.#deadlineMs = Number.POSITIVE_INFINITY;
+    this.#deadlines.end();
     const isUnderWay = this.#attempt !== undefined || this.#isPending;
     if (!isWhole && isUnderWay) this.record.outcome = "aborted";
     this.#giveUp(undefined);
@@ -417,8 +385,7 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
       this.#retry(undefined);
       return;
     }
-    this.#deadlineMs = Number.POSITIVE_INFINITY;
-    this.#attemptDeadlineMs = Number.POSITIVE_INFINITY;
+    this.#deadlines.end();
     this.record.statusCode = statusCode;
     this.#result = grpcResult(fields) ?? resultOf(statusCode, fields);
     // What follows is the length of the answer, and no latency of the instance.
@@ -446,7 +413,7 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
 
   onSwitch(fields: Fields, stream: Duplex): void {
     const { record } = this;
-    this.#deadlineMs = Number.POSITIVE_INFINITY;
+    this.#deadlines.end();
     this.#attempt = undefined;
     this.#ports.metrics.upgrades.inc({
       service: this.#ports.metrics.serviceLabel(record.service, true),
@@ -538,7 +505,7 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
   /** The attempt is over; undefined says nothing about the instance. */
   #finish(result: CallResult | undefined): void {
     const choice = this.#choice;
-    this.#attemptDeadlineMs = Number.POSITIVE_INFINITY;
+    this.#deadlines.endAttempt();
     this.#choice = undefined;
     this.#attempt = undefined;
     if (choice !== undefined) this.#ports.balancer.finish(choice, result);
