@@ -22,7 +22,7 @@ import {
   runProxyWorkers,
 } from "../proxy/proxy-workers.js";
 import { createLogger, logForm } from "../server/log.js";
-import { onStopSignals, SIGNAL_EXIT_CODE } from "../server/stop-signals.js";
+import { onStopSignals, SIGNAL_EXIT_CODE } from "../stop-signals.js";
 import { paint } from "../text-table.js";
 
 export const configure: ConfigureCommand = (command, io, setExitCode) => {

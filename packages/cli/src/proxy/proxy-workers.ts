@@ -10,8 +10,8 @@
 import cluster, { type Worker } from "node:cluster";
 import type { Logger } from "@fpzk/server";
 import { ExitCode } from "../exit-code.js";
-import { restartDelayMs } from "../server/run-workers.js";
-import { onStopSignals, SIGNAL_EXIT_CODE } from "../server/stop-signals.js";
+import { onStopSignals, SIGNAL_EXIT_CODE } from "../stop-signals.js";
+import { tellWorker, type WorkerEnd, WorkerSeat } from "../worker-seat.js";
 
 export interface ProxyWorkersOptions {
   readonly workerCount: number;
@@ -32,20 +32,6 @@ export const PROXY_WORKER_NUMBER = "FPZK_WORKER_NUMBER";
 const READY_TIMEOUT_MS = 60_000;
 /** On top of a worker's own drain. */
 const END_SLACK_MS = 5_000;
-/** A worker that lived so long counts as healthy: its crashes begin at one again. */
-const HEALTHY_AFTER_MS = 60_000;
-/** Crashes of one worker in a row after which the primary gives up and says so by its end. */
-const CRASH_COUNT_MAX = 20;
-
-interface Seat {
-  readonly number: number;
-  worker: Worker | undefined;
-  isReady: boolean;
-  startedAt: number;
-  crashCount: number;
-  restart: NodeJS.Timeout | undefined;
-}
-
 /** Runs the workers until a signal; SIGHUP replaces them. Resolves with the exit code. */
 export function runProxyWorkers(options: ProxyWorkersOptions): Promise<number> {
   // The primary accepts and hands out in turn; one that a stopping worker refuses goes to another.
@@ -55,7 +41,7 @@ export function runProxyWorkers(options: ProxyWorkersOptions): Promise<number> {
 
 class ProxyWorkers {
   readonly #options: ProxyWorkersOptions;
-  readonly #seats: readonly Seat[];
+  readonly #seats: readonly WorkerSeat[];
   readonly #onEnd: (exitCode: number) => void;
   /** Workers that were told to end, of this and earlier generations. */
   readonly #leaving = new Set<Worker>();
@@ -72,14 +58,10 @@ class ProxyWorkers {
   constructor(options: ProxyWorkersOptions, onEnd: (exitCode: number) => void) {
     this.#options = options;
     this.#onEnd = onEnd;
-    this.#seats = Array.from({ length: options.workerCount }, (_, index) => ({
-      number: index + 1,
-      worker: undefined,
-      isReady: false,
-      startedAt: 0,
-      crashCount: 0,
-      restart: undefined,
-    }));
+    this.#seats = Array.from(
+      { length: options.workerCount },
+      (_, index) => new WorkerSeat(index + 1, options.logger),
+    );
   }
 
   start(): void {
@@ -89,12 +71,12 @@ class ProxyWorkers {
         this.#stop(ExitCode.ok);
       },
       (signal) => {
-        for (const worker of this.#allWorkers()) say(worker, { type: "exit" });
+        for (const worker of this.#allWorkers()) tell(worker, { type: "exit" });
         process.exit(SIGNAL_EXIT_CODE[signal]);
       },
     );
     process.on("SIGHUP", this.#onHangup);
-    for (const seat of this.#seats) this.#seat(seat, this.#fork(seat.number));
+    for (const seat of this.#seats) this.#start(seat);
   }
 
   #fork(number: number): Worker {
@@ -105,45 +87,36 @@ class ProxyWorkers {
     return worker;
   }
 
-  /** From now on its end is a crash. */
-  #seat(seat: Seat, worker: Worker): void {
-    seat.worker = worker;
-    seat.startedAt = performance.now();
+  #start(seat: WorkerSeat): void {
+    const worker = this.#fork(seat.number);
+    seat.take(worker, performance.now());
     worker.on("message", (message: ProxyWorkerMessage) => {
-      if (message.type === "ready") this.#ready(seat, worker, message.url);
+      if (message.type === "ready") this.#ready(seat, message.url);
     });
-    worker.on("exit", (code, signal) => this.#ended(seat, worker, code, signal));
+    this.#watch(seat, worker);
   }
 
-  #ready(seat: Seat, worker: Worker, url: string): void {
-    seat.isReady = true;
-    const { pid } = worker.process;
-    this.#options.logger.info("worker.started", { worker: seat.number, pid });
-    if (this.#wasReady || this.#seats.some(({ isReady }) => !isReady)) return;
+  /** From now on its end is a crash. */
+  #watch(seat: WorkerSeat, worker: Worker): void {
+    worker.on("exit", (code, signal) => this.#ended(seat, worker, { code, signal }));
+  }
+
+  #ready(seat: WorkerSeat, url: string): void {
+    seat.ready();
+    if (this.#wasReady || this.#seats.some(({ wasReady }) => !wasReady)) return;
     this.#wasReady = true;
     this.#options.onReady(url);
   }
 
-  #ended(seat: Seat, worker: Worker, code: number | null, signal: string | null): void {
+  #ended(seat: WorkerSeat, worker: Worker, end: WorkerEnd): void {
     if (this.#leaving.delete(worker)) {
-      if (code !== 0 && this.#exitCode === ExitCode.ok) this.#exitCode = ExitCode.failed;
+      if (end.code !== 0 && this.#exitCode === ExitCode.ok) this.#exitCode = ExitCode.failed;
       this.#endIfEmpty();
       return;
     }
     if (seat.worker !== worker) return;
-    seat.worker = undefined;
-    const { logger } = this.#options;
-    const livedMs = performance.now() - seat.startedAt;
-    seat.crashCount = livedMs >= HEALTHY_AFTER_MS ? 1 : seat.crashCount + 1;
-    const fields = { worker: seat.number, code: code ?? undefined, signal: signal ?? undefined };
-    if (!seat.isReady || seat.crashCount > CRASH_COUNT_MAX) {
-      logger.error("worker.gave_up", { ...fields, crashCount: seat.crashCount });
-      this.#stop(code === null || code === 0 ? ExitCode.failed : code);
-      return;
-    }
-    const delayMs = restartDelayMs(seat.crashCount);
-    logger.error("worker.crashed", { ...fields, crashCount: seat.crashCount, delayMs });
-    seat.restart = setTimeout(() => this.#seat(seat, this.#fork(seat.number)), delayMs);
+    const exitCode = seat.crashed(end, performance.now(), () => this.#start(seat));
+    if (exitCode !== undefined) this.#stop(exitCode);
   }
 
   /** Replaces every worker, one after the other; a wish meanwhile is done afterwards, once. */
@@ -166,7 +139,6 @@ class ProxyWorkers {
   async #replaceAll(): Promise<string | undefined> {
     for (const seat of this.#seats) {
       if (this.#isStopping) return "the proxy is stopping";
-      const old = seat.worker;
       const next = this.#fork(seat.number);
       const failure = await this.#readyOf(next);
       if (failure !== undefined) return `worker ${seat.number}: ${failure}; the old ones go on`;
@@ -174,12 +146,10 @@ class ProxyWorkers {
         void this.#leave(next);
         return "the proxy is stopping";
       }
-      clearTimeout(seat.restart);
-      this.#seat(seat, next);
-      seat.isReady = true;
-      seat.crashCount = 0;
-      const { pid } = next.process;
-      this.#options.logger.info("worker.started", { worker: seat.number, pid });
+      // Meanwhile the old one may have crashed and been started again.
+      const old = seat.worker;
+      seat.replace(next, performance.now());
+      this.#watch(seat, next);
       if (old !== undefined) await this.#leave(old);
     }
     return undefined;
@@ -212,7 +182,7 @@ class ProxyWorkers {
   /** Asks a worker to finish; resolves when it has ended. */
   #leave(worker: Worker): Promise<void> {
     this.#leaving.add(worker);
-    say(worker, { type: "close" });
+    tell(worker, { type: "close" });
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
         worker.process.kill("SIGKILL");
@@ -231,9 +201,8 @@ class ProxyWorkers {
     this.#isStopping = true;
     this.#exitCode = exitCode;
     for (const seat of this.#seats) {
-      clearTimeout(seat.restart);
-      if (seat.worker !== undefined) void this.#leave(seat.worker);
-      seat.worker = undefined;
+      const worker = seat.leave();
+      if (worker !== undefined) void this.#leave(worker);
     }
     this.#endIfEmpty();
   }
@@ -250,7 +219,6 @@ class ProxyWorkers {
   }
 }
 
-function say(worker: Worker, message: ProxyPrimaryMessage): void {
-  // A worker that ended in this moment needs no message.
-  if (worker.isConnected()) worker.send(message, () => {});
+function tell(worker: Worker, message: ProxyPrimaryMessage): void {
+  tellWorker(worker, message);
 }

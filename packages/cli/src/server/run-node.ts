@@ -2,7 +2,7 @@
 import type { Logger, NodeServerOptions, RunningServer, ServerOptions } from "@fpzk/server";
 import { CliError } from "../cli-error.js";
 import { ExitCode } from "../exit-code.js";
-import { onStopSignals, SIGNAL_EXIT_CODE } from "./stop-signals.js";
+import { onStopSignals, SIGNAL_EXIT_CODE } from "../stop-signals.js";
 
 /** Longest wait for an end that is asked for. */
 export const CLOSE_TIMEOUT_MS = 30_000;

@@ -1,15 +1,15 @@
 /**
  * Several servers behind one port: a primary that only starts, watches and ends them.
  *
- * Each worker is a node of its own. One that crashes is started again after a growing delay; one
- * that fails before it was ever ready ends all, for the others would fail alike.
+ * Each worker is a node of its own; `worker-seat.ts` says what becomes of one that crashes.
  */
-import cluster, { type Worker } from "node:cluster";
+import cluster from "node:cluster";
 import { createServer } from "node:net";
 import type { Logger, NodeServerOptions } from "@fpzk/server";
 import { ExitCode } from "../exit-code.js";
+import { onStopSignals, SIGNAL_EXIT_CODE } from "../stop-signals.js";
+import { tellWorker, type WorkerEnd, WorkerSeat } from "../worker-seat.js";
 import { CLOSE_TIMEOUT_MS, type PrimaryMessage, type WorkerMessage } from "./run-node.js";
-import { onStopSignals, SIGNAL_EXIT_CODE } from "./stop-signals.js";
 import { WORKER_ENVIRONMENT_NAME, type WorkerPlace } from "./worker-plan.js";
 
 export interface WorkersOptions {
@@ -17,23 +17,6 @@ export interface WorkersOptions {
   readonly node: NodeServerOptions;
   readonly logger: Logger;
   readonly onReady: (nodeIds: readonly string[], address: string) => void;
-}
-
-/** Delay before a crashed worker starts again: doubles with each crash in a row. */
-const RESTART_DELAY_MIN_MS = 250;
-const RESTART_DELAY_MAX_MS = 30_000;
-/** A worker that lived so long counts as healthy: its crashes begin at one again. */
-const HEALTHY_AFTER_MS = 60_000;
-/** Crashes of one worker in a row after which the primary gives up and says so by its end. */
-const CRASH_COUNT_MAX = 20;
-
-interface Seat {
-  readonly number: number;
-  worker: Worker | undefined;
-  nodeId: string | undefined;
-  startedAt: number;
-  crashCount: number;
-  restart: NodeJS.Timeout | undefined;
 }
 
 /** Runs the workers until a signal; resolves with the exit code. */
@@ -46,7 +29,9 @@ export async function runWorkers(options: WorkersOptions): Promise<number> {
 class WorkerGroup {
   readonly #options: WorkersOptions;
   readonly #peerPorts: readonly number[];
-  readonly #seats: readonly Seat[];
+  readonly #seats: readonly WorkerSeat[];
+  /** By the number of the seat. */
+  readonly #nodeIds = new Map<number, string>();
   readonly #onEnd: (exitCode: number) => void;
   #isStopping = false;
   #wasReady = false;
@@ -62,14 +47,7 @@ class WorkerGroup {
     this.#options = options;
     this.#peerPorts = peerPorts;
     this.#onEnd = onEnd;
-    this.#seats = peerPorts.map((_, index) => ({
-      number: index + 1,
-      worker: undefined,
-      nodeId: undefined,
-      startedAt: 0,
-      crashCount: 0,
-      restart: undefined,
-    }));
+    this.#seats = peerPorts.map((_, index) => new WorkerSeat(index + 1, options.logger));
   }
 
   start(): void {
@@ -86,55 +64,43 @@ class WorkerGroup {
     for (const seat of this.#seats) this.#fork(seat);
   }
 
-  #fork(seat: Seat): void {
+  #fork(seat: WorkerSeat): void {
     const place: WorkerPlace = { number: seat.number, peerPorts: this.#peerPorts };
     const worker = cluster.fork({ [WORKER_ENVIRONMENT_NAME]: JSON.stringify(place) });
-    seat.worker = worker;
-    seat.startedAt = performance.now();
+    seat.take(worker, performance.now());
     worker.on("message", (message: WorkerMessage) => {
       if (message.type === "ready") this.#ready(seat, message);
     });
     worker.on("error", (error) => {
       this.#options.logger.error("worker.error", { worker: seat.number, error: String(error) });
     });
-    worker.on("exit", (code, signal) => this.#ended(seat, code, signal));
+    worker.on("exit", (code, signal) => this.#ended(seat, { code, signal }));
   }
 
-  #ready(seat: Seat, message: WorkerMessage): void {
-    seat.nodeId = message.nodeId;
-    const pid = seat.worker?.process.pid;
-    this.#options.logger.info("worker.started", { worker: seat.number, pid });
-    const nodeIds = this.#seats.flatMap(({ nodeId }) => nodeId ?? []);
-    if (this.#wasReady || nodeIds.length < this.#seats.length) return;
+  #ready(seat: WorkerSeat, message: WorkerMessage): void {
+    seat.ready();
+    this.#nodeIds.set(seat.number, message.nodeId);
+    if (this.#wasReady || this.#nodeIds.size < this.#seats.length) return;
     this.#wasReady = true;
+    const nodeIds = this.#seats.flatMap(({ number }) => this.#nodeIds.get(number) ?? []);
     this.#options.onReady(nodeIds, message.address);
   }
 
-  #ended(seat: Seat, code: number | null, signal: string | null): void {
-    seat.worker = undefined;
+  #ended(seat: WorkerSeat, end: WorkerEnd): void {
     if (this.#isStopping) {
-      if (code !== 0 && this.#exitCode === ExitCode.ok) this.#exitCode = ExitCode.failed;
+      seat.leave();
+      if (end.code !== 0 && this.#exitCode === ExitCode.ok) this.#exitCode = ExitCode.failed;
       this.#endIfEmpty();
       return;
     }
-    const { logger } = this.#options;
-    const livedMs = performance.now() - seat.startedAt;
-    seat.crashCount = livedMs >= HEALTHY_AFTER_MS ? 1 : seat.crashCount + 1;
-    const fields = { worker: seat.number, code: code ?? undefined, signal: signal ?? undefined };
-    if (seat.nodeId === undefined || seat.crashCount > CRASH_COUNT_MAX) {
-      logger.error("worker.gave_up", { ...fields, crashCount: seat.crashCount });
-      this.#stop(code === null || code === 0 ? ExitCode.failed : code);
-      return;
-    }
-    const delayMs = restartDelayMs(seat.crashCount);
-    logger.error("worker.crashed", { ...fields, crashCount: seat.crashCount, delayMs });
-    seat.restart = setTimeout(() => this.#fork(seat), delayMs);
+    const exitCode = seat.crashed(end, performance.now(), () => this.#fork(seat));
+    if (exitCode !== undefined) this.#stop(exitCode);
   }
 
   #stop(exitCode: number): void {
     this.#isStopping = true;
     this.#exitCode = exitCode;
-    for (const seat of this.#seats) clearTimeout(seat.restart);
+    for (const seat of this.#seats) seat.cancelRestart();
     this.#tellAll({ type: "close" });
     // A little more than a worker takes for itself.
     this.#deadline = setTimeout(() => {
@@ -145,8 +111,7 @@ class WorkerGroup {
 
   #tellAll(message: PrimaryMessage): void {
     for (const { worker } of this.#seats) {
-      // A worker that ended in this moment needs no message.
-      if (worker?.isConnected()) worker.send(message, () => {});
+      if (worker !== undefined) tellWorker(worker, message);
     }
   }
 
@@ -156,12 +121,6 @@ class WorkerGroup {
     this.#forgetSignals?.();
     this.#onEnd(this.#exitCode);
   }
-}
-
-/** 250 ms, 500 ms, … 30 s. */
-export function restartDelayMs(crashCount: number): number {
-  const exponent = Math.min(crashCount - 1, 20);
-  return Math.min(RESTART_DELAY_MAX_MS, RESTART_DELAY_MIN_MS * 2 ** exponent);
 }
 
 /** The row that the settings ask for, or free ports: kept over restarts, known to all siblings. */

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { serverSchema, toNodeOptions } from "../config/server-config.js";
-import { restartDelayMs } from "./run-workers.js";
 import { toWorkerOptions } from "./worker-plan.js";
 
 const NO_SECRETS = { clusterSecret: undefined, tokenKey: undefined };
@@ -33,11 +32,4 @@ test("siblings are dialled at an address that can be dialled", () => {
   const tls = { certFile: "c", keyFile: "k" };
   assert.deepEqual(plan({ ...wildcard, tls }, 3).seeds, ["eu-1:5001", "eu-1:5002"]);
   assert.equal(plan({ nodeId: "n" }, 1).nodeId, "n-w1");
-});
-
-test("restarts wait longer with each crash, at most 30 s", () => {
-  assert.deepEqual(
-    [1, 2, 3, 8, 9, 1_000].map(restartDelayMs),
-    [250, 500, 1_000, 30_000, 30_000, 30_000],
-  );
 });
