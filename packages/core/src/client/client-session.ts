@@ -335,6 +335,8 @@ export class ClientMachine {
     else if (!hasLasted && !hasToMove) this.#servers.failed(server.address, now);
     else if (session !== undefined && !hasToMove)
       this.#servers.lost(server.address, session.welcome.nodeId, now);
+    const wasHeard = session !== undefined && !session.isSilent(now) && !hasToMove;
+    this.#servers.lastHeard(wasHeard ? server.address : undefined);
     this.#moving.dropSuccessor();
     this.#watches.disconnect(now);
     this.#emit({ type: "offline", cause });

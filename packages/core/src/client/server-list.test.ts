@@ -127,6 +127,34 @@ test("a node whose connection closed comes after its equals, and before those fa
   assert.equal(next(BACKOFF_MAX_MS, "near"), "far", "it cannot be reached");
 });
 
+// Six silent hosts were tried first after a reset, until the grace at the node left was over.
+test("P6 where a session was heard till its connection closed comes second, and once", () => {
+  const list = newList();
+  const near = ["a", "b", "c"].map((address) => member(address));
+  list.setMembers([...near, member("far", { region: "q" })]);
+  const next = (now: number, ...tried: string[]) => {
+    const found = list.next(instant(now), new Set(tried));
+    return found !== undefined && "server" in found ? found.server.address : undefined;
+  };
+  for (const lasted of [true, false]) {
+    if (lasted) list.lost("far", "far", instant(0));
+    else list.failed("far", instant(0));
+    list.lastHeard("far");
+    assert.notEqual(next(BACKOFF_MIN_MS), "far", "another is tried first: this one may be gone");
+    assert.notEqual(next(0, "a"), "far", "it waits out its backoff");
+    assert.equal(next(BACKOFF_MAX_MS, "a"), "far");
+    assert.notEqual(next(BACKOFF_MAX_MS, "a", "far"), "far", "it is being tried");
+    list.failed("far", instant(BACKOFF_MAX_MS));
+    assert.notEqual(next(BACKOFF_MAX_MS * 3, "a"), "far", "it cannot be reached either");
+  }
+  list.lastHeard("gone");
+  assert.equal(
+    next(BACKOFF_MAX_MS * 3, "a", "b"),
+    "c",
+    "one that is no server any more is passed by",
+  );
+});
+
 // Twelve hosts that answer nothing, and six tries at a time, kept a client from the one that did.
 test("a node that failed twice is tried after every other, however near it is believed", () => {
   const list = newList();

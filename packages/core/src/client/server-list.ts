@@ -8,6 +8,10 @@
  * that are alive, and one that failed twice after all untried ones. The rest is shuffled, so that a herd spreads. A server
  * that failed, or ended a session before it had lasted, waits out a backoff with jitter, from
  * {@link BACKOFF_MIN_MS} doubling to {@link BACKOFF_MAX_MS}.
+ *
+ * One comes out of turn. When a connection closed on a session that was heard till then, and the
+ * first server tried instead does not answer at once, the server of that session is next: nothing
+ * else is known to be within reach, and its node removes the instances after the grace (P6).
  */
 import { assertNever } from "../assert.js";
 import type { MemberView } from "../messages.js";
@@ -53,6 +57,8 @@ export class ServerList {
   #members: readonly MemberView[] = [];
   readonly #failures = new Map<string, Failure>();
   readonly #sparedAt = new Map<string, Instant>();
+  /** Where the last session was heard till its connection closed. */
+  #lastHeard: string | undefined;
 
   constructor(options: ServerListOptions) {
     this.#options = options;
@@ -88,7 +94,7 @@ export class ServerList {
     tried: ReadonlySet<string> = NONE,
   ): Candidate | { readonly waitUntil: Instant } | undefined {
     const others = this.#ranked().filter(({ candidate }) => !tried.has(candidate.server.address));
-    return this.#best(others, now);
+    return (tried.size > 0 ? this.#heardBefore(others, now) : undefined) ?? this.#best(others, now);
   }
 
   /** Whether a server is alive that is nearer than a node: in the caller's zone, or its region. */
@@ -109,7 +115,13 @@ export class ServerList {
 
   /** The server could not be reached, refused, or was lost: not again before its backoff. */
   failed(address: string, now: Instant): void {
+    if (address === this.#lastHeard) this.#lastHeard = undefined;
     this.#backOff(address, { weight: 1 }, now);
+  }
+
+  /** A session is over; `address`: of its server, if that was heard till the connection closed. */
+  lastHeard(address: string | undefined): void {
+    this.#lastHeard = address;
   }
 
   /**
@@ -146,6 +158,13 @@ export class ServerList {
     const backoffMs = ceilingMs * (0.5 + this.#options.random.next() / 2);
     const retryAt = after(now, backoffMs);
     this.#failures.set(address, { count: count + 1, recentCount: recentCount + weight, retryAt });
+  }
+
+  #heardBefore(ranked: readonly Ranked[], now: Instant): Candidate | undefined {
+    if (this.#lastHeard === undefined) return undefined;
+    if ((this.#failures.get(this.#lastHeard)?.retryAt ?? now) > now) return undefined;
+    const isIt = ({ candidate }: Ranked) => candidate.server.address === this.#lastHeard;
+    return ranked.find(isIt)?.candidate;
   }
 
   #nearerThan(nodeId: string): Ranked[] {

@@ -251,6 +251,15 @@ export const PERMANENT_SEEDS: readonly PermanentSeed[] = [
     mendedBy: "Prove nothing by what was left out (P4)",
     scenario: "moved-while-a-node-fills",
   },
+  {
+    seed: 1982134902,
+    story:
+      "a program whose connection was reset while a neighbouring region was cut off dialed six silent " +
+      "hosts, and not the node that it was just heard by, until the grace was over (seeds 138, " +
+      "1046483542, 1046484592, 1046485004, 1046485238 and 1046486548 too)",
+    mendedBy: "Try the server of a reset session second (P6)",
+    scenario: "reset-beside-silent-hosts",
+  },
 ];
 
 /** A defect that is known and not yet mended: a failure that looks like it is told, not counted. */

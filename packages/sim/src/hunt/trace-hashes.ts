@@ -3,10 +3,10 @@
  * Written by `npm run sim -- --record-hashes`, which `npm run check` calls.
  */
 export const TRACE_HASHES = {
-  sources: "1608dfba5e071ca2",
+  sources: "3a493cd44117eda1",
   bySeed: {
-    1: 1129533889,
-    2: 1419638875,
-    3: 4178290311,
+    1: 2735170175,
+    2: 2996106080,
+    3: 392553168,
   } as Readonly<Record<number, number>>,
 };

@@ -113,4 +113,13 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
     find: "const order = [standing, failure === undefined ? 0 : 1, this.#options.random.next()];",
     replace: "const order = [standing, failure === undefined ? 0 : 1, 0];",
   },
+  {
+    name: "last-server-in-its-turn",
+    story:
+      "A client whose connection was reset tries silent hosts, six at a time, before the one server " +
+      "that it was just heard by: its instances are removed while it dials.",
+    file: "client/server-list.js",
+    find: "(tried.size > 0 ? this.#heardBefore(others, now) : undefined)",
+    replace: "undefined",
+  },
 ];

@@ -26,6 +26,29 @@ export const LIFE_SCENARIOS: readonly Scenario[] = [
     },
   },
   {
+    name: "hung-program-stays",
+    story:
+      "A program stands still for longer than the ttl and is asked to move meanwhile, but reaches " +
+      "no other node: heard again where it is, it is alive at once (docs/leases.md).",
+    play: (stage) => {
+      stage.addNodes({ us: 2 });
+      stage.settle();
+      const provider = stage.addClient("provider", "us", ["us-1"]);
+      stage.cut(["provider"], ["us-2"]);
+      stage.register(provider, "orders/o");
+      const viewer = stage.addClient("viewer", "us", ["us-2"]);
+      viewer.watch("orders");
+      stage.run(2_000);
+      stage.leaveAlone(provider);
+      stage.world.freeze(provider, 5_000);
+      stage.run(4_500);
+      stage.expect(livenessIn(viewer, "orders/o") === "suspect", "L2", "not suspect when silent");
+      // Before it could end this session and begin another: its first heartbeat must do.
+      const isAlive = () => livenessIn(viewer, "orders/o") === "alive";
+      stage.await(isAlive, 500 + 300, "P6", "what was only slow is alive when it is heard again");
+    },
+  },
+  {
     name: "connection-reset",
     story:
       "A program's connection breaks and it comes back to the same node within the grace: nobody " +
@@ -49,6 +72,35 @@ export const LIFE_SCENARIOS: readonly Scenario[] = [
       stage.expect(livenessIn(viewer, "orders/o") === "alive", "P6", "not alive after the reset");
       const [session] = provider.outcomes.values();
       stage.expect(session?.kind === "done", "P6", "the registration did not come to an end");
+    },
+  },
+  {
+    name: "reset-beside-silent-hosts",
+    story:
+      "A program reaches one node alone of nine, and its connection there is reset, again and " +
+      "again: it tries that node again before the silent ones have taken the grace (P6).",
+    play: (stage) => {
+      stage.addNodes({ us: 3, eu: 3, ap: 3 });
+      stage.settle();
+      const provider = stage.addClient("provider", "us", ["eu-1"]);
+      const others = [...stage.world.nodes.keys()].filter((nodeId) => nodeId !== "eu-1");
+      stage.cut(["provider"], others);
+      stage.register(provider, "orders/o");
+      const viewer = stage.addClient("viewer", "ap", ["ap-1"]);
+      viewer.watch("orders");
+      stage.run(1_000);
+      stage.leaveAlone(provider);
+      stage.neverLoses(viewer, "orders/o");
+      // Sessions that have lasted, and some that have not.
+      for (const lastsMs of [5_000, 5_000, 700, 5_000, 1_500, 700, 5_000]) {
+        stage.run(lastsMs);
+        for (const socket of [...provider.sockets]) {
+          socket.abort();
+          socket.events.closed();
+        }
+      }
+      stage.run(5_000);
+      stage.expect(livenessIn(viewer, "orders/o") === "alive", "P6", "not alive after the resets");
     },
   },
   {
