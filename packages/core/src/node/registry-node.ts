@@ -13,7 +13,7 @@ import { DrainDesk } from "../drain/drain-desk.js";
 import { HybridClock } from "../hlc.js";
 import { type NodeDescription, NodeStatus } from "../instance.js";
 import { LeasePhase } from "../lease/lease-rules.js";
-import { type LeaseLapse, LeaseTable } from "../lease/lease-table.js";
+import { LeaseTable } from "../lease/lease-table.js";
 import { type DoubtReason, SelfDoubt, STALL_MS } from "../lease/self-doubt.js";
 import { Membership, viewOfMember } from "../membership/membership.js";
 import type { DigestEntry, MemberView, RoutePayload } from "../messages.js";
@@ -29,6 +29,7 @@ import { Canary } from "./canary.js";
 import { CommandDesk } from "./command-desk.js";
 import type { Effect, NodeEvent } from "./events.js";
 import { InstanceWriter } from "./instance-writer.js";
+import { LeaseExpiry } from "./lease-expiry.js";
 import type { NodeConfig } from "./node-config.js";
 import { createCounters, type NodeCounters } from "./node-counters.js";
 import { generationAbove, NodeRecords } from "./node-records.js";
@@ -85,6 +86,7 @@ export class RegistryNode {
   readonly #canary: Canary;
   readonly #nodes: NodeRecords;
   readonly #desk: SessionDesk;
+  readonly #expiry: LeaseExpiry;
   #state: NodeState = "warming";
   /** Nobody to wait for: no seeds, nothing restored. */
   #isAlone: boolean;
@@ -96,7 +98,6 @@ export class RegistryNode {
   #deadline: Instant;
   /** Before the first step nobody has promised to call in time. */
   #hasStepped = false;
-  #doubtReason: DoubtReason | undefined;
   /** The instant of the step that runs. */
   #now: Instant;
 
@@ -184,6 +185,11 @@ export class RegistryNode {
     });
     this.#canary = new Canary({ replica: this.#replica, clock: this.#clock, now });
     this.#desk = this.#createDesk();
+    this.#expiry = new LeaseExpiry({
+      ...{ ...writing, counters, outbox, membership },
+      doubt: this.#doubt,
+      desk: this.#desk,
+    });
     this.#isAlone = options.seeds.length === 0 && table.liveCount === 0;
     this.#warmUntil = this.#isAlone ? now : after(now, config.sessionTtlMs);
     this.#warmUntilMax = after(now, WARM_UP_MAX_MS);
@@ -254,7 +260,7 @@ export class RegistryNode {
 
   /** Why expiry is paused now, if it is. */
   get doubtReason(): DoubtReason | undefined {
-    return this.#doubtReason;
+    return this.#expiry.doubtReason;
   }
 
   /** All nodes as this one sees them, by id. */
@@ -358,7 +364,7 @@ export class RegistryNode {
     if (this.#state === "left") return;
     if (this.#state === "warming" && now >= this.#warmUntil)
       this.#becomeReady(this.#isAlone ? "alone" : "waited one ttl");
-    this.#expireLeases(now);
+    this.#expiry.tick(now);
     this.#canary.tick(now);
     this.#replica.collectTombstones(now, COLLECT_COUNT_MAX);
     if (now >= this.#housekeepingAt) this.#housekeep(now);
@@ -384,34 +390,6 @@ export class RegistryNode {
     this.#drains.settle(now);
     if (this.#peers.takeMembersChanged()) this.#announceMembers();
     this.#peers.pushNews();
-  }
-
-  #expireLeases(now: Instant): void {
-    const hasSilentNode = this.#membership.hasUnexplainedSilence;
-    const { lapses, held } = this.#leases.expire({ hasSilentNode }, now);
-    for (const lapse of lapses) this.#lapse(lapse, now);
-    for (const [reason, count] of held) {
-      this.counters.leasesHeld += count;
-      if (this.#doubtReason === reason) continue;
-      this.#doubtReason = reason;
-      this.#outbox.note("warn", "lease.expiry-paused", { reason, heldCount: count });
-    }
-    if (held.size > 0 || this.#doubtReason === undefined) return;
-    if (this.#doubt.paused(now) !== undefined) return;
-    if (this.#doubtReason === "node-silent" && hasSilentNode) return;
-    this.#outbox.note("info", "lease.expiry-resumed", { reason: this.#doubtReason });
-    this.#doubtReason = undefined;
-  }
-
-  #lapse(lapse: LeaseLapse, now: Instant): void {
-    this.counters.leasesLapsed += 1;
-    this.#outbox.note("info", "lease.lapsed", {
-      phase: lapse.step.phase,
-      instanceCount: lapse.lease.slots.size,
-    });
-    this.#writer.carryOut(lapse, now);
-    const session = lapse.lease.session;
-    if (session !== undefined) this.#desk.lapsed(session, lapse.step.phase);
   }
 
   #housekeep(now: Instant): void {
