@@ -50,7 +50,7 @@ function observe(nodeId: string) {
     now: () => instant(0),
     name: "a",
   });
-  const writer = new InstanceWriter({ replica, leases, clock });
+  const writer = new InstanceWriter({ replica, leases, clock, isOrphaned: () => false });
   const membership = new Membership({ nodeId, region: "r" });
   for (const id of ["lost", ...REGION, "far"]) {
     const region = id === "far" ? "other" : "r";

@@ -21,6 +21,7 @@ import {
   compareStamps,
   INCARNATION_MAX,
   InstanceState,
+  type Origin,
   RecordKind,
   type RegistryRecord,
   RemovalReason,
@@ -41,17 +42,27 @@ export interface InstanceName {
   readonly id: string;
 }
 
+export interface InstanceWriterOptions {
+  readonly replica: Replica;
+  readonly leases: LeaseTable;
+  readonly clock: HybridClock;
+  /** Whether another node's life is over, as far as this node knows. */
+  readonly isOrphaned: (origin: Origin) => boolean;
+}
+
 const EMPTY_BODY = new Uint8Array(0);
 
 export class InstanceWriter {
   readonly #replica: Replica;
   readonly #leases: LeaseTable;
   readonly #clock: HybridClock;
+  readonly #isOrphaned: (origin: Origin) => boolean;
 
-  constructor(options: { replica: Replica; leases: LeaseTable; clock: HybridClock }) {
+  constructor(options: InstanceWriterOptions) {
     this.#replica = options.replica;
     this.#leases = options.leases;
     this.#clock = options.clock;
+    this.#isOrphaned = options.isOrphaned;
   }
 
   /** The slot of an instance's live record or tombstone, whichever scope it has. */
@@ -87,9 +98,12 @@ export class InstanceWriter {
     this.#clock.observe(item.incarnation);
     const incarnation = item.incarnation || this.#incarnationAbove(held);
     if (incarnation > INCARNATION_MAX) return refused(item, outOfRange(item, incarnation));
-    const stamp = this.#stampOver(held, { incarnation, session: session.sessionNumber });
+    const isLater = held !== undefined && this.#isOfLaterProcess(held, item);
+    const claim = { incarnation, session: session.sessionNumber };
+    const stamp = isLater ? undefined : this.#stampOver(held, claim);
     if (stamp === undefined) {
-      const message = `instance ${item.service}/${item.id} is held with a later stamp than (${incarnation}, ${session.sessionNumber}): register again above it, or stop`;
+      const by = isLater ? "by a process that began later" : "with a later stamp";
+      const message = `instance ${item.service}/${item.id} is held ${by} than (${incarnation}, ${session.sessionNumber}): register again above it, or stop`;
       return {
         ...refused(item, { code: ErrorCode.aborted, message }),
         ...(held === undefined ? {} : { superseding: held }),
@@ -290,6 +304,16 @@ export class InstanceWriter {
     const table = this.#replica.table;
     if (table.state(slot) === InstanceState.removed || table.isSuspect(slot) === isSuspect) return;
     this.rewrite(slot, { isSuspect }, now);
+  }
+
+  /**
+   * Whether a process that is well holds the id and began later: then it has it, however high the
+   * earlier one claims. Such a claim was made when it looked gone, or crossed its coming back.
+   */
+  #isOfLaterProcess(held: RegistryRecord, item: RegisterItem): boolean {
+    if (item.since === 0 || item.since >= held.since) return false;
+    if (held.state === InstanceState.removed || held.isSuspect) return false;
+    return this.#replica.isOwn(held.origin) || !this.#isOrphaned(held.origin);
   }
 
   /** The stamp with which a registration beats what is held, or undefined when it cannot. */

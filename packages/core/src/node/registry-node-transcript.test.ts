@@ -284,6 +284,31 @@ describe("peers", () => {
     assert.equal(bench.instance("x")?.origin.nodeId, "a");
   });
 
+  // It claimed while the later one looked gone, or did not know that it was back.
+  it("an earlier process is not given an id that a later one holds, however high it claims (S5)", () => {
+    const bench = new NodeBench();
+    bench.link(1, "b");
+    const b = originOf("b");
+    const later = recordFor("x", { origin: b, version: 2, stamp: stampOf(7), since: 7 });
+    bench.hear(1, { type: "delta", groups: [delta(b, nodeRecord("b"), later)] });
+    bench.openSession(1);
+    const effects = bench.register(1, "x", 9, 6);
+    const told = toSession(effects, 1).find((one) => one.type === "superseded");
+    assert.deepEqual([told?.stamp, told?.isAlive, told?.since], [stampOf(7), true, 7]);
+    assert.equal(bench.instance("x")?.origin.nodeId, "b");
+    // Suspect now: it may have the id.
+    const suspect = { ...later, version: 3, isSuspect: true };
+    bench.hear(1, { type: "delta", groups: [{ ...delta(b, suspect), from: 2 }] });
+    bench.register(1, "x", 9, 6);
+    assert.equal(bench.instance("x")?.origin.nodeId, "a");
+    // The later one comes back, here.
+    bench.openSession(2);
+    bench.register(2, "x", 10, 7);
+    assert.equal(bench.instance("x")?.stamp.incarnation, 10);
+    bench.register(1, "x", 11, 6);
+    assert.equal(bench.instance("x")?.stamp.incarnation, 10);
+  });
+
   it("a later record that is suspect: its process may come back, and the earlier one is told so", () => {
     const bench = new NodeBench();
     bench.openSession(1);

@@ -167,6 +167,7 @@ export class RegistryNode {
       replica: this.#replica,
       leases: this.#leases,
       clock: this.#clock,
+      isOrphaned: (origin) => isOrphaned(origin, this.#membership),
     });
     const writing = { replica: this.#replica, writer: this.#writer, leases: this.#leases };
     const { counters } = this;

@@ -260,6 +260,15 @@ export const PERMANENT_SEEDS: readonly PermanentSeed[] = [
     mendedBy: "Try the server of a reset session second (P6)",
     scenario: "reset-beside-silent-hosts",
   },
+  {
+    seed: 1_046_484_574,
+    story:
+      "a process had begun at a node that knew nothing, waited 8 s for the one that took its id, and " +
+      "took it back from that one, which was well: the node doubts for longer (1046483552: a claim " +
+      "above a tombstone crossed the later process's coming back)",
+    mendedBy: "Give no id from a later process that is well",
+    scenario: "claimed-from-the-living",
+  },
 ];
 
 /** A defect that is known and not yet mended: a failure that looks like it is told, not counted. */

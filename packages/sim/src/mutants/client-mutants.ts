@@ -69,6 +69,15 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
     replace: "const beganLater = false;",
   },
   {
+    name: "highest-claim-wins",
+    story:
+      "A node gives an id to whoever claims it highest, also over a later process that it knows to " +
+      "be well: one that waited because the other might be dead takes it from the living.",
+    file: "node/instance-writer.js",
+    find: "const isLater = held !== undefined && this.#isOfLaterProcess(held, item);",
+    replace: "const isLater = false;",
+  },
+  {
     name: "clock-hears-nobody",
     story:
       "A node's hybrid clock does not learn from what others write: of two processes of one id " +

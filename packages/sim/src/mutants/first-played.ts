@@ -36,6 +36,7 @@ export const FIRST_PLAYED: Readonly<Record<string, string>> = {
   "gc-watermark-ignored": "away-for-long",
   "goodbye-leaves-zombies": "programs-come-and-go",
   "heartbeats-are-written": "quiet-world",
+  "highest-claim-wins": "claimed-from-the-living",
   "left-out-is-proved-gone": "moved-while-a-node-fills",
   "last-claim-wins": "later-process-comes-back",
   "last-server-in-its-turn": "reset-beside-silent-hosts",

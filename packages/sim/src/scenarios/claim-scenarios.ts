@@ -1,4 +1,5 @@
 /** Two processes of one id: which of them goes on. */
+import { RecordKind } from "@fpzk/core";
 import type { SimClient } from "../world/sim-client.js";
 import type { Scenario } from "./scenario.js";
 import { livenessIn, type Stage } from "./stage.js";
@@ -34,6 +35,31 @@ export const CLAIM_SCENARIOS: readonly Scenario[] = [
       stage.expect(hasIt, "P6", "the earlier process does not have the id that nobody has");
       stage.register(late, "orders/o");
       expectLater(stage, early, late);
+    },
+  },
+  {
+    name: "claimed-from-the-living",
+    story:
+      "A process begins at a node that has just started, and waits when a later one takes its id: " +
+      "that one might be dead, for all that the node knows. It lives, and keeps the id (S5).",
+    play: (stage) => {
+      stage.addNodes({ us: 2 });
+      const early = stage.addClient("early", "us", ["us-1"]);
+      stage.register(early, "orders/o");
+      stage.run(500);
+      const late = stage.addClient("late", "us", ["us-2"]);
+      stage.register(late, "orders/o");
+      stage.run(1_000);
+      stage.expect(
+        early.statuses.get("orders/o") === "registered",
+        "P6",
+        "the earlier process did not wait",
+      );
+      const claimed = stage.countStored(({ id }, { kind, origin }) => {
+        return id === "us-1" && kind === RecordKind.instance && origin.nodeId === id;
+      });
+      expectLater(stage, early, late);
+      stage.expect(claimed() === 0, "S5", "the earlier process was given the id meanwhile");
     },
   },
   {
