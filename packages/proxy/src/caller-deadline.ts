@@ -7,19 +7,23 @@
  *
  * @see gRPC "PROTOCOL-HTTP2.md", `grpc-timeout`; Envoy's `x-envoy-expected-rq-timeout-ms`.
  */
-import { formatGrpcTimeout, parseGrpcTimeout } from "@fpzk/core";
+import {
+  formatGrpcTimeout,
+  formatTimeoutMs,
+  parseGrpcTimeout,
+  parseTimeoutMs,
+  TIMEOUT_FIELD,
+} from "@fpzk/core";
 import type { Fields } from "./call.js";
 import { firstValue } from "./headers.js";
 
-export const TIMEOUT_FIELD = "x-fpzk-timeout-ms";
 const GRPC_TIMEOUT_FIELD = "grpc-timeout";
 
 /** Milliseconds that the caller waits; undefined when it does not say. */
 export function callerTimeoutMs(fields: Fields, isGrpc: boolean): number | undefined {
   const value = firstValue(fields, isGrpc ? GRPC_TIMEOUT_FIELD : TIMEOUT_FIELD);
   if (value === undefined) return undefined;
-  if (isGrpc) return parseGrpcTimeout(value);
-  return /^\d{1,9}$/.test(value) ? Number(value) : undefined;
+  return isGrpc ? parseGrpcTimeout(value) : parseTimeoutMs(value);
 }
 
 /** The same fields with what is left now; rounded down, for nobody is promised more. */
@@ -31,7 +35,6 @@ export function withTimeLeft(fields: Fields, isGrpc: boolean, leftMs: number): F
     if (other.length === name.length && other.toLowerCase() === name) continue;
     kept.push(other, fields[index + 1] ?? "");
   }
-  const left = isGrpc ? formatGrpcTimeout(leftMs) : String(Math.max(1, Math.floor(leftMs)));
-  kept.push(name, left);
+  kept.push(name, isGrpc ? formatGrpcTimeout(leftMs) : formatTimeoutMs(leftMs));
   return kept;
 }

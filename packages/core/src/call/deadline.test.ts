@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { instant } from "../time.js";
-import { attemptDeadline, formatGrpcTimeout, parseGrpcTimeout } from "./deadline.js";
+import {
+  attemptDeadline,
+  formatGrpcTimeout,
+  formatTimeoutMs,
+  parseGrpcTimeout,
+  parseTimeoutMs,
+} from "./deadline.js";
 
 describe("attemptDeadline", () => {
   it("is the attempt's bound or the request's end, and nothing when no time is left", () => {
@@ -41,6 +47,28 @@ describe("grpc-timeout", () => {
         const said = parseGrpcTimeout(formatGrpcTimeout(leftMs));
         assert.ok(said !== undefined && said >= 1);
         assert.ok(said <= Math.max(1, leftMs) && said > leftMs - 1_000);
+      }),
+    );
+  });
+});
+
+describe("x-fpzk-timeout-ms", () => {
+  it("is whole milliseconds and nothing else", () => {
+    const check = (field: string, expected: number | undefined): void =>
+      assert.equal(parseTimeoutMs(field), expected, field);
+    check("0", 0);
+    check("999999999", 999_999_999);
+    for (const field of ["", "soon", "-1", "1.5", "1e3", " 1", "1000000000"]) {
+      check(field, undefined);
+    }
+  });
+
+  it("never promises more than is left, and always something", () => {
+    fc.assert(
+      fc.property(fc.double({ min: 0, max: 1e12, noNaN: true }), (leftMs) => {
+        const said = parseTimeoutMs(formatTimeoutMs(leftMs));
+        assert.ok(said !== undefined && said >= 1 && said <= Math.max(1, leftMs));
+        assert.ok(said > leftMs - 1 || said === 999_999_999);
       }),
     );
   });

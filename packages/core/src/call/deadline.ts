@@ -31,6 +31,21 @@ export function attemptDeadline(
   return own < deadline ? own : deadline;
 }
 
+/** Where a request says how long its caller waits, gRPC aside; see {@link parseTimeoutMs}. */
+export const TIMEOUT_FIELD = "x-fpzk-timeout-ms";
+/** Of {@link TIMEOUT_FIELD}: nine digits. */
+const TIMEOUT_FIELD_MAX_MS = 999_999_999;
+
+/** The milliseconds of a {@link TIMEOUT_FIELD}, whole, from 0; undefined when it is not one. */
+export function parseTimeoutMs(field: string): number | undefined {
+  return /^\d{1,9}$/.test(field) ? Number(field) : undefined;
+}
+
+/** What is left as a {@link TIMEOUT_FIELD}: rounded down, for nobody is promised more; at least 1. */
+export function formatTimeoutMs(leftMs: number): string {
+  return String(Math.min(TIMEOUT_FIELD_MAX_MS, Math.max(1, Math.floor(leftMs))));
+}
+
 const UNIT_MS: Readonly<Record<string, number>> = {
   H: 3_600_000,
   M: 60_000,
