@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { it } from "node:test";
-import { isRegistryError } from "@fpzk/client";
+import { deadlineOf, isRegistryError } from "@fpzk/client";
 import { kill, loadOf, Registry, seen, untilUnused } from "./registry.js";
 
 const echo = (id: string) => (request: IncomingMessage, response: ServerResponse) => {
@@ -198,4 +198,95 @@ it("sends equal keys to the same instance", async (t) => {
   const once = await Promise.all(keys.map(instanceOf));
   assert.deepEqual(await Promise.all(keys.map(instanceOf)), once);
   assert.ok(new Set(once).size > 1);
+});
+
+it("tells the instance what is left of the call's time, never more than was inherited", async (t) => {
+  const registry = await Registry.start(t);
+  const listener = (request: IncomingMessage, response: ServerResponse): void => {
+    response.end(String(request.headers["x-fpzk-timeout-ms"]));
+  };
+  await registry.http(t, { service: "told", id: "t1", listener });
+  const client = await registry.connect();
+  await seen(client, "told", 1);
+  const told = async (init: Parameters<typeof client.fetch>[1]): Promise<number> =>
+    Number(await (await client.fetch("fpzk://told/", init)).text());
+  const isWithin = (ms: number, max: number): void => assert.ok(ms >= 1 && ms <= max, `${ms}`);
+  isWithin(await told({}), 30_000);
+  isWithin(await told({ timeoutMs: 20_000 }), 20_000);
+  const inherited = { "x-fpzk-timeout-ms": "9000" };
+  isWithin(await told({ timeoutMs: 20_000, headers: inherited }), 9_000);
+  isWithin(await told({ timeoutMs: 20_000, deadline: deadlineOf(inherited) }), 9_000);
+  assert.ok(Number.isNaN(await told({ timeoutMs: Number.POSITIVE_INFINITY })));
+});
+
+it("takes less time with it at each step of a chain of calls, and for each attempt", async (t) => {
+  const registry = await Registry.start(t);
+  const client = await registry.connect();
+  const told: number[] = [];
+  const hear = (request: IncomingMessage): void => {
+    told.push(Number(request.headers["x-fpzk-timeout-ms"]));
+  };
+  await registry.http(t, {
+    ...{ service: "back", id: "b1" },
+    listener: (request, response) => {
+      hear(request);
+      response.end();
+    },
+  });
+  // Its first answer is broken off, so that there is a second attempt; all take 20 ms.
+  const front = (request: IncomingMessage, response: ServerResponse): void => {
+    hear(request);
+    const deadline = deadlineOf(request.headers);
+    setTimeout(() => {
+      if (told.length === 1) request.socket.destroy();
+      else {
+        const call = client.fetch("fpzk://back/", { deadline }).then((answer) => answer.text());
+        call.then(
+          () => response.end(),
+          () => request.socket.destroy(),
+        );
+      }
+    }, 20);
+  };
+  await registry.http(t, { service: "front", id: "f1", listener: front });
+  await registry.http(t, { service: "front", id: "f2", listener: front });
+  await Promise.all([seen(client, "front", 2), seen(client, "back", 1)]);
+  const response = await client.fetch("fpzk://front/", { timeoutMs: 20_000 });
+  assert.equal(response.status, 200);
+  await response.text();
+  const [first = 0, second = 0, third = 0] = told;
+  assert.equal(told.length, 3);
+  assert.ok(
+    first <= 20_000 && second <= first - 18 && third <= second - 18 && third >= 1,
+    `${told}`,
+  );
+});
+
+it("refuses a call whose deadline has passed at once, and blames no instance", async (t) => {
+  const registry = await Registry.start(t);
+  let requestCount = 0;
+  const listener = (request: IncomingMessage, response: ServerResponse): void => {
+    requestCount += 1;
+    if (request.url === "/now") response.end();
+  };
+  await registry.http(t, { service: "late", id: "l1", listener });
+  const client = await registry.connect();
+  await seen(client, "late", 1);
+  const isLate = rejectsWith("deadline_exceeded");
+  const past = performance.now() - 1;
+  await assert.rejects(client.fetch("fpzk://late/", { deadline: past }), isLate);
+  const headers = { "x-fpzk-timeout-ms": "0" };
+  await assert.rejects(client.fetch("fpzk://late/", { headers }), isLate);
+  await assert.rejects(client.fetch("fpzk://unknown/", { deadline: past }), isLate);
+  assert.equal(requestCount, 0);
+  const noInstant = client.fetch("fpzk://late/", { deadline: Number.NaN });
+  await assert.rejects(noInstant, rejectsWith("invalid_argument"));
+  // Sent, and too late for who asked for it: still no fault of the instance, unlike the call's own.
+  const { subscription } = client.caller("late");
+  const failedCount = (): number | undefined => subscription.standings()[0]?.failedCount;
+  const soon = performance.now() + 50;
+  await assert.rejects(client.fetch("fpzk://late/", { deadline: soon }), isLate);
+  assert.equal(failedCount(), 0);
+  await assert.rejects(client.fetch("fpzk://late/", { timeoutMs: 50 }), isLate);
+  assert.equal(failedCount(), 1);
 });

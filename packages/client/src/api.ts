@@ -211,6 +211,11 @@ export interface ServiceOptions extends SubscribeOptions, CallOptions {}
 export interface FetchInit extends RequestInit, CallOptions {
   /** For policies by key: equal keys go to the same instance. */
   readonly key?: string;
+  /**
+   * When the request that this call is made for is over, by `performance.now()`: the call ends
+   * then at the latest. `deadlineOf` reads it. Default: none.
+   */
+  readonly deadline?: number;
 }
 
 /** Picks for calls to one service: what all integrations are made of. */

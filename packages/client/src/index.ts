@@ -9,6 +9,7 @@ export {
   retryAfterOfField,
 } from "@fpzk/core";
 export * from "./api.js";
+export { deadlineOf, type IncomingFields } from "./calls/call-deadline.js";
 export { connect } from "./connect.js";
 export {
   broadcast,

@@ -26,6 +26,8 @@ export interface AttemptRequest {
   /** Until it is complete. */
   readonly leftMs: number;
   readonly timeoutMs: number;
+  /** The call's time was not its own: being late then says nothing of the instance. */
+  readonly isInherited: boolean;
 }
 
 /** What came of an attempt, and why it may be worth another. */
@@ -94,7 +96,7 @@ export class FetchAttempt {
   }
 
   #failed(error: unknown): Extract<AttemptEnd, { type: "failure" }> {
-    const { service, signal, timeoutMs } = this.#request;
+    const { service, signal, timeoutMs, isInherited } = this.#request;
     const at = `call ${service} at ${this.#picked.url}`;
     const failure = (code: ErrorCode, text: string, cause: unknown): RegistryError =>
       new RegistryError(code, `${at}: ${text}`, { cause });
@@ -104,8 +106,8 @@ export class FetchAttempt {
       return { type: "failure", error: told, cause: undefined };
     }
     if (this.#expired !== undefined) {
-      this.#finish(CallOutcome.error);
       const isCall = this.#expired === "call";
+      this.#finish(isCall && isInherited ? CallOutcome.cancelled : CallOutcome.error);
       const text = isCall
         ? `no answer within ${timeoutMs} ms`
         : "it did not begin to answer in time";

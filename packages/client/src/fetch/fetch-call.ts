@@ -5,8 +5,17 @@
  * again: what reached nobody, and what may be done twice (RFC 9110 §9.2.2). All attempts share the
  * call's deadline. A body that is a stream is sent once.
  */
-import { attemptDeadline, ErrorCode, instant, RegistryError } from "@fpzk/core";
+import {
+  attemptDeadline,
+  ErrorCode,
+  formatTimeoutMs,
+  instant,
+  NEVER,
+  RegistryError,
+  TIMEOUT_FIELD,
+} from "@fpzk/core";
 import type { FetchInit, Picked } from "../api.js";
+import { CallDeadline } from "../calls/call-deadline.js";
 import { type CompleteCallOptions, isIdempotent, mayRepeat } from "../calls/call-options.js";
 import { contextOf } from "../calls/key-field.js";
 import type { Caller, CallerTable } from "../calls/service-caller.js";
@@ -20,7 +29,7 @@ export async function fetchFrom(
   init: FetchInit,
 ): Promise<Response> {
   const { service, path } = parseServiceUrl(url);
-  const { key, timeoutMs, attemptTimeoutMs, retryCount, retryOn, signal, ...rest } = init;
+  const { key, deadline, timeoutMs, attemptTimeoutMs, retryCount, retryOn, signal, ...rest } = init;
   const caller = callers.get(service, "http");
   const options = caller.callOptions({
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
@@ -28,12 +37,19 @@ export async function fetchFrom(
     ...(retryCount === undefined ? {} : { retryCount }),
     ...(retryOn === undefined ? {} : { retryOn }),
   });
+  const headers = new Headers(rest.headers);
+  const field = headers.get(TIMEOUT_FIELD);
   const call = new FetchCall({
     caller,
     options,
+    deadline: new CallDeadline(
+      { timeoutMs: options.timeoutMs, deadline, field },
+      performance.now(),
+    ),
     path,
     key,
-    init: rest,
+    init: { ...rest, headers },
+    headers,
     signal: signal ?? undefined,
   });
   return await call.run();
@@ -42,26 +58,30 @@ export async function fetchFrom(
 interface Call {
   readonly caller: Caller;
   readonly options: CompleteCallOptions;
+  readonly deadline: CallDeadline;
   readonly path: string;
   readonly key: string | undefined;
   readonly init: RequestInit;
+  /** Those of `init`. */
+  readonly headers: Headers;
   readonly signal: AbortSignal | undefined;
 }
 
 class FetchCall {
   readonly #call: Call;
-  readonly #deadline: number;
   readonly #excluded = new Set<string>();
 
   constructor(call: Call) {
     this.#call = call;
-    this.#deadline = performance.now() + call.options.timeoutMs;
   }
 
   async run(): Promise<Response> {
-    const { caller, options, signal } = this.#call;
+    const { caller, options, deadline, signal } = this.#call;
+    const now = instant(performance.now());
+    const times = { deadline: deadline.ends, attemptMaxMs: Number.POSITIVE_INFINITY };
+    if (attemptDeadline(times, now) === undefined) throw this.#notBegun();
     let picked = await caller.first(contextOf(this.#call.key), {
-      timeoutMs: options.timeoutMs,
+      timeoutMs: deadline.timeoutMs,
       signal,
     });
     for (let retriesLeft = options.retryCount; ; retriesLeft -= 1) {
@@ -79,19 +99,20 @@ class FetchCall {
   }
 
   async #attempt(picked: Picked): Promise<AttemptEnd> {
-    const { caller, options, path, init, signal } = this.#call;
+    const { caller, options, deadline, path, init, headers, signal } = this.#call;
     const now = instant(performance.now());
-    const deadline = instant(this.#deadline);
-    const ends = attemptDeadline({ deadline, attemptMaxMs: options.attemptTimeoutMs }, now);
+    const times = { deadline: deadline.ends, attemptMaxMs: options.attemptTimeoutMs };
+    const ends = attemptDeadline(times, now);
     if (ends === undefined || signal?.aborted === true) {
       picked.release();
       throw this.#notBegun();
     }
-    const { timeoutMs } = options;
+    const { timeoutMs, isInherited } = deadline;
+    const leftMs = deadline.leftMs(now);
+    if (deadline.ends !== NEVER) headers.set(TIMEOUT_FIELD, formatTimeoutMs(leftMs));
     const attempt = new FetchAttempt(picked, {
-      ...{ service: caller.service, path, init, signal, timeoutMs },
+      ...{ service: caller.service, path, init, signal, timeoutMs, isInherited, leftMs },
       attemptMs: ends - now,
-      leftMs: deadline - now,
     });
     return await attempt.run();
   }
@@ -107,12 +128,16 @@ class FetchCall {
   }
 
   #notBegun(): RegistryError {
-    const { caller, options, signal } = this.#call;
+    const { caller, deadline, signal } = this.#call;
     if (signal?.aborted === true) {
       const message = `call ${caller.service}: was aborted`;
       return new RegistryError(ErrorCode.cancelled, message, { cause: signal.reason });
     }
-    const message = `call ${caller.service}: ${options.timeoutMs} ms were over before it began`;
+    const tried = this.#excluded.size;
+    const message =
+      tried === 0 && deadline.isInherited
+        ? `call ${caller.service}: the deadline that it was given had passed before it was sent`
+        : `call ${caller.service}: its ${deadline.timeoutMs} ms were over after ${tried} attempts`;
     return new RegistryError(ErrorCode.deadlineExceeded, message);
   }
 }
