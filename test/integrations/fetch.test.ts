@@ -290,3 +290,16 @@ it("refuses a call whose deadline has passed at once, and blames no instance", a
   await assert.rejects(client.fetch("fpzk://late/", { timeoutMs: 50 }), isLate);
   assert.equal(failedCount(), 1);
 });
+
+it("serves who waits in one subscription by the end of a call of another", async (t) => {
+  const registry = await Registry.start(t);
+  await echoes(t, registry, 1);
+  const client = await registry.connect();
+  const one = client.subscribe("echo", { instanceCallCountMax: 1 });
+  const other = client.subscribe("echo", { instanceCallCountMax: 1, policy: "least-request" });
+  await Promise.all([one.ready(), other.ready()]);
+  const held = await one.acquire();
+  const waiting = other.acquire({ timeoutMs: 5_000 });
+  held.release();
+  (await waiting).release();
+});

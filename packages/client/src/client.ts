@@ -202,6 +202,7 @@ export class Client implements FpzkClient, RegistrationHost {
       instances: () => this.#machine.view(service)?.instances ?? [],
       state: () => this.#views.get(service)?.state ?? UNKNOWN_STATE,
       learned: (instance, result) => this.#learn(instance, result),
+      freed: () => this.#freed(service),
       closed: (closed) => this.#unsubscribe(closed),
     });
     this.#addViewer(subscription);
@@ -313,6 +314,13 @@ export class Client implements FpzkClient, RegistrationHost {
     if (shared.subscriptions.size > 0) return;
     this.#views.delete(subscription.service);
     this.#step({ type: "unwatch", service: subscription.service });
+  }
+
+  /** Subscriptions to one service share its instances, so a call's end may serve any of them. */
+  #freed(service: string): void {
+    for (const viewer of this.#views.get(service)?.subscriptions ?? []) {
+      if (viewer instanceof Subscription) viewer.freed();
+    }
   }
 
   /** What calls taught of connections is told to the registry. */

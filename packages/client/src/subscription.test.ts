@@ -58,6 +58,9 @@ class View {
         this.closedCount += 1;
       },
       learned: (instance, result) => this.learned.push(`${instance.id} ${String(result)}`),
+      freed: () => {
+        for (const each of this.opened) each.freed();
+      },
     });
     this.opened.push(subscription);
     return subscription;

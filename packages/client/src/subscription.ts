@@ -50,6 +50,8 @@ export interface SubscriptionSource {
   subscribe(service: string): ServiceSubscription;
   /** A call to an instance is over, and said something of it. */
   learned(instance: ViewInstance, result: CallResult): void;
+  /** A call is over: whoever waits for an instance of the service may have room, here or not. */
+  freed(): void;
   closed(subscription: Subscription): void;
 }
 
@@ -155,7 +157,7 @@ export class Subscription implements ServiceSubscription, PickedCallOwner {
       this.#options.onEjection?.(instance);
     }
     if (call.result !== undefined) this.#source.learned(call.instance, call.result);
-    this.#waiting.freed();
+    this.#source.freed();
   }
 
   ready(options: { timeoutMs?: number; signal?: AbortSignal } = {}): Promise<void> {
@@ -242,6 +244,11 @@ export class Subscription implements ServiceSubscription, PickedCallOwner {
       const told = this.#toldChange(this.#told, change);
       if (told !== undefined) this.#push(told);
     }
+  }
+
+  /** An instance may have room again. */
+  freed(): void {
+    this.#waiting.freed();
   }
 
   stateChanged(): void {
