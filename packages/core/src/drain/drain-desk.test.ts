@@ -4,7 +4,14 @@ import { EMPTY_DIGEST } from "../hash.js";
 import type { RoutePayload } from "../messages.js";
 import type { Effect } from "../node/events.js";
 import { describeNode, NodeBench, toSession } from "../node/node.fixture.js";
-import { InstanceState, type Origin, RecordKind, RemovalReason, Scope } from "../record.js";
+import {
+  InstanceState,
+  type Origin,
+  RecordKind,
+  type RegistryRecord,
+  RemovalReason,
+  Scope,
+} from "../record.js";
 import { DRAIN_ASK_INTERVAL_MS } from "./drain-table.js";
 
 const NAME = { namespace: "default", service: "cart", id: "x" };
@@ -256,6 +263,16 @@ test("P7 what a program left behind in a region drains with it, once its node is
   confirm(bench, 2, LATER);
   assert.deepEqual(askLeft(bench), []);
   assert.equal(bench.instance("x")?.reason, RemovalReason.drained);
+});
+
+// Its program has deregistered and registered it again elsewhere, so that the incarnations differ.
+test("P7 what was left behind and adopted drains with a later registration", () => {
+  const bench = leftBehind();
+  bench.link(2, "far", "q");
+  const adopted = { ...bench.instance("x"), isSuspect: true, version: 2 } as RegistryRecord;
+  const records = [{ ...adopted, stamp: { incarnation: 1, session: 1, claim: 1 } }];
+  bench.hear(1, { type: "delta", groups: [{ origin: HOME, from: 1, to: 2, records }] });
+  assert.deepEqual(askLeft(bench, { ...LATER, incarnation: 2 }), ["a"], "its adopter drains it");
 });
 
 test("P6 what a later process holds in a region is not drained by what was there before", () => {

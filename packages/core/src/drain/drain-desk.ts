@@ -160,21 +160,29 @@ export class DrainDesk {
 
   /** Undefined when nothing is left here. */
   #reportOnLeft(question: DrainConfirm, now: Instant): DrainReport | undefined {
-    const { replica, endLeft, membership } = this.#options;
+    const { replica, endLeft } = this.#options;
     const slot = replica.find({ ...question, kind: question.recordKind, scope: Scope.region });
     if (slot === NO_SLOT) return undefined;
-    const { state, stamp, origin } = replica.table.read(slot);
+    const record = replica.table.read(slot);
+    const { state, stamp } = record;
     const isLater = compareStamps(stamp, question.stamp) > 0;
     if (state === InstanceState.removed || isLater) return undefined;
-    // Of another process with that id, unless its node has gone.
+    // Of another process with that id, unless its node has gone; or of an earlier registration.
     const isOther = stamp.incarnation !== question.stamp.incarnation;
-    if (isOther && (replica.isOwn(origin) || !isOrphaned(origin, membership))) return undefined;
+    if (isOther && !this.#isAbandoned(record)) return undefined;
     const known = this.table.reportOn(slot, stamp);
     const isOver = known?.unconfirmed.length === 0;
     if (isOver || state !== InstanceState.draining) {
       endLeft(slot, { stamp: question.stamp, isOver }, now);
     }
     return known ?? { confirmedCount: 0, unconfirmed: [replica.nodeId] };
+  }
+
+  /** Whether the node that its program was at has gone, also where another has adopted it since. */
+  #isAbandoned({ origin, isSuspect, stamp }: RegistryRecord): boolean {
+    if (isSuspect && stamp.claim > 0) return true;
+    const { replica, membership } = this.#options;
+    return !replica.isOwn(origin) && isOrphaned(origin, membership);
   }
 
   #isHere(nodeId: string): boolean {

@@ -269,6 +269,15 @@ export const PERMANENT_SEEDS: readonly PermanentSeed[] = [
     mendedBy: "Give no id from a later process that is well",
     scenario: "claimed-from-the-living",
   },
+  {
+    seed: 1_046_485_494,
+    story:
+      "everyone confirmed the drain of a region's own instance, and callers of a region where it " +
+      "had been left behind still picked it: it was adopted there, and its program had registered " +
+      "it anew since, so it was taken for another process's (seed 1046485502 too)",
+    mendedBy: "Drain what was left behind and adopted (P7)",
+    scenario: "drain-of-what-was-adopted",
+  },
 ];
 
 /** A defect that is known and not yet mended: a failure that looks like it is told, not counted. */

@@ -4,6 +4,7 @@
  */
 export const FIRST_PLAYED: Readonly<Record<string, string>> = {
   "accusers-beat-heartbeats": "accused-by-callers",
+  "adopted-is-not-drained": "drain-of-what-was-adopted",
   "adoption-without-claim": "node-and-program-are-lost",
   "backoff-without-jitter": "tries-spread",
   "canaries-ignored": "line-of-regions",

@@ -152,6 +152,15 @@ export const VIEW_MUTANTS: readonly Mutant[] = [
     replace: "if (member.description.region !== region)",
   },
   {
+    name: "adopted-is-not-drained",
+    story:
+      "A drain ends what its program left behind in another region only until a node there has " +
+      "adopted it: then callers of that region go on picking it when the process has stopped.",
+    file: "drain/drain-desk.js",
+    find: "if (isSuspect && stamp.claim > 0)",
+    replace: "if (false)",
+  },
+  {
     name: "views-keep-what-nodes-lost",
     story:
       "A view that remembers a higher stamp than any node has does not say so: a caller shows a " +

@@ -298,6 +298,37 @@ export const NODE_SCENARIOS: readonly Scenario[] = [
     },
   },
   {
+    name: "drain-of-what-was-adopted",
+    story:
+      "What a program left behind in another region, where its node was killed, is adopted by the " +
+      "node beside it. At home the program registers the instance anew, and drains: the other " +
+      "region's callers pick it no more either (P7).",
+    options: HASTY,
+    play: (stage) => {
+      stage.addNodes({ us: 1, eu: 2 });
+      stage.settle();
+      const provider = stage.addClient("provider", "us", ["eu-1", "us-1"]);
+      stage.register(provider, "orders/o", { scope: Scope.region });
+      const caller = stage.addClient("caller", "eu", ["eu-2"]);
+      caller.watch("orders");
+      stage.run(2_000);
+      stage.world.crash("eu-1");
+      const isHome = () => provider.machine.connectedNodeId === "us-1";
+      stage.await(isHome, 15_000, "P1", "the program is at home");
+      stage.addNode("eu-1", ["eu-2", "us-1"]);
+      stage.deregister(provider, "orders/o");
+      stage.run(1_000);
+      stage.register(provider, "orders/o", { scope: Scope.region });
+      const isAdopted = () => livenessIn(caller, "orders/o") === "suspect";
+      stage.await(isAdopted, 60_000, "P6", "what it left behind is suspect in the other region");
+      const outcome = stage.drain(provider, "orders/o", 5_000);
+      const isConfirmed = outcome?.kind === "drained" && outcome.unconfirmed.length === 0;
+      stage.expect(isConfirmed, "L3", "a drain in a whole world is not confirmed by everyone");
+      const shown = caller.instances("orders")[0];
+      stage.expect(shown?.state !== InstanceState.up, "P7", "a caller picks what was left behind");
+    },
+  },
+  {
     name: "reconnect-slots",
     story:
       "A node with six hundred sessions is killed: they come to the other evenly over the time that " +
