@@ -7,7 +7,8 @@ import { fileURLToPath } from "node:url";
 import type { FpzkClient, ServiceSubscription } from "@fpzk/client";
 import { InstanceState } from "@fpzk/core";
 import { directoryFromClient, type RunningProxy, startProxy } from "@fpzk/proxy";
-import { freePort, RealCluster, until } from "./real-cluster.js";
+import { freePort } from "../free-port.js";
+import { RealCluster, until } from "./real-cluster.js";
 
 const PLAIN = fileURLToPath(new URL("../deploys/plain-program.js", import.meta.url));
 const SERVICES = ["leased", "living"] as const;

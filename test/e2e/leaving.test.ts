@@ -4,7 +4,8 @@ import { once } from "node:events";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { ServiceSubscription } from "@fpzk/client";
-import { freePort, RealCluster, until } from "./real-cluster.js";
+import { freePort } from "../free-port.js";
+import { RealCluster, until } from "./real-cluster.js";
 import { spawnFpzk } from "./run-fpzk.js";
 
 const PLAIN = fileURLToPath(new URL("../deploys/plain-program.js", import.meta.url));

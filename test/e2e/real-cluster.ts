@@ -3,20 +3,17 @@
  * can be cut. Only processes started here are stopped, by pid.
  */
 import { type ChildProcess, fork } from "node:child_process";
-import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { type ConnectOptions, connect, type FpzkClient } from "@fpzk/client";
 import { startWire, type Wire } from "@fpzk/wire";
+import { freePort } from "../free-port.js";
 import { type Answer, type Exchange, exchange } from "./http-exchange.js";
 import type { InstancePlan } from "./instance-process.js";
 import { type Ended, runFpzk, spawnFpzk } from "./run-fpzk.js";
 
 const INSTANCE = fileURLToPath(new URL("./instance-process.js", import.meta.url));
-const PORT_MIN = 15_000;
-const PORT_MAX = 32_000;
 /** Six processes start at once, maybe on a machine that is busy with other tests. */
 const START_TIMEOUT_MS = 60_000;
 const LOG_MAX_LENGTH = 2_000_000;
@@ -263,25 +260,5 @@ export async function until(
       throw new Error(`waited ${timeoutMs} ms in vain for: ${what}`, { cause: lastError });
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
-
-/**
- * A port that nobody listens on, below those that systems give to connections: one of these could
- * be taken by a wire or a client before the server that it was chosen for listens on it.
- */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(PORT_MIN, PORT_MAX);
-    const server = createServer();
-    server.listen(port, "127.0.0.1");
-    try {
-      await once(server, "listening");
-    } catch {
-      continue;
-    }
-    server.close();
-    await once(server, "close");
-    return port;
   }
 }

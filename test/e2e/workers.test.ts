@@ -4,8 +4,9 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { after, before, describe, test } from "node:test";
 import { connect, type FpzkClient } from "@fpzk/client";
+import { freePort } from "../free-port.js";
 import { exchange } from "./http-exchange.js";
-import { freePort, until } from "./real-cluster.js";
+import { until } from "./real-cluster.js";
 import { spawnFpzk } from "./run-fpzk.js";
 import { ViewRecorder } from "./view-recorder.js";
 

@@ -3,15 +3,14 @@
  * them, that can be killed, stopped, cut off and restarted one by one.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startWire, type Wire } from "@fpzk/wire";
 import { exchange } from "../e2e/http-exchange.js";
 import { until } from "../e2e/real-cluster.js";
+import { freePort } from "../free-port.js";
 import type { NodeContent } from "./convergence.js";
 import { clockMs, type LogLine } from "./log-line.js";
 import { LogTail } from "./log-tail.js";
@@ -19,8 +18,6 @@ import { logFile } from "./recorder.js";
 
 const FPZK = fileURLToPath(new URL("../../../packages/cli/dist/main.js", import.meta.url));
 const PRELOAD = new URL("./server-preload.js", import.meta.url).href;
-const PORT_MIN = 15_000;
-const PORT_MAX = 32_000;
 /** Nine processes start at once, maybe on a machine that is busy with other work. */
 const START_TIMEOUT_MS = 120_000;
 const CLUSTER_SECRET = "a secret that only the servers of this run know";
@@ -91,7 +88,7 @@ export class FaultCluster {
     for (const [index, region] of regions.entries()) {
       for (let number = 1; number <= nodesPerRegion; number += 1) {
         const host = `127.0.${10 + index}.${number}`;
-        const port = await freePortOn(host);
+        const port = await freePort(host);
         servers.push({
           ...{ nodeId: `${region}-${number}`, region, host, port, address: `${host}:${port}` },
           ...{ process: undefined, isStopped: false },
@@ -349,21 +346,4 @@ interface RestInstance {
   readonly liveness: string;
   readonly ownerNodeId: string;
   readonly metadata: Readonly<Record<string, string>>;
-}
-
-/** A port that nobody listens on, below those that systems give to connections. */
-async function freePortOn(host: string): Promise<number> {
-  for (;;) {
-    const port = randomInt(PORT_MIN, PORT_MAX);
-    const server = createServer();
-    server.listen(port, host);
-    try {
-      await once(server, "listening");
-    } catch {
-      continue;
-    }
-    server.close();
-    await once(server, "close");
-    return port;
-  }
 }

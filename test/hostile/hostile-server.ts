@@ -1,9 +1,9 @@
 /** One real FPZKServer in a process of its own, its counters, and a bystander who must notice nothing. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { until } from "../e2e/real-cluster.js";
+import { freePort } from "../free-port.js";
 
 const FPZK = fileURLToPath(new URL("../../../packages/cli/dist/main.js", import.meta.url));
 const READY_TIMEOUT_MS = 20_000;
@@ -95,14 +95,4 @@ export class HostileServer implements AsyncDisposable {
     this.#child.kill("SIGKILL");
     await exited;
   }
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
