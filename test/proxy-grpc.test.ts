@@ -4,8 +4,9 @@ import { once } from "node:events";
 import { describe, it, type TestContext } from "node:test";
 import { startProxy } from "@fpzk/proxy";
 import { Client, type ClientWritableStream, credentials, status } from "@grpc/grpc-js";
+import { identity } from "./grpc-bytes.js";
 import { directoryOf } from "./one-instance-directory.js";
-import { callUnary, identity, SERVICE, startGrpcEcho } from "./proxy-clients/grpc-echo.js";
+import { callUnary, SERVICE, startGrpcEcho } from "./proxy-clients/grpc-echo.js";
 
 async function startAll(t: TestContext) {
   const { port, seen, server } = await startGrpcEcho(t);

@@ -14,20 +14,13 @@ import {
   type ServiceError,
   status,
 } from "@grpc/grpc-js";
+import { bindLoopback, bytesMethod, identity } from "../grpc-bytes.js";
 import { loadOf, Registry, untilUnused } from "./registry.js";
 
-const identity = (value: Buffer): Buffer => value;
-
-function method(name: string, responseStream: boolean) {
-  return {
-    path: `/test.Who/${name}`,
-    ...{ requestStream: false, responseStream },
-    ...{ requestSerialize: identity, requestDeserialize: identity },
-    ...{ responseSerialize: identity, responseDeserialize: identity },
-  };
-}
-
-const SERVICE = { who: method("who", false), hold: method("hold", true) };
+const SERVICE = {
+  who: bytesMethod("/test.Who/who"),
+  hold: bytesMethod("/test.Who/hold", { responseStream: true }),
+};
 
 interface GrpcInstance {
   readonly id: string;
@@ -53,11 +46,7 @@ async function startInstance(
   };
   const server = new Server();
   server.addService(SERVICE, { who, hold });
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>
-      error === null ? resolve(bound) : reject(error),
-    );
-  });
+  const port = await bindLoopback(server, ServerCredentials.createInsecure());
   t.after(() => server.forceShutdown());
   const handle = await registry.register("who", id, { port, protocol: "grpc" });
   const letGo = (): void => {

@@ -13,25 +13,15 @@ import {
   type ServiceError,
   status,
 } from "@grpc/grpc-js";
-
-export const identity = (value: Buffer): Buffer => value;
-
-function method(name: string, requestStream: boolean, responseStream: boolean) {
-  return {
-    path: `/test.Echo/${name}`,
-    ...{ requestStream, responseStream },
-    ...{ requestSerialize: identity, requestDeserialize: identity },
-    ...{ responseSerialize: identity, responseDeserialize: identity },
-  };
-}
+import { bindLoopback, bytesMethod, identity } from "../grpc-bytes.js";
 
 export const SERVICE = {
-  unary: method("unary", false, false),
-  count: method("count", false, true),
-  sum: method("sum", true, false),
-  chat: method("chat", true, true),
-  fail: method("fail", false, false),
-  hang: method("hang", false, false),
+  unary: bytesMethod("/test.Echo/unary"),
+  count: bytesMethod("/test.Echo/count", { responseStream: true }),
+  sum: bytesMethod("/test.Echo/sum", { requestStream: true }),
+  chat: bytesMethod("/test.Echo/chat", { requestStream: true, responseStream: true }),
+  fail: bytesMethod("/test.Echo/fail"),
+  hang: bytesMethod("/test.Echo/hang"),
 };
 
 export interface Seen {
@@ -86,12 +76,7 @@ export async function startGrpcEcho(
   };
   const server = new Server();
   server.addService(SERVICE, { unary, count, sum, chat, fail, hang });
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync("127.0.0.1:0", serverCredentials, (error, bound) => {
-      if (error === null) resolve(bound);
-      else reject(error);
-    });
-  });
+  const port = await bindLoopback(server, serverCredentials);
   t.after(() => server.forceShutdown());
   return { port, seen, server };
 }

@@ -8,7 +8,8 @@ import { test } from "node:test";
 import { Client, type ClientWritableStream, credentials, status } from "@grpc/grpc-js";
 import { Agent, request } from "undici";
 import { WebSocket } from "ws";
-import { callUnary, identity, SERVICE } from "./grpc-echo.js";
+import { identity } from "../grpc-bytes.js";
+import { callUnary, SERVICE } from "./grpc-echo.js";
 import { startStage } from "./stage.js";
 import { bytesOf, sumOf } from "./web-instance.js";
 
