@@ -1,18 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SeededRandom } from "../random.js";
 import { InstanceState, RemovalReason, Scope } from "../record.js";
-import { MapRecordTable } from "../table/map-record-table.js";
-import { type Instant, instant, type WallTime } from "../time.js";
+import { type Instant, instant } from "../time.js";
 import type { NodeEvent } from "./events.js";
+import { createLoneNode } from "./lone-node.fixture.js";
 import { NodeBench, toSession } from "./node.fixture.js";
-import { NODE_CONFIG_DEFAULT } from "./node-config.js";
-import { RegistryNode } from "./registry-node.js";
 
 const TTL_MS = 2_000;
 
 test("a lease that nobody renews lapses, leaves a tombstone, and the node goes on", () => {
-  const node = createNode();
+  const node = createLoneNode();
   let now = instant(0);
   const step = (event: NodeEvent) => [
     ...node.step(event, now),
@@ -68,22 +65,3 @@ test("P6 a session that is silent is asked to move, and again only after it was 
   bench.runUntil(20_000);
   assert.deepEqual([bench.seen("x"), moves().length], ["removed 3", 2]);
 });
-
-function createNode(): RegistryNode {
-  const address = "127.0.0.1:7100";
-  return new RegistryNode({
-    nodeId: "a",
-    generation: 1,
-    region: "r",
-    zone: "z",
-    description: { region: "r", zone: "z", address, peerAddress: address, tls: false },
-    encodedDescription: new Uint8Array([1]),
-    seeds: [],
-    config: NODE_CONFIG_DEFAULT,
-    random: new SeededRandom(1),
-    wallNow: () => 1_700_000_000_000 as WallTime,
-    table: new MapRecordTable(),
-    decodeNodeDescription: () => undefined,
-    now: instant(0),
-  });
-}

@@ -5,7 +5,7 @@ import { MapRecordTable } from "../table/map-record-table.js";
 import { type Instant, instant, type WallTime } from "../time.js";
 import type { Command, CommandResult } from "./events.js";
 import { NODE_CONFIG_DEFAULT } from "./node-config.js";
-import { RegistryNode } from "./registry-node.js";
+import { RegistryNode, type RegistryNodeOptions } from "./registry-node.js";
 
 export const NOW: Instant = instant(0);
 
@@ -20,8 +20,8 @@ export function runCommand(node: RegistryNode, command: Command): CommandResult 
   return result.result;
 }
 
-/** A node without peers, on a table of objects. */
-export function createLoneNode(): RegistryNode {
+/** A node without peers, unless `change` names seeds; on a table of objects. */
+export function createLoneNode(change: Partial<RegistryNodeOptions> = {}): RegistryNode {
   const address = "127.0.0.1:7100";
   return new RegistryNode({
     nodeId: "a",
@@ -37,5 +37,6 @@ export function createLoneNode(): RegistryNode {
     table: new MapRecordTable(),
     decodeNodeDescription: () => undefined,
     now: NOW,
+    ...change,
   });
 }

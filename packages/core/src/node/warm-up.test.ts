@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { PeerMessage } from "../messages.js";
-import { SeededRandom } from "../random.js";
 import { InstanceState, RecordKind, type RegistryRecord, Scope } from "../record.js";
-import { MapRecordTable } from "../table/map-record-table.js";
-import { instant, type WallTime } from "../time.js";
+import { instant } from "../time.js";
+import { createLoneNode } from "./lone-node.fixture.js";
 import { NODE_CONFIG_DEFAULT } from "./node-config.js";
-import { RegistryNode } from "./registry-node.js";
+import type { RegistryNode } from "./registry-node.js";
 
 const TTL_MS = NODE_CONFIG_DEFAULT.sessionTtlMs;
 const ORIGIN = { nodeId: "full", generation: 1, scope: Scope.global };
@@ -59,21 +58,8 @@ function joiningNode({
   version: number;
   isPeerReady?: boolean;
 }): RegistryNode {
-  const node = new RegistryNode({
-    nodeId: "empty",
-    generation: 1,
-    region: "eu",
-    zone: "a",
-    description: { region: "eu", zone: "a", address: "a:1", peerAddress: "a:1", tls: false },
-    encodedDescription: new Uint8Array(0),
-    seeds: ["b:1"],
-    config: NODE_CONFIG_DEFAULT,
-    random: new SeededRandom(1),
-    wallNow: () => 1_700_000_000_000 as WallTime,
-    table: new MapRecordTable(),
-    decodeNodeDescription: () => undefined,
-    now: instant(0),
-  });
+  const place = { region: "eu", zone: "a", seeds: ["b:1"] };
+  const node = createLoneNode({ ...place, nodeId: "empty", encodedDescription: new Uint8Array(0) });
   const peer = { nodeId: "full", generation: 1, region: "eu", zone: "a" };
   node.step({ type: "link-open", link: LINK, peer, isOutbound: true, address: "b:1" }, instant(0));
   const entry = { origin: ORIGIN, version, watermark: 0, content: { high: 1, low: 1 } };

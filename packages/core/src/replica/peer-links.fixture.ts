@@ -1,5 +1,7 @@
 /** A few copies joined by links in memory: messages wait in order until they are delivered. */
+
 import type { DeltaMessage, PeerMessage } from "../messages.js";
+import { createCounters } from "../node/node-counters.js";
 import { recordFor, stampOf } from "../record.fixture.js";
 import { InstanceState, RecordKind, RemovalReason, Scope } from "../record.js";
 import { MapRecordTable } from "../table/map-record-table.js";
@@ -237,20 +239,4 @@ export function live(copy: Copy): string[] {
     .filter((one) => one.state !== InstanceState.removed && one.kind === RecordKind.instance)
     .map((one) => one.id)
     .sort();
-}
-
-function createCounters(): PeerLinksCounters {
-  return {
-    deltasSent: 0,
-    deltasReceived: 0,
-    recordsSent: 0,
-    recordsReceived: 0,
-    repairRounds: 0,
-    resetsSent: 0,
-    resetsReceived: 0,
-    divergences: 0,
-    gaps: 0,
-    poisonedRecords: 0,
-    refusedParts: 0,
-  };
 }
