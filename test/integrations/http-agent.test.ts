@@ -104,3 +104,19 @@ it("an answer that nobody waits for is over as with any agent", async (t) => {
   await once(asked, "close");
   await untilUnused(loadOf(subscription, "h0"));
 });
+
+it("refuses a request whose deadline has passed before it is sent", async (t) => {
+  const { client } = await setUp(t, ["h0"]);
+  const agent = agentOf(t, client);
+  const ask = async (timeoutMs: string): Promise<string> => {
+    const headers = { "x-fpzk-timeout-ms": timeoutMs };
+    const asked = request("http://who.fpzk/", { agent, headers });
+    asked.end();
+    const [answer] = (await once(asked, "response")) as [IncomingMessage];
+    return await text(answer);
+  };
+  const isLate = (error: unknown): boolean =>
+    isRegistryError(error) && error.code === "deadline_exceeded";
+  assert.equal(await ask("5000"), "h0");
+  await assert.rejects(ask("0"), isLate);
+});

@@ -113,3 +113,43 @@ it("names what is wrong: nobody there, too late", async (t) => {
   await seen(client, "slow", 1);
   assert.equal(await codeOf("fpzk://slow"), "deadline_exceeded");
 });
+
+it("tells instances what is left, keeps to an inherited deadline and blames nobody for it", async (t) => {
+  const registry = await Registry.start(t);
+  let requestCount = 0;
+  const told: string[] = [];
+  const listener = (asked: IncomingMessage, response: ServerResponse): void => {
+    requestCount += 1;
+    told.push(String(asked.headers["x-fpzk-timeout-ms"]), String(asked.headers["x-other"]));
+    if (asked.url !== "/never") response.end();
+  };
+  await registry.http(t, { service: "told", id: "t1", listener });
+  const client = await registry.connect({ services: { told: { timeoutMs: 20_000 } } });
+  const dispatcher = createDispatcher(client);
+  t.after(() => dispatcher.close());
+  await seen(client, "told", 1);
+  const ask = async (headers: Record<string, string> | string[], path = "/"): Promise<string[]> => {
+    const asked = { origin: "fpzk://told", path, method: "GET", headers } as const;
+    const answer = await dispatcher.request(asked);
+    await answer.body.dump();
+    return told.splice(0);
+  };
+  const check = ([ms, other]: string[], max: number): void => {
+    assert.ok(Number(ms) >= 1 && Number(ms) <= max, ms);
+    assert.equal(other, "kept");
+  };
+  check(await ask({ "x-other": "kept" }), 20_000);
+  check(await ask({ "x-other": "kept", "X-Fpzk-Timeout-Ms": "9000" }), 9_000);
+  check(await ask(["x-fpzk-timeout-ms", "9000", "x-other", "kept"]), 9_000);
+  const answer = await fetch("http://told.fpzk/", { dispatcher, headers: { "x-other": "kept" } });
+  await answer.text();
+  check(told.splice(0), 20_000);
+  const isLate = (error: unknown): boolean =>
+    isRegistryError(error) && error.code === "deadline_exceeded";
+  const countBefore = requestCount;
+  await assert.rejects(ask({ "x-fpzk-timeout-ms": "0" }), isLate);
+  assert.equal(requestCount, countBefore);
+  await assert.rejects(ask({ "x-fpzk-timeout-ms": "50" }, "/never"), isLate);
+  assert.equal(requestCount, countBefore + 1);
+  assert.equal(client.caller("told").subscription.standings()[0]?.failedCount, 0);
+});

@@ -10,6 +10,7 @@
  * @see FPZKProxy's `caller-deadline.ts`; grpc-js's `parent` of a call, which propagates deadlines.
  */
 import {
+  ATTEMPT_MIN_MS,
   after,
   ErrorCode,
   type Instant,
@@ -53,10 +54,21 @@ export class CallDeadline {
     return this.#ends;
   }
 
+  /** Whether too little is left to begin with anything. */
+  isOver(now: number): boolean {
+    return this.leftMs(now) < ATTEMPT_MIN_MS;
+  }
+
   /** Never negative. */
   leftMs(now: number): number {
     return Math.max(0, this.#ends - now);
   }
+}
+
+/** Why a call that was given too late a deadline is not made. */
+export function deadlinePassed(service: string): RegistryError {
+  const message = `call ${service}: the deadline that it was given had passed before it was sent`;
+  return new RegistryError(ErrorCode.deadlineExceeded, message);
 }
 
 /** Fields of a request as `node:http` has them, or as `fetch` does. */

@@ -15,7 +15,7 @@ import {
   TIMEOUT_FIELD,
 } from "@fpzk/core";
 import type { FetchInit, Picked } from "../api.js";
-import { CallDeadline } from "../calls/call-deadline.js";
+import { CallDeadline, deadlinePassed } from "../calls/call-deadline.js";
 import { type CompleteCallOptions, isIdempotent, mayRepeat } from "../calls/call-options.js";
 import { contextOf } from "../calls/key-field.js";
 import type { Caller, CallerTable } from "../calls/service-caller.js";
@@ -77,9 +77,7 @@ class FetchCall {
 
   async run(): Promise<Response> {
     const { caller, options, deadline, signal } = this.#call;
-    const now = instant(performance.now());
-    const times = { deadline: deadline.ends, attemptMaxMs: Number.POSITIVE_INFINITY };
-    if (attemptDeadline(times, now) === undefined) throw this.#notBegun();
+    if (deadline.isOver(performance.now())) throw this.#notBegun();
     let picked = await caller.first(contextOf(this.#call.key), {
       timeoutMs: deadline.timeoutMs,
       signal,
@@ -134,10 +132,8 @@ class FetchCall {
       return new RegistryError(ErrorCode.cancelled, message, { cause: signal.reason });
     }
     const tried = this.#excluded.size;
-    const message =
-      tried === 0 && deadline.isInherited
-        ? `call ${caller.service}: the deadline that it was given had passed before it was sent`
-        : `call ${caller.service}: its ${deadline.timeoutMs} ms were over after ${tried} attempts`;
+    if (tried === 0 && deadline.isInherited) return deadlinePassed(caller.service);
+    const message = `call ${caller.service}: its ${deadline.timeoutMs} ms were over after ${tried} attempts`;
     return new RegistryError(ErrorCode.deadlineExceeded, message);
   }
 }

@@ -4,13 +4,16 @@
  * The pick is made before the agent looks for a connection, so that connections are kept per
  * instance: what is drained gets no request over a connection that is left from earlier (P7). The
  * one place for that is `addRequest`, which Node.js does not document, and which has been what
- * agents implement since its first versions. A request is a stream, so nothing is tried again here.
+ * agents implement since its first versions. A request is a stream, so nothing is tried again here,
+ * and its head is written before there is an instance, so that no field of it can be set then: a
+ * deadline that it carries bounds the wait for an instance and goes on as it was given.
  */
 import { type AgentOptions, type ClientRequest, Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent, type AgentOptions as HttpsAgentOptions } from "node:https";
 import { isIP } from "node:net";
-import { ErrorCode, RegistryError } from "@fpzk/core";
+import { ErrorCode, RegistryError, TIMEOUT_FIELD } from "@fpzk/core";
 import type { FpzkClient, Picked, ServiceCaller } from "../api.js";
+import { CallDeadline, deadlinePassed } from "../calls/call-deadline.js";
 import { contextOf, KEY_FIELD } from "../calls/key-field.js";
 import { serviceOfHost } from "../calls/service-url.js";
 import { observeRequest } from "./observed-request.js";
@@ -100,7 +103,16 @@ async function pickFor(
 ): Promise<Picked> {
   const caller: ServiceCaller = client.caller(service);
   const key = request.getHeader(KEY_FIELD);
-  const { timeoutMs } = caller.callOptions();
+  const field = request.getHeader(TIMEOUT_FIELD);
+  const deadline = new CallDeadline(
+    {
+      timeoutMs: caller.callOptions().timeoutMs,
+      field: field === undefined ? null : String(field),
+    },
+    performance.now(),
+  );
+  if (deadline.isOver(performance.now())) throw deadlinePassed(service);
+  const { timeoutMs } = deadline;
   return await caller.first(contextOf(key === undefined ? undefined : String(key)), { timeoutMs });
 }
 

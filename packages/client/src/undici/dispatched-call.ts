@@ -3,16 +3,21 @@ import {
   CallOutcome,
   type CallResult,
   ErrorCode,
+  formatTimeoutMs,
+  NEVER,
   RegistryError,
   RetryCause,
   resultOfHttpStatus,
   retryAfterOfField,
+  TIMEOUT_FIELD,
 } from "@fpzk/core";
 import type { Dispatcher } from "undici";
 import type { CallOptions, Picked, ServiceCaller } from "../api.js";
+import { CallDeadline, deadlinePassed } from "../calls/call-deadline.js";
 import { isConnectFailure } from "../calls/call-failure.js";
 import { isIdempotent, mayRepeat, retryCauseOfStatus } from "../calls/call-options.js";
 import { contextOf, KEY_FIELD } from "../calls/key-field.js";
+import { fieldOf, withField } from "./header-fields.js";
 
 type Controller = Dispatcher.DispatchController;
 type Handler = Dispatcher.DispatchHandler;
@@ -34,6 +39,7 @@ interface DispatchedCallPorts {
 export class DispatchedCall {
   readonly #ports: DispatchedCallPorts;
   readonly #options: Required<CallOptions>;
+  readonly #deadline: CallDeadline;
   readonly #excluded = new Set<string>();
   readonly #key: string | undefined;
   #retriesLeft: number;
@@ -47,12 +53,21 @@ export class DispatchedCall {
     this.#ports = ports;
     this.#options = ports.caller.callOptions();
     this.#retriesLeft = this.#options.retryCount;
-    this.#key = fieldOf(ports.options.headers, KEY_FIELD);
+    const { headers } = ports.options;
+    this.#key = fieldOf(headers, KEY_FIELD);
+    const { timeoutMs } = this.#options;
+    const field = fieldOf(headers, TIMEOUT_FIELD);
+    this.#deadline = new CallDeadline({ timeoutMs, field }, performance.now());
   }
 
   start(): void {
     const { caller } = this.#ports;
-    const { timeoutMs } = this.#options;
+    const { timeoutMs } = this.#deadline;
+    if (this.#deadline.isOver(performance.now())) {
+      // As all failures: not before `dispatch` has returned.
+      queueMicrotask(() => this.fail(NO_CONTROLLER, deadlinePassed(caller.service)));
+      return;
+    }
     if (timeoutMs !== Number.POSITIVE_INFINITY) {
       this.#timer = setTimeout(() => this.#expire(), Math.min(TIMER_MAX_MS, timeoutMs));
     }
@@ -68,6 +83,11 @@ export class DispatchedCall {
 
   get expiry(): RegistryError | undefined {
     return this.#expiry;
+  }
+
+  /** Being late says something of an instance, unless the time was not the call's own. */
+  get lateOutcome(): CallOutcome {
+    return this.#deadline.isInherited ? CallOutcome.cancelled : CallOutcome.error;
   }
 
   begun(controller: Controller): void {
@@ -110,6 +130,7 @@ export class DispatchedCall {
       dispatch(
         {
           ...options,
+          headers: this.#headers(),
           origin: picked.url,
           ...(isBounded ? { headersTimeout: attemptTimeoutMs } : {}),
         },
@@ -122,9 +143,18 @@ export class DispatchedCall {
     }
   }
 
+  /** With what is left now. */
+  #headers(): NonNullable<Dispatcher.DispatchOptions["headers"]> | null {
+    const { headers = null } = this.#ports.options;
+    if (this.#deadline.ends === NEVER) return headers;
+    const left = formatTimeoutMs(this.#deadline.leftMs(performance.now()));
+    return withField(headers, TIMEOUT_FIELD, left);
+  }
+
   #expire(): void {
     const { caller } = this.#ports;
-    const message = `call ${caller.service}: no complete answer within ${this.#options.timeoutMs} ms`;
+    const { timeoutMs } = this.#deadline;
+    const message = `call ${caller.service}: no complete answer within ${timeoutMs} ms`;
     this.#expiry = new RegistryError(ErrorCode.deadlineExceeded, message);
     this.#controller?.abort(this.#expiry);
   }
@@ -201,7 +231,8 @@ class DispatchedAttempt implements Handler {
     const isLate = this.#call.expiry !== undefined;
     const isAborted = controller?.aborted === true && !isLate;
     const isUnsent = isConnectFailure(error);
-    const failure = isUnsent ? CallOutcome.connectFailure : CallOutcome.error;
+    const broken = isUnsent ? CallOutcome.connectFailure : CallOutcome.error;
+    const failure = isLate ? this.#call.lateOutcome : broken;
     this.#picked.release(isAborted ? CallOutcome.cancelled : failure);
     // What has begun to be answered cannot begin anew.
     const mayTry = !isAborted && !isLate && this.#result === undefined;
@@ -223,25 +254,4 @@ function isReplayable(body: unknown): boolean {
   return (
     body === undefined || body === null || typeof body === "string" || ArrayBuffer.isView(body)
   );
-}
-
-/** A field of headers in any of the forms that undici takes: pairs in a row, an object, entries. */
-function fieldOf(headers: unknown, name: string): string | undefined {
-  if (typeof headers !== "object" || headers === null) return undefined;
-  for (const [key, value] of entriesOf(headers)) {
-    if (String(key).toLowerCase() === name) return String(value);
-  }
-  return undefined;
-}
-
-function* entriesOf(headers: object): Iterable<readonly [unknown, unknown]> {
-  if (Array.isArray(headers) && !Array.isArray(headers[0])) {
-    for (let index = 0; index + 1 < headers.length; index += 2) {
-      yield [headers[index], headers[index + 1]];
-    }
-  } else if (Symbol.iterator in headers) {
-    yield* headers as Iterable<readonly [unknown, unknown]>;
-  } else {
-    yield* Object.entries(headers);
-  }
 }
