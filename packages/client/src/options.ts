@@ -1,7 +1,7 @@
 /** The options of `connect`, complete and checked. */
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { ErrorCode, RegistryError, type ServerAddress } from "@fpzk/core";
+import { ErrorCode, RegistryError } from "@fpzk/core";
 import { checkName, TOKEN_MAX_BYTES } from "@fpzk/protocol";
 import type { ClientNote, ConnectOptions, ServiceOptions } from "./api.js";
 import { serviceFaults } from "./service-options.js";
@@ -109,10 +109,6 @@ export function parseHostPort(text: string): HostPort | undefined {
 /** `host:port`, IPv6 in brackets. */
 export function formatHostPort({ host, port }: HostPort): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
-export function toServerAddress(server: HostPort): ServerAddress {
-  return { address: formatHostPort(server), serverName: undefined };
 }
 
 function parseServers(texts: readonly string[], problems: string[]): readonly HostPort[] {

@@ -14,9 +14,6 @@ export type SnapshotReadResult =
   | { readonly kind: "corrupt"; readonly reason: string; readonly movedTo: string }
   | { readonly kind: "chunks"; readonly chunks: readonly Uint8Array[] };
 
-/** More than {@link RECORD_COUNT_MAX} records need, and below what a Buffer may hold. */
-export const SNAPSHOT_FILE_MAX_BYTES = 2 * 1024 * 1024 * 1024;
-
 /**
  * Writes all chunks and puts the file in place.
  *
@@ -45,7 +42,11 @@ export async function writeSnapshotFile(
   return byteCount;
 }
 
-/** Reads and checks the file; a broken one is moved aside, so that the next start is not harmed. */
+/**
+ * Reads and checks the file; a broken one is moved aside, so that the next start is not harmed.
+ *
+ * So is one of 2 GiB or more, which Node.js does not read at once.
+ */
 export async function readSnapshotFile(path: string, wallMs: number): Promise<SnapshotReadResult> {
   let bytes: Buffer;
   try {

@@ -10,11 +10,9 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { WirePipe } from "./wire-pipe.js";
 
+const LISTEN_HOST = "127.0.0.1";
+
 export interface WireOptions {
-  /** Default `127.0.0.1`. */
-  readonly listenHost?: string;
-  /** Default 0: a free one. */
-  readonly listenPort?: number;
   /** Default `127.0.0.1`. */
   readonly targetHost?: string;
   readonly targetPort: number;
@@ -112,7 +110,7 @@ class TcpWire implements Wire {
   }
 
   get address(): string {
-    return `${this.#options.listenHost ?? "127.0.0.1"}:${this.port}`;
+    return `${LISTEN_HOST}:${this.port}`;
   }
 
   get stats(): WireStats {
@@ -130,10 +128,9 @@ class TcpWire implements Wire {
   }
 
   listen(): Promise<void> {
-    const { listenHost: host = "127.0.0.1", listenPort: port = 0 } = this.#options;
     return new Promise((resolve, reject) => {
       this.#server.once("error", reject);
-      this.#server.listen({ host, port }, resolve);
+      this.#server.listen({ host: LISTEN_HOST, port: 0 }, resolve);
     });
   }
 
