@@ -29,6 +29,7 @@ import {
   structures,
   text,
 } from "./field.js";
+import { logShape } from "./log-settings.js";
 import type { ConfigKind, Relation } from "./relation.js";
 import {
   filter,
@@ -212,16 +213,7 @@ const proxyShape = {
     defaultText: "one process, which SIGHUP ends",
   }),
   drainTimeout: time("At the end, for requests in work.", 10_000),
-  log: choice({
-    about: "Form of the log on standard error; `auto` is pretty on a terminal, else json.",
-    values: ["auto", "pretty", "json", "off"],
-    default: "auto",
-  }),
-  logLevel: choice({
-    about: "Least level that is logged.",
-    values: ["debug", "info", "warn", "error"],
-    default: "info",
-  }),
+  ...logShape,
   accessLog: choice({
     about: "One JSON line a request on standard output.",
     values: ["off", "json"],

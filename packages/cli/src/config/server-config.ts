@@ -5,7 +5,6 @@ import { isLoopbackHost, isWildcardHost } from "./address.js";
 import { formatDurationMs } from "./duration.js";
 import {
   boolean,
-  choice,
   choices,
   duration,
   HOST_PORT_RULE,
@@ -24,6 +23,7 @@ import {
   structures,
   text,
 } from "./field.js";
+import { logShape } from "./log-settings.js";
 import type { ConfigKind, Relation } from "./relation.js";
 
 /** Servers that one machine runs behind one port. */
@@ -211,16 +211,7 @@ const serverShape = {
     max: WORKER_COUNT_MAX,
     default: 1,
   }),
-  log: choice({
-    about: "Form of the log on standard error; `auto` is pretty on a terminal, else json.",
-    values: ["auto", "pretty", "json", "off"],
-    default: "auto",
-  }),
-  logLevel: choice({
-    about: "Least level that is logged.",
-    values: ["debug", "info", "warn", "error"],
-    default: "info",
-  }),
+  ...logShape,
   cluster: z.strictObject(clusterShape).prefault({}),
 };
 
