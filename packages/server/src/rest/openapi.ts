@@ -1,8 +1,9 @@
 /** The OpenAPI 3.1 document, made from the route table and the schemas that validate. */
 
+import { COMPONENTS } from "./components.js";
 import { PROBLEM_MEDIA_TYPE } from "./problem.js";
 import type { RouteResponse, RouteSpec } from "./route-spec.js";
-import { COMPONENTS, instanceId, type JsonSchema, pathName } from "./schemas.js";
+import { instanceId, type JsonSchema, pathName } from "./schemas.js";
 
 /** Parts of a path, by name. */
 export const PATH_PARAMETERS: Readonly<Record<string, JsonSchema>> = {

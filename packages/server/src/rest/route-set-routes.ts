@@ -2,8 +2,8 @@
 import { type Route, readRoutes } from "@fpzk/core";
 import type { RouteSetAddress, RouteSetView } from "../registry-port.js";
 import { PROBLEM_ERROR_COUNT_MAX, RequestFault } from "./problem.js";
+import * as schemas from "./route-set-schemas.js";
 import type { Answer, Call, RestContext, RouteSpec } from "./route-spec.js";
-import * as schemas from "./schemas.js";
 
 const ROUTE_SETS = "/v1/namespaces/{namespace}/route-sets";
 const ROUTE_SET = `${ROUTE_SETS}/{name}`;

@@ -1,8 +1,8 @@
 /**
  * The JSON schemas of the HTTP API: the one source of validation and of the OpenAPI document.
  *
- * A schema may hold another one by reference; the OpenAPI document turns those of
- * {@link COMPONENTS} into `$ref`s, and the validator takes them as they are.
+ * A schema may hold another one by reference; the OpenAPI document turns those with a name
+ * (`components.ts`) into `$ref`s, and the validator takes them as they are.
  */
 import {
   BODY_MAX_BYTES,
@@ -17,7 +17,6 @@ import {
   METADATA_COUNT_MAX,
   NAME_MAX_BYTES,
   NodeStatus,
-  ROUTE_COUNT_MAX,
   WEIGHT_DEFAULT,
   WEIGHT_MAX,
 } from "@fpzk/core";
@@ -500,88 +499,6 @@ export const watchLine = {
     answer({ type: { type: "string", const: "end" }, code: text, reason: text }),
   ],
 } as const;
-
-/** Schemas with a name of their own in the OpenAPI document. */
-const route = {
-  type: "object",
-  description:
-    "Which requests go where: host, path or pathPrefix, methods, headers; service or split; " +
-    "policy, key, rewriting, timeoutMs, retries. The routes of a proxy's settings, with times in " +
-    "milliseconds, and without namespace.",
-  examples: [{ host: "shop.example", pathPrefix: "/api", service: "shop", timeoutMs: 2_000 }],
-} as const;
-
-const note = { type: "string", maxLength: NOTE_MAX_LENGTH, description: "Who and why." } as const;
-
-export const routeSetInput = {
-  type: "object",
-  description: "Named routes.",
-  additionalProperties: false,
-  required: ["routes"],
-  properties: {
-    routes: { type: "array", maxItems: ROUTE_COUNT_MAX, items: route },
-    note,
-  },
-} as const;
-
-export const routeSet = {
-  type: "object",
-  description: "Named routes, as this node holds them.",
-  required: ["name", "stamp", "writtenBy", "routes"],
-  properties: {
-    name: pathName,
-    stamp,
-    writtenBy: { type: "string", description: "The node that was asked." },
-    routes: { type: "array", items: route },
-    note,
-    fault: { type: "string", description: "Why this node cannot read the routes." },
-  },
-} as const;
-
-export const routeSetList = {
-  type: "object",
-  required: ["namespace", "routeSets"],
-  properties: { namespace: pathName, routeSets: { type: "array", items: routeSet } },
-} as const;
-
-export const routeSetWritten = {
-  type: "object",
-  required: ["namespace", "name", "routeCount", "stamp"],
-  properties: {
-    namespace: pathName,
-    name: pathName,
-    routeCount: { type: "integer", minimum: 0 },
-    stamp,
-  },
-} as const;
-
-export const COMPONENTS: Readonly<Record<string, JsonSchema>> = {
-  EndpointInput: endpointInput,
-  Registration: registrationInput,
-  DescriptionPatch: descriptionPatch,
-  StateChange: stateInput,
-  Override: overrideInput,
-  Stamp: stamp,
-  Endpoint: endpoint,
-  Instance: instance,
-  Registered: registered,
-  ServiceAnswer: serviceAnswer,
-  ServiceList: serviceList,
-  DrainOutcome: drainOutcome,
-  DrainOfMany: drainInput,
-  DrainLine: drainLine,
-  LiftOutcome: liftOutcome,
-  NodeList: nodeList,
-  QuarantineList: quarantineList,
-  Health: health,
-  Readiness: readiness,
-  Problem: problem,
-  WatchLine: watchLine,
-  RouteSetInput: routeSetInput,
-  RouteSet: routeSet,
-  RouteSetList: routeSetList,
-  RouteSetWritten: routeSetWritten,
-};
 
 /** In a merge patch, null restores the default. */
 function orNull(schema: JsonSchema): JsonSchema {
