@@ -63,7 +63,7 @@ export function hasSeenAll(replica: Replica, link: DigestOfPeer): boolean {
     if (!link.isSameRegion && origin.scope === Scope.region) continue;
     if (replica.isOwn(origin) || replica.isCollected(origin)) continue;
     const known = replica.indexOf(origin);
-    if (known < 0 || version > replica.seenVersion(known)) return false;
+    if (version > (known < 0 ? 0 : replica.seenVersion(known))) return false;
   }
   return true;
 }

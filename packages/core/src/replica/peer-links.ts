@@ -10,7 +10,7 @@
  *
  * Does not decide whom to connect to: see membership.ts.
  */
-import { isSameDigest } from "../hash.js";
+import { EMPTY_DIGEST, isSameDigest } from "../hash.js";
 import { DELTA_MAX_BYTES } from "../limits.js";
 import { PhiAccrualDetector } from "../membership/phi-accrual.js";
 import type {
@@ -456,7 +456,9 @@ export class PeerLinks {
       }
       const records: RegistryRecord[] = [];
       const seen = this.#replica.seenVersion(cursor.index);
-      const isEnd = (at: Slot) => at === NO_SLOT || this.#replica.table.version(at) > seen;
+      // What lies above, a reset brought that may have broken off: it is told as no more than held.
+      const last = transfer.kind === "delta" ? seen : Number.POSITIVE_INFINITY;
+      const isEnd = (at: Slot) => at === NO_SLOT || this.#replica.table.version(at) > last;
       let slot = resumeSlot(this.#replica.table, transfer);
       while (!isEnd(slot) && bytes < DELTA_MAX_BYTES) {
         const record = this.#replica.table.read(slot);
@@ -558,9 +560,11 @@ export class PeerLinks {
     for (const index of this.#replica.origins(link.isSameRegion)) {
       const entry = held[index];
       if (entry?.isPartial === true || !this.#replica.isWhole(index)) continue;
-      if (entry === undefined || entry.version !== this.#replica.seenVersion(index)) return;
-      if (!isSameDigest(entry.content, this.#replica.table.digestOfOrigin(index))) {
-        diverged.push(entry.origin);
+      // What is held of an origin that neither has seen anything of counts too.
+      const { version = 0, content = EMPTY_DIGEST } = entry ?? {};
+      if (version !== this.#replica.seenVersion(index)) return;
+      if (!isSameDigest(content, this.#replica.table.digestOfOrigin(index))) {
+        diverged.push(this.#replica.table.origin(index));
       }
     }
     if (diverged.length === 0) {

@@ -1,5 +1,6 @@
 /**
- * One node's copy of all records: what it has seen, what it lacks, what wins.
+ * One node's copy of all records: what it has seen, what it lacks, what wins. Does not talk to
+ * anyone and does not decide when to send: see peer-links.ts.
  *
  * Scuttlebutt reconciliation (van Renesse et al. 2008, sections 3 and 4): each origin's writes are
  * numbered from 1, so a copy is summed up by the highest version seen of every origin. A delta is
@@ -10,8 +11,6 @@
  * record that lost is not kept; tombstones are collected after a time, and what a collected
  * tombstone proved is kept as the origin's *watermark*: who stands below it is not patched but
  * given everything ("reset"), and drops what the giver has seen and no longer holds.
- *
- * Does not talk to anyone and does not decide when to send: see peer-links.ts.
  */
 import { assert } from "../assert.js";
 import { type ContentDigest, isSameDigest } from "../hash.js";
@@ -166,7 +165,7 @@ export class Replica {
     this.#nameReplacing(this.#track(origin), version, now);
   }
 
-  /** Origin indexes that anything was seen of and that are not collected. */
+  /** Origin indexes that anything was seen or is held of and that are not collected. */
   origins(includesRegional: boolean): readonly OriginIndex[] {
     const indexes: OriginIndex[] = [];
     for (let index = 0; index < this.#seen.length; index += 1) {
@@ -496,7 +495,8 @@ export class Replica {
   }
 
   #isDigested(index: OriginIndex, includesRegional: boolean): boolean {
-    if (this.#collected[index] === true || this.seenVersion(index) === 0) return false;
+    const isHeld = this.seenVersion(index) > 0 || this.table.recordCountOfOrigin(index) > 0;
+    if (this.#collected[index] === true || !isHeld) return false;
     return includesRegional || this.table.origin(index).scope !== Scope.region;
   }
 

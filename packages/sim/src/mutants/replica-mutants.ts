@@ -177,7 +177,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
       "Equal versions are taken for equal content: a bit that flipped, or a record that was lost " +
       "by a fault, is never noticed (node counts that differ for ever after a restart).",
     file: LINKS,
-    find: "if (!isSameDigest(entry.content, this.#replica.table.digestOfOrigin(index))) {",
+    find: "if (!isSameDigest(content, this.#replica.table.digestOfOrigin(index))) {",
     replace: "if (false) {",
   },
   {
