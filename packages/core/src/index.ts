@@ -30,6 +30,7 @@ export * from "./messages.js";
 export * from "./node/events.js";
 export * from "./node/node-config.js";
 export * from "./node/registry-node.js";
+export * from "./own-names.js";
 export * from "./pick/aperture.js";
 export * from "./pick/create-picker.js";
 export * from "./pick/filter.js";

@@ -39,13 +39,14 @@ describe("resolveProxyOptions", () => {
     check(
       {
         port: -1,
-        admin: { port: 1.5 },
+        admin: { port: 1.5, hostNames: ["a:80"] },
         limits: { headerCountMax: 0, idleTimeoutMs: Number.NaN },
         outlier: { maxEjectionPercent: 101 },
         retryBudget: { retryRatio: 2, retryPerSecondMin: -1 },
       },
       /port -1 must be 0 to 65535/,
       /admin\.port 1\.5/,
+      /admin\.hostNames "a:80" must be a host name/,
       /limits\.headerCountMax 0 must be a whole number, 1 to/,
       /limits\.idleTimeoutMs NaN/,
       /maxEjectionPercent 101/,

@@ -1,6 +1,7 @@
 /** What a proxy is started with: options, limits, their defaults and their check. */
 import {
   checkOutlierOptions,
+  checkOwnNames,
   checkRetryBudgetOptions,
   checkRoutes,
   ErrorCode,
@@ -81,6 +82,15 @@ export interface Certificate {
   readonly key: string;
 }
 
+export interface AdminOptions {
+  /** Default `127.0.0.1`. */
+  readonly host?: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** Names that others call it by, without a port. */
+  readonly hostNames?: readonly string[];
+}
+
 export interface ProxyOptions {
   /** Default `127.0.0.1`. */
   readonly host?: string;
@@ -101,8 +111,12 @@ export interface ProxyOptions {
   /**
    * Serves `/metrics`, `/healthz`, `/readyz`, `/v1/diagnostics` and a page of it. Default: no admin
    * listener.
+   *
+   * It asks for no token, so of requests from its own machine it answers only those whose `Host` is
+   * an IP address, `localhost`, its own `host` or one of `hostNames` (at most 64, default none): a
+   * web page of another site cannot read it through a visitor's browser (DNS rebinding).
    */
-  readonly admin?: { readonly host?: string; readonly port: number };
+  readonly admin?: AdminOptions;
   /** Which of several processes this is, from 1; the diagnostics say it. Default: the only one. */
   readonly worker?: number;
   /** What callers are shown; absent speaks plain HTTP. */
@@ -137,7 +151,7 @@ export interface ResolvedProxyOptions {
   readonly isDynamic: boolean;
   readonly routeSets: { readonly file?: string } | undefined;
   readonly directory: Directory;
-  readonly admin: { readonly host: string; readonly port: number } | undefined;
+  readonly admin: Required<AdminOptions> | undefined;
   readonly worker: number | undefined;
   readonly tls: Certificate | undefined;
   readonly certificates: readonly Certificate[];
@@ -173,7 +187,7 @@ export function resolveProxyOptions(options: ProxyOptions): ResolvedProxyOptions
     ...checkRetryBudgetOptions(retryBudget),
     ...checkPendingOptions(pending),
     ...checkPort("port", options.port),
-    ...(options.admin === undefined ? [] : checkPort("admin.port", options.admin.port)),
+    ...checkAdmin(options.admin),
   ];
   if (options.tls === undefined && (options.certificates ?? []).length > 0) {
     faults.push("certificates: given without tls, whose certificate is the one for other names");
@@ -203,7 +217,7 @@ export function resolveProxyOptions(options: ProxyOptions): ResolvedProxyOptions
     isDynamic: options.isDynamic ?? false,
     routeSets: options.routeSets,
     directory: options.directory,
-    admin: options.admin && { host: options.admin.host ?? "127.0.0.1", port: options.admin.port },
+    admin: options.admin && { host: "127.0.0.1", hostNames: [], ...options.admin },
     worker: options.worker,
     tls: options.tls,
     certificates: options.certificates ?? [],
@@ -234,6 +248,12 @@ function checkNumbers(
     }
   }
   return faults;
+}
+
+function checkAdmin(admin: AdminOptions | undefined): string[] {
+  if (admin === undefined) return [];
+  const names = checkOwnNames(admin.hostNames ?? [], "admin.hostNames");
+  return [...checkPort("admin.port", admin.port), ...names];
 }
 
 function checkPort(name: string, port: number): string[] {

@@ -169,7 +169,9 @@ class FpzkProxy implements RunningProxy {
       (route) => new TcpListener(route, { ...tcpPorts, onConnectionRefused }),
     );
     if (options.admin !== undefined) {
+      const { host, hostNames } = options.admin;
       this.#admin = createAdminServer({
+        hostNames: [host, ...hostNames],
         metrics: this.metrics,
         unreadyReason: () => this.#unreadyReason(),
         diagnostics: () => this.diagnostics(),

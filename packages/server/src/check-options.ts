@@ -1,6 +1,6 @@
 /** What must hold of and between options before a server may listen. */
 import { BlockList, isIP } from "node:net";
-import { ErrorCode, RegistryError } from "@fpzk/core";
+import { checkOwnNames, ErrorCode, RegistryError } from "@fpzk/core";
 import { checkName, type NameKind } from "@fpzk/protocol";
 import { parseHostPort } from "./host-port.js";
 import type { ClusterOptions, NodeServerOptions, ServerOptions } from "./options.js";
@@ -64,6 +64,7 @@ function* nodeProblems(node: NodeServerOptions): Iterable<string> {
     ...Object.values(node.dialVia),
   ];
   for (const address of addresses) yield* addressProblem(address);
+  yield* checkOwnNames(node.hostNames, "hostNames");
   if (node.clusterSecret === "") yield "clusterSecret must not be empty: leave it out for none";
   if (!(node.snapshotIntervalMs >= 1 && node.snapshotIntervalMs <= DURATION_MAX_MS)) {
     yield `snapshotIntervalMs ${node.snapshotIntervalMs} must be >= 1 and <= ${DURATION_MAX_MS}`;

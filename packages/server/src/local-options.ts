@@ -19,6 +19,7 @@ export function localNodeOptions(change: Partial<NodeServerOptions> = {}): NodeS
     host: "127.0.0.1",
     port: 0,
     advertise: undefined,
+    hostNames: [],
     peerPort: undefined,
     seeds: [],
     dialVia: {},

@@ -5,6 +5,7 @@ import { ErrorCode, LEAVE_MAX_MS, livingGeneration, SESSION_COUNT_MAX } from "@f
 import { type Authenticator, bearerToken } from "./authenticator.js";
 import { SnapshotWriter } from "./data-directory.js";
 import { Driver, type EffectPerformers } from "./driver.js";
+import { createHostRefusal } from "./host-refusal.js";
 import {
   createPeerWebSocketServer,
   createSessionWebSocketServer,
@@ -139,6 +140,7 @@ export class NodeServer implements RunningServer {
       restFace({
         port: this.#port,
         authenticate: (headers) => authenticator.authenticate(bearerToken(headers)),
+        ...(authenticator.asksForTokens ? {} : { hostRefusal: createHostRefusal(options.node) }),
         metricsText: () => this.metricsText(),
         isAlive: () => !this.#driver.isStopped,
         version: SERVER_VERSION,

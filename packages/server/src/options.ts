@@ -38,6 +38,13 @@ export interface NodeServerOptions {
   readonly port: number;
   /** `host:port` that clients and peers use; default host:port as bound. */
   readonly advertise: string | undefined;
+  /**
+   * Further names by which callers on this machine ask without TLS, where no token is asked for;
+   * others are refused, so that a web page cannot get at the registry through a visitor's browser
+   * (DNS rebinding). IP addresses, localhost and the names in `host`, `advertise` and `seeds` need
+   * not be listed. At most 64.
+   */
+  readonly hostNames: readonly string[];
   /** A second listener of this process alone, for peers behind a shared port; undefined for none. */
   readonly peerPort: number | undefined;
   /** `host:port` or DNS names (each may resolve to several addresses). */

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import {
   checkKeyLoadFactor,
+  OWN_NAME_COUNT_MAX,
   PENDING_CALL_COUNT_DEFAULT,
   PENDING_CALL_COUNT_MAX,
   type PolicyName,
@@ -160,6 +161,12 @@ const proxyShape = {
         min: 0,
         max: 65_535,
         defaultText: "none",
+      }),
+      hostNames: list({
+        about:
+          "Names by which this machine may ask the admin port, beside IP addresses and localhost.",
+        rule: HOST_RULE,
+        max: OWN_NAME_COUNT_MAX,
       }),
     })
     .prefault({}),
@@ -413,7 +420,7 @@ export function toProxyOptions(config: ProxyConfig) {
     isDynamic: config.dynamic,
     ...(config.registry.routes ? { routeSets: routeFileOf(config) } : {}),
     trustsForwarded: config.trustForwarded,
-    ...(admin.port === undefined ? {} : { admin: { host: admin.host, port: admin.port } }),
+    ...(admin.port === undefined ? {} : { admin: { ...admin, port: admin.port } }),
     limits: {
       headerMaxBytes: limits.headerMaxBytes,
       headerCountMax: limits.headerCountMax,

@@ -1,4 +1,5 @@
 /** The settings of `fpzk server`: schemas, relations, and the way to what `startServer` takes. */
+import { OWN_NAME_COUNT_MAX } from "@fpzk/core";
 import type { ClusterOptions, NodeServerOptions } from "@fpzk/server";
 import { z } from "zod";
 import { isLoopbackHost, isWildcardHost } from "./address.js";
@@ -139,6 +140,12 @@ const serverShape = {
     about: "Where clients and peers reach this server; needed when `host` is 0.0.0.0 or ::.",
     rule: HOST_PORT_RULE,
     defaultText: "host:port as bound",
+  }),
+  hostNames: list({
+    about:
+      "Names by which this machine may ask a server without tokens, beside IP addresses, localhost and those in other settings.",
+    rule: HOST_RULE,
+    max: OWN_NAME_COUNT_MAX,
   }),
   peerPort: optionalInteger({
     about: "One more port, for peers of exactly this process; with workers, the first of a row.",
@@ -365,6 +372,7 @@ export function toNodeOptions(config: ServerConfig, secrets: SecretTexts): NodeS
     host: config.host,
     port: config.port,
     advertise: config.advertise,
+    hostNames: config.hostNames,
     peerPort: config.peerPort,
     seeds: config.seeds.map((seed) => (/:\d+$/.test(seed) ? seed : `${seed}:7100`)),
     dialVia: config.dialVia,

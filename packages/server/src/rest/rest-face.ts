@@ -5,7 +5,7 @@
  * server or its core.
  */
 import { randomUUID } from "node:crypto";
-import type { IncomingHttpHeaders } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { BODY_MAX_BYTES, type ErrorCode, HTTP_BODY_MAX_BYTES } from "@fpzk/core";
 import type {
   FastifyError,
@@ -30,6 +30,11 @@ export interface RestFaceOptions extends WatchRegistryOptions {
   readonly port: RegistryPort;
   /** Who asks, from `authorization`; throws `unauthenticated`. */
   readonly authenticate: (headers: IncomingHttpHeaders) => Principal | Promise<Principal>;
+  /**
+   * Why the request's `Host` is refused, of routes that are not public; undefined lets it pass.
+   * Default: every Host is answered.
+   */
+  readonly hostRefusal?: (request: IncomingMessage) => string | undefined;
   readonly metricsText: () => Promise<string>;
   /** Whether `/metrics` needs no token. Default false: counts tell a stranger what runs here. */
   readonly isMetricsPublic?: boolean;
@@ -110,7 +115,8 @@ export function restFace(options: RestFaceOptions): FastifyPluginAsync {
     const validator = new RequestValidator();
     const { version = "0.0.0", isMetricsPublic = false } = options;
     for (const route of allRoutes({ version, isMetricsPublic })) {
-      addRoute(app, { route, validator, context, authenticate: options.authenticate });
+      const { authenticate, hostRefusal } = options;
+      addRoute(app, { route, validator, context, authenticate, hostRefusal });
     }
     await app.register(
       async (scope) => {
@@ -158,6 +164,7 @@ interface RouteParts {
   readonly validator: RequestValidator;
   readonly context: RestContext;
   readonly authenticate: RestFaceOptions["authenticate"];
+  readonly hostRefusal: RestFaceOptions["hostRefusal"];
 }
 
 const ANYBODY: Principal = {
@@ -166,7 +173,7 @@ const ANYBODY: Principal = {
 };
 
 function addRoute(app: FastifyInstance, parts: RouteParts): void {
-  const { route, context, authenticate } = parts;
+  const { route, context, authenticate, hostRefusal } = parts;
   const check = requestCheck(parts);
   const principals = new WeakMap<FastifyRequest, Principal>();
   app.route({
@@ -176,6 +183,8 @@ function addRoute(app: FastifyInstance, parts: RouteParts): void {
     exposeHeadRoute: false,
     // Before the body is read: a stranger costs nothing.
     onRequest: async (request) => {
+      const refusal = route.isPublic ? undefined : hostRefusal?.(request.raw);
+      if (refusal !== undefined) throw new RequestFault("permission_denied", refusal);
       const principal = route.isPublic ? ANYBODY : await authenticate(request.headers);
       principals.set(request, principal);
     },
