@@ -21,6 +21,10 @@ npm run faults -- soak --minutes M [--seed N]
 const REPORT = fileURLToPath(new URL("../../../docs/reliability.md", import.meta.url));
 
 export async function main(args: readonly string[]): Promise<number> {
+  if (args.includes("--help")) {
+    console.log(USAGE);
+    return 0;
+  }
   const { positionals, values } = parseArgs({
     args: [...args],
     allowPositionals: true,

@@ -13,12 +13,14 @@ const USAGE_EXIT_CODE = 2;
 
 /** Resolves with the exit code: 0 also when goals are missed. */
 export async function main(args: readonly string[]): Promise<number> {
+  const names = BENCHES.map((bench) => bench.name);
+  if (args.includes("--help")) {
+    process.stdout.write(`${USAGE}\nBenchmarks: ${names.join(", ")}\n`);
+    return 0;
+  }
   let options: BenchArguments;
   try {
-    options = parseBenchArguments(
-      args,
-      BENCHES.map((bench) => bench.name),
-    );
+    options = parseBenchArguments(args, names);
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}\n`);
     return USAGE_EXIT_CODE;

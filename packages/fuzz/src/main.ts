@@ -18,6 +18,10 @@ type Print = (text: string) => void;
 /** Resolves with the exit code: 1 when something was found. */
 export async function main(args: readonly string[]): Promise<number> {
   const names = ALL_TARGETS.map(({ name }) => name);
+  if (args.includes("--help")) {
+    process.stdout.write(`${USAGE}\nTargets: ${names.join(", ")}\n`);
+    return 0;
+  }
   let options: FuzzArguments;
   try {
     options = parseFuzzArguments(args, names);

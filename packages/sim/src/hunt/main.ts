@@ -20,6 +20,10 @@ const SEED_MAX = 2 ** 31;
 
 /** Resolves with the exit code: 0 when every promise held. */
 export async function main(args: readonly string[]): Promise<number> {
+  if (args.includes("--help")) {
+    process.stdout.write(`${USAGE}\n`);
+    return 0;
+  }
   let options: SimArguments;
   try {
     options = parseSimArguments(args);
