@@ -263,6 +263,9 @@ export class ClientWatches {
     if (watch.isAnswered) this.#compare(watch, message.digest, now);
     this.#report(message.service, watch);
     this.#confirm(message.service, draining);
+    const isOfThis = (id: string) =>
+      message.groups.some(({ records }) => records.some((record) => record.id === id));
+    this.#tellAhead(message.service, watch.view, isOfThis);
   }
 
   pong(message: PongMessage, now: Instant): void {
@@ -428,8 +431,9 @@ export class ClientWatches {
   }
 
   /** Again with each verification: what is on its way to another node may be lost. */
-  #tellAhead(service: string, view: ServiceView): void {
-    for (const { id, stamp } of view.lostStamps.slice(0, AHEAD_COUNT_MAX)) {
+  #tellAhead(service: string, view: ServiceView, isMeant = (_id: string) => true): void {
+    const lost = view.lostStamps.filter(({ id }) => isMeant(id));
+    for (const { id, stamp } of lost.slice(0, AHEAD_COUNT_MAX)) {
       this.#outbox.emit({ type: "send", message: { type: "ahead", service, id, stamp } });
     }
   }

@@ -38,7 +38,7 @@ import { GLOBAL_PLACE, RegionPlaces } from "./region-places.js";
 import { groupsOf, type SavedView } from "./saved-view.js";
 import type { SnapshotBuffer } from "./snapshot-buffer.js";
 import { replaceSorted } from "./sorted-instances.js";
-import { type LostStamp, lostStamps } from "./view-ahead.js";
+import { isUnsayable, type LostStamp, lostStamps } from "./view-ahead.js";
 import { type OriginProgress, ViewOrigins } from "./view-origins.js";
 import {
   type Entry,
@@ -161,6 +161,7 @@ export class ServiceView {
 
   /** What the node and all others have lost, to be told to it. */
   get lostStamps(): readonly LostStamp[] {
+    if (this.#ahead.size === 0) return [];
     return lostStamps(this.#ahead.keys(), this.#table, this.#members);
   }
 
@@ -229,6 +230,7 @@ export class ServiceView {
   applyChange(message: ChangeMessage): ViewUpdate {
     const update = this.#applyGroups(message.groups);
     for (const { origin, records } of message.groups) {
+      for (const record of records) this.#noteBehind(record);
       const last = records.at(-1);
       if (last !== undefined && !this.#isFilling) {
         const progress = this.#progressOf(origin);
@@ -421,7 +423,10 @@ export class ServiceView {
   #applyRecord(record: RegistryRecord): boolean {
     const held = this.#heldFor(record);
     const order = held === undefined ? 1 : compareRecords(record, held.record);
-    if (order === 0) this.#foreign.delete(this.#keyOf(record));
+    if (order === 0) {
+      this.#foreign.delete(this.#keyOf(record));
+      this.#ahead.delete(this.#keyOf(record));
+    }
     if (order <= 0) {
       // The node says that it is gone there too.
       if (record.state === InstanceState.removed) this.#ahead.delete(this.#keyOf(record));
@@ -441,15 +446,28 @@ export class ServiceView {
 
   /** Where a complete answer holds what this view saw replaced or removed, by whoever lost that. */
   #findAhead({ groups, touched }: SnapshotBuffer): void {
-    this.#ahead.clear();
+    for (const key of [...this.#ahead.keys()]) if (!touched.has(key)) this.#ahead.delete(key);
     // What has changed since the answer began is the node's later word.
     for (const record of groups.flatMap((group) => group.records)) {
       const key = this.#keyOf(record);
       if (record.state === InstanceState.removed || touched.has(key)) continue;
-      const held = this.#heldFor(record);
-      if (held === undefined || compareRecords(held.record, record) <= 0) continue;
-      this.#ahead.set(key, sumOf(recordDigest(record), held.digest ?? EMPTY_DIGEST, -1));
+      this.#setAhead(key, record, () => true);
     }
+  }
+
+  /** A change says less than is seen here. Where an owner is left to say that, it is on its way. */
+  #noteBehind(record: RegistryRecord): void {
+    if (record.state === InstanceState.removed || record.kind !== RecordKind.instance) return;
+    const key = this.#keyOf(record);
+    const isKnown = this.#ahead.has(key);
+    this.#setAhead(key, record, (held) => isKnown || isUnsayable(held, this.#members));
+  }
+
+  /** Notes by how much the node's record of a key differs from a later one that is seen here. */
+  #setAhead(key: string, record: RegistryRecord, isMeant: (held: Entry) => boolean): void {
+    const held = this.#heldFor(record);
+    if (held === undefined || compareRecords(held.record, record) <= 0 || !isMeant(held)) return;
+    this.#ahead.set(key, sumOf(recordDigest(record), held.digest ?? EMPTY_DIGEST, -1));
   }
 
   #isWinner(record: RegistryRecord): boolean {

@@ -5,11 +5,12 @@
  * program that lives now stand below it: its registration would be hidden from this view, for as
  * long as the view remembers. So the view says what it has seen, and the program's node writes the
  * registration anew, above. Not of a record whose owner lives: that one's word is on its way.
+ * Changes show it as well as complete answers, which are asked for ever more seldom.
  */
 import { NodeStatus } from "../instance.js";
 import { type Origin, RecordKind, type Stamp } from "../record.js";
 import type { MemberTable } from "./member-liveness.js";
-import { readEntryKey, type ViewSlot } from "./view-slot.js";
+import { type Entry, readEntryKey, type ViewSlot } from "./view-slot.js";
 
 /** What was seen of an instance, and nobody is left to say again. */
 export interface LostStamp {
@@ -27,12 +28,17 @@ export function lostStamps(
   for (const key of keys) {
     const { index, id } = readEntryKey(key);
     const entry = slots.get(id)?.entries[index];
-    if (entry?.record.kind !== RecordKind.instance) continue;
-    const { record } = entry;
-    const isRemoved = entry.digest === undefined;
-    if (isRemoved || isLifeOver(record.origin, members)) found.push({ id, stamp: record.stamp });
+    if (entry !== undefined && isUnsayable(entry, members)) {
+      found.push({ id, stamp: entry.record.stamp });
+    }
   }
   return found;
+}
+
+/** Whether nobody is left to say an instance's record again: it was removed, or its owner is gone. */
+export function isUnsayable({ record, digest }: Entry, members: MemberTable | undefined): boolean {
+  if (record.kind !== RecordKind.instance) return false;
+  return digest === undefined || isLifeOver(record.origin, members);
 }
 
 /** Whether a node is gone, or lives in another generation: also a lower one, by a wrong clock. */

@@ -278,6 +278,14 @@ export const PERMANENT_SEEDS: readonly PermanentSeed[] = [
     mendedBy: "Drain what was left behind and adopted (P7)",
     scenario: "drain-of-what-was-adopted",
   },
+  {
+    seed: 1_046_483_486,
+    story:
+      "a view showed a dead process that all nodes had lost, an hour ahead, and was verified ever " +
+      "more seldom: the living one began below, was hidden from it, and its drain named that caller",
+    mendedBy: "Say at once what a change shows to be lost",
+    scenario: "begins-below-a-view",
+  },
 ];
 
 /** A defect that is known and not yet mended: a failure that looks like it is told, not counted. */

@@ -6,6 +6,7 @@ export const FIRST_PLAYED: Readonly<Record<string, string>> = {
   "accusers-beat-heartbeats": "accused-by-callers",
   "adopted-is-not-drained": "drain-of-what-was-adopted",
   "adoption-without-claim": "node-and-program-are-lost",
+  "ahead-of-answers-only": "begins-below-a-view",
   "backoff-without-jitter": "tries-spread",
   "canaries-ignored": "line-of-regions",
   "changes-of-some-fields-only": "every-change-is-told",

@@ -167,8 +167,17 @@ export const VIEW_MUTANTS: readonly Mutant[] = [
       "dead process in the place of the living one until it forgets (a stale entry that only a " +
       "restart of the caller cures).",
     file: "client/view-ahead.js",
-    find: "if (isRemoved || isLifeOver(record.origin, members))",
-    replace: "if (false)",
+    find: "return digest === undefined || isLifeOver(record.origin, members);",
+    replace: "return false;",
+  },
+  {
+    name: "ahead-of-answers-only",
+    story:
+      "A view that remembers more than all nodes looks for that in complete answers alone, which it " +
+      "asks for ever more seldom: a program that begins below stays hidden from it for minutes.",
+    file: "client/service-view.js",
+    find: "this.#noteBehind(record);",
+    replace: ";",
   },
   {
     name: "drain-confirmed-by-sending",

@@ -111,6 +111,35 @@ export const CLAIM_SCENARIOS: readonly Scenario[] = [
       stage.expect(seen === "alive", "P6", `a caller that remembers more sees it ${seen}`);
     },
   },
+  {
+    name: "begins-below-a-view",
+    story:
+      "All nodes forget a program that an hour-old view still shows, and the view is verified ever " +
+      "more seldom for that. The program's next life begins below it: the caller sees it in two " +
+      "seconds all the same, and confirms its drain (P6, L3).",
+    play: (stage) => {
+      stage.addNodes({ us: 2 });
+      stage.stepWallClocks(HOUR_MS);
+      stage.settle();
+      const former = stage.addClient("former", "us", ["us-1"]);
+      stage.register(former, "orders/o");
+      const viewer = stage.addClient("viewer", "us", ["us-2"]);
+      viewer.watch("orders");
+      stage.run(2_000);
+      stage.world.crashClient("former", true);
+      for (const nodeId of ["us-1", "us-2"]) stage.world.crash(nodeId);
+      stage.run(1_000);
+      stage.addNodes({ us: 2 });
+      // Asked for again after 10 s, and then after 20 s more.
+      stage.run(25_000);
+      const next = stage.addClient("next", "us", ["us-1"]);
+      stage.register(next, "orders/o");
+      stage.run(2_000);
+      const outcome = stage.drain(next, "orders/o", 2_000);
+      const isConfirmed = outcome?.kind === "drained" && outcome.unconfirmed.length === 0;
+      stage.expect(isConfirmed, "L3", "a caller that remembers more does not confirm the drain");
+    },
+  },
 ];
 
 /** The later process has the id in the end, the earlier one knows, and so it stays. */
