@@ -223,11 +223,16 @@ function checkReadable(effect: Effect): void {
   }
 }
 
+/** Bytes from here on choose words that came later, so that kept tapes say what they ever said. */
+const LATER_WORD_MIN = 224;
+
 function requestOf(tape: Tape): SessionRequest {
   const requestId = 1 + tape.below(5);
   const service = words.serviceOf(tape);
   const id = words.idOf(tape);
-  switch (tape.below(10)) {
+  const choice = tape.byte();
+  if (choice >= LATER_WORD_MIN) return laterRequestOf(tape, { service, id });
+  switch (choice % 10) {
     case 0:
     case 1:
       return {
@@ -263,11 +268,21 @@ function requestOf(tape: Tape): SessionRequest {
       return { type: "heartbeat", sequence: tape.byte(), wantsDigests: tape.flag() };
     case 8:
       return { type: "confirm", service, id, stamp: words.stampOf(tape) };
-    case 9:
-      return { type: "ahead", service, id, stamp: words.stampOf(tape) };
     default:
-      return { type: "goodbye" };
+      return { type: "ahead", service, id, stamp: words.stampOf(tape) };
   }
+}
+
+function laterRequestOf(
+  tape: Tape,
+  address: { readonly service: string; readonly id: string },
+): SessionRequest {
+  if (tape.below(4) === 0) return { type: "goodbye" };
+  return { type: "accuse", ...address, ...accusationOf(tape) };
+}
+
+function accusationOf(tape: Tape) {
+  return { incarnation: words.stampOf(tape).incarnation, isRetraction: tape.below(4) === 0 };
 }
 
 function peerMessageOf(tape: Tape): PeerMessage {
@@ -360,7 +375,12 @@ function payloadOf(tape: Tape): Extract<PeerMessage, { type: "route" }>["payload
 type Address = { readonly namespace: string; readonly service: string; readonly id: string };
 
 function routedCommandOf(tape: Tape, address: Address) {
-  switch (tape.below(5)) {
+  const choice = tape.byte();
+  if (choice >= LATER_WORD_MIN) {
+    const accuser = tape.pick(["c1", "c2", "10.0.0.1"]);
+    return { kind: "accuse", ...address, ...accusationOf(tape), accuser } as const;
+  }
+  switch (choice % 5) {
     case 0:
       return { kind: "renew", ...address } as const;
     case 1:
