@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import fc from "fast-check";
 import { Liveness } from "../instance.js";
 import { createPicker } from "../pick/create-picker.js";
 import { assertDistribution } from "../pick/distribution.fixture.js";
@@ -49,6 +50,33 @@ describe("ServiceBalancer", () => {
     const after = Array.from({ length: 8 }, () => call(balancer, result, 5_000));
     // Once: who returns and fails is out again.
     assert.equal(after.filter((id) => id === "i2").length, 1);
+  });
+
+  it("lets a call wait only while every instance is full, ejected ones too (property)", () => {
+    const policies = fc.constantFrom(...Object.values(PolicyName));
+    const steps = fc.array(fc.tuple(fc.nat(5), fc.boolean()), { maxLength: 60 });
+    const factor = fc.constantFrom(0, 1.25);
+    let ejectedCount = 0;
+    fc.assert(
+      fc.property(policies, factor, steps, (policy, keyLoadFactor, told) => {
+        const instances = viewInstances(4);
+        const outlier = { ...OUTLIER_DEFAULTS, connectFailureCountMax: 1 };
+        const limits = { instanceCallCountMax: 2, panicRatio: 0 };
+        const balancer = balancerOf(instances, { policy, keyLoadFactor, outlier, ...limits });
+        const underWay: ViewInstance[] = [];
+        const now = instant(0);
+        for (const [index, isCall] of told) {
+          const instance = isCall ? balancer.pick({ key: `k${index}` }, now) : underWay.shift();
+          if (isCall && instance !== undefined) underWay.push(instance);
+          else if (isCall) assert.ok(instances.every(({ load }) => load.activeCount === 2));
+          else if (instance !== undefined) {
+            balancer.end({ instance, result: "connect-failure", latencyMs: 1 }, now);
+          }
+        }
+        ejectedCount += balancer.ejected(now).size;
+      }),
+    );
+    assert.ok(ejectedCount > 0);
   });
 
   it("tells people what it knows of each instance", () => {
