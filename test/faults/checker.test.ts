@@ -115,6 +115,9 @@ describe("the checker of fault runs", () => {
     const { detections } = check(lines, []);
     assert.deepEqual(detections.told, [{ killedAt: 500, toldAt: 540, weather: "calm" }]);
     assert.deepEqual(detections.removed, [{ killedAt: 500, toldAt: 2_500, weather: "calm" }]);
+    // A view that began later, or shows another's instance, was told of nothing.
+    const [, ...later] = lines;
+    assert.deepEqual(check(later, []).detections.told, []);
   });
 
   test("an update is measured from its program to each view, in whatever order logs are read", () => {
@@ -175,6 +178,22 @@ describe("the checker of fault runs", () => {
     const watcherKilled: LogLine = { ...KILLED, process: "w" };
     assert.equal(untruths(KILLED, registered, watcherKilled, shown(2, [1, 1, 0])), 0);
     assert.equal(untruths(KILLED, registered, shown(2, [1, 1, 0])), 1);
+  });
+
+  test("an id stands for who claimed it before one that is superseded, until that one lets go", () => {
+    const line = { at: 1, service: "s", id: "i", request: 1, ask: "register" } as const;
+    const registered = (program: string): LogLine => {
+      return { ...line, type: "answered", program, outcome: "ok" };
+    };
+    const checker = check([registered("p/0"), registered("q/0")], []);
+    assert.deepEqual([...checker.standing], [["s/i", "q/0"]]);
+    checker.take({ type: "superseded", at: 2, program: "q/0", service: "s", id: "i" });
+    assert.deepEqual([...checker.standing], [["s/i", "p/0"]]);
+    checker.take(asked(3, "deregister"));
+    assert.deepEqual([...checker.standing], []);
+    const both = check([registered("p/0"), registered("q/0"), registered("p/0")], []);
+    both.take({ ...KILLED, process: "p" } as LogLine);
+    assert.deepEqual([...both.standing], [["s/i", "q/0"]]);
   });
 
   test("L1 and L2 nodes agree when they hold the same, and that what stands", () => {

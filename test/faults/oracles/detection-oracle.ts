@@ -1,5 +1,5 @@
 /** L2: how soon each view was told of programs that were killed. */
-import { type LogLine, type ProgramName, processOf } from "../log-line.js";
+import { type LogLine, processOf } from "../log-line.js";
 import { SETTLE_MS } from "./eviction-oracle.js";
 import type { Timeline } from "./timeline.js";
 
@@ -19,6 +19,8 @@ export class DetectionOracle {
   readonly told: Detection[] = [];
   readonly removed: Detection[] = [];
   readonly #known = new Set<string>();
+  /** Views that showed an instance before its program was killed: others cannot learn of its end. */
+  readonly #showing = new Set<string>();
   /** What else there was is judged when all logs of that time are read. */
   #pending: { readonly into: Detection[]; readonly killedAt: number; readonly toldAt: number }[] =
     [];
@@ -30,23 +32,28 @@ export class DetectionOracle {
   take(line: LogLine): void {
     if (line.type !== "shown" && line.type !== "removed") return;
     const killedAt = this.#timeline.killedAt(processOf(line.owner));
-    if (killedAt === undefined || line.at < killedAt) return;
+    const view = `${line.program} ${line.service}/${line.id} ${line.owner}`;
+    if (killedAt === undefined || line.at < killedAt) {
+      if (line.type === "shown") this.#showing.add(view);
+      else this.#showing.delete(view);
+      return;
+    }
+    if (!this.#showing.has(view)) return;
     const isTold = line.type === "removed" || line.liveness === "suspect";
     if (!isTold) return;
-    this.#sample(this.told, "told", line, killedAt);
-    if (line.type === "removed") this.#sample(this.removed, "removed", line, killedAt);
+    this.#sample(this.told, `told ${view}`, { killedAt, toldAt: line.at });
+    if (line.type !== "removed") return;
+    this.#sample(this.removed, `removed ${view}`, { killedAt, toldAt: line.at });
   }
 
   #sample(
     into: Detection[],
-    what: string,
-    line: { at: number; program: ProgramName; service: string; id: string; owner: ProgramName },
-    killedAt: number,
+    key: string,
+    times: { readonly killedAt: number; readonly toldAt: number },
   ): void {
-    const key = `${what} ${line.program} ${line.service}/${line.id} ${line.owner}`;
     if (this.#known.has(key)) return;
     this.#known.add(key);
-    this.#pending.push({ into, killedAt, toldAt: line.at });
+    this.#pending.push({ into, ...times });
   }
 
   settle(nowMs: number): void {
