@@ -109,6 +109,8 @@ describe("accusations", { timeout: 120_000 }, () => {
     );
     t.diagnostic(`suspect ${Math.round(performance.now() - start)} ms after the proxy called`);
     assert.equal(leased.instances[0]?.state, InstanceState.up, "its own state stays");
+    const shown = (await cluster.request("us-1", path)).body as { suspicion?: unknown };
+    assert.deepEqual(shown.suspicion, { reason: "accused", accuserCount: 2 });
     const renewed = await cluster.request("eu-1", `${path}/renew`, { method: "POST" });
     assert.equal(renewed.status, 204);
     await until("it is alive again", TIMEOUT_MS, () => livenessOf(leased) === "alive");

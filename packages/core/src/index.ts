@@ -44,6 +44,7 @@ export * from "./route/dynamic-route.js";
 export * from "./route/route.js";
 export * from "./route/route-balancing.js";
 export * from "./route/route-table.js";
+export * from "./suspicion.js";
 export * from "./table/column-record-table.js";
 export * from "./table/map-record-table.js";
 export * from "./table/record-table.js";

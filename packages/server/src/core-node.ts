@@ -50,6 +50,7 @@ export function createCoreNode(options: ServedNodeOptions): ServedNode {
     step: (event, now: Instant) => node.step(event, now),
     nextDeadline: () => node.nextDeadline(),
     members: () => node.members(),
+    suspicionOf: (slot) => node.suspicionOf(slot),
     quarantined: () =>
       node.quarantined().map(({ origin, since, ...rest }) => {
         return { ...origin, forMs: Math.round(monotonicNow() - since), ...rest };

@@ -72,6 +72,8 @@ export class ScriptedNode implements ServedNode {
     return [];
   }
 
+  suspicionOf(): undefined {}
+
   quarantined(): [] {
     return [];
   }

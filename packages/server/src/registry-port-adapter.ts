@@ -23,7 +23,9 @@ import {
   type RemovalReason,
   ROUTE_PENDING_COUNT_MAX,
   type SessionMessage,
+  type Slot,
   type Stamp,
+  type Suspicion,
 } from "@fpzk/core";
 import { checkName, encodeInstanceDescription, encodeOverrideDescription } from "@fpzk/protocol";
 import type { Logger } from "./logger.js";
@@ -54,6 +56,7 @@ export interface QueriedNode {
   readonly readyReason: string;
   readonly table: RecordTable;
   members(): readonly MemberView[];
+  suspicionOf(slot: Slot): Suspicion | undefined;
   quarantined(): readonly QuarantinedOriginView[];
   position(): readonly OriginVersion[];
 }
@@ -231,7 +234,9 @@ export class RegistryPortAdapter implements RegistryPort {
     return {
       namespace,
       service,
-      instances: viewService(table, index, this.#node.members()),
+      instances: viewService(table, index, this.#node.members(), (slot) =>
+        this.#node.suspicionOf(slot),
+      ),
       digest: index < 0 ? { high: 0, low: 0 } : table.digestOf(index),
       position: this.#node.position(),
     };

@@ -8,6 +8,8 @@ import {
   type RecordTable,
   type RegistryRecord,
   type ServiceIndex,
+  type Slot,
+  type Suspicion,
   type ViewInstance,
 } from "@fpzk/core";
 import { decodeInstanceDescription, decodeOverrideDescription } from "@fpzk/protocol";
@@ -18,21 +20,30 @@ export function viewService(
   table: RecordTable,
   service: ServiceIndex,
   members: readonly MemberView[],
+  suspicionOf: (slot: Slot) => Suspicion | undefined,
 ): ViewInstance[] {
   if (service < 0) return [];
   const instances: RegistryRecord[] = [];
+  const suspicions = new Map<string, Suspicion>();
   const overrides = new Map<string, RegistryRecord>();
   for (const slot of table.slotsOf(service)) {
     if (table.state(slot) === InstanceState.removed) continue;
     // The body is a view into the table, valid here because nothing is written meanwhile.
     const record = table.read(slot);
-    if (record.kind === RecordKind.instance) instances.push(record);
-    else if (record.kind === RecordKind.override) overrides.set(record.id, record);
+    if (record.kind === RecordKind.instance) {
+      instances.push(record);
+      const suspicion = suspicionOf(slot);
+      if (suspicion !== undefined) suspicions.set(record.id, suspicion);
+    } else if (record.kind === RecordKind.override) overrides.set(record.id, record);
   }
   const memberById = new Map(members.map((member) => [member.nodeId, member]));
   return instances
     .map((record) => toViewInstance(record, overrides.get(record.id), memberById))
     .filter((instance) => instance !== undefined)
+    .map((instance) => {
+      const suspicion = suspicions.get(instance.id);
+      return suspicion === undefined ? instance : { ...instance, suspicion };
+    })
     .sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
 }
 

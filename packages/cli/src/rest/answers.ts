@@ -15,6 +15,7 @@ export interface InstanceJson {
   readonly id: string;
   readonly state: string;
   readonly liveness: string;
+  readonly suspicion?: { readonly reason: string; readonly accuserCount?: number };
   readonly weight: number;
   readonly group: string;
   readonly version: string;

@@ -21,7 +21,7 @@ export function instanceColumns(): readonly Column<InstanceJson>[] {
     { title: "STATE", text: (row) => row.state, color: (row) => STATE_COLORS[row.state] },
     {
       title: "LIVENESS",
-      text: (row) => row.liveness,
+      text: livenessText,
       color: (row) => LIVENESS_COLORS[row.liveness],
     },
     { title: "WEIGHT", text: (row) => String(row.weight), isNumber: true },
@@ -31,6 +31,14 @@ export function instanceColumns(): readonly Column<InstanceJson>[] {
     { title: "GROUP", text: (row) => row.group || "-" },
     { title: "METADATA", text: metadataText, color: () => "dim" },
   ];
+}
+
+/** With the reason, where the node that answered knows it. */
+export function livenessText({ liveness, suspicion }: InstanceJson): string {
+  if (suspicion === undefined) return liveness;
+  const { reason, accuserCount } = suspicion;
+  const by = accuserCount === undefined ? "" : ` by ${accuserCount} callers`;
+  return `${liveness}: ${reason}${by}`;
 }
 
 function metadataText({ metadata }: InstanceJson): string {

@@ -58,6 +58,28 @@ describe("accusations of an instance with a lease by REST", () => {
     assert.equal(bench.seen("x"), "alive", "a registration again is a renewal");
   });
 
+  it("the node says why an instance is suspect: accused, silent, its connection closed", () => {
+    const bench = benchWithCallers(1, 2, 3);
+    const why = (id: string): unknown => {
+      const { table } = bench.node;
+      const slot = [...table.slots()].find((one) => table.read(one).id === id);
+      return slot === undefined ? undefined : bench.node.suspicionOf(slot);
+    };
+    accuse(bench, 1);
+    assert.equal(why("x"), undefined);
+    accuse(bench, 2);
+    accuse(bench, 3);
+    assert.deepEqual(why("x"), { reason: "accused", accuserCount: 3 });
+    bench.run({ kind: "renew", ...AT, id: "x" });
+    assert.equal(why("x"), undefined);
+    bench.register(3, "y", 1);
+    assert.equal(why("y"), undefined);
+    bench.step({ type: "session-close", session: 3 });
+    assert.deepEqual(why("y"), { reason: "connection-closed" });
+    bench.runUntil(bench.now + TTL_MS + 1, () => bench.beat(1, 2));
+    assert.deepEqual(why("x"), { reason: "silent" });
+  });
+
   it("one accuser does not suffice, however often, nor with another session", () => {
     const bench = benchWithCallers(1);
     for (let said = 0; said < 5; said += 1) accuse(bench, 1);

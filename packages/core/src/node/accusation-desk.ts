@@ -15,12 +15,14 @@
  *
  * @see Das, Gupta, Motivala, "SWIM" (2002), section 4.2: suspicion that the accused can refute.
  */
+import { LeasePhase } from "../lease/lease-rules.js";
 import type { LeaseTable } from "../lease/lease-table.js";
 import { LAPSE_RATIO_MAX, SILENCE_COUNT_MIN } from "../lease/self-doubt.js";
 import { ACCUSED_COUNT_MAX, ACCUSER_COUNT_MAX } from "../limits.js";
 import type { RoutedCommand } from "../messages.js";
 import { InstanceState } from "../record.js";
 import type { Replica } from "../replica/replica.js";
+import { type Suspicion, SuspicionReason } from "../suspicion.js";
 import type { Slot } from "../table/record-table.js";
 import { after, type Instant, instant } from "../time.js";
 import type { Adoption } from "./adoption.js";
@@ -43,6 +45,12 @@ export interface AccusationDeskOptions {
   readonly counters: NodeCounters;
   readonly outbox: Outbox;
 }
+
+const REASON_OF_PHASE: Readonly<Record<Exclude<LeasePhase, "active">, SuspicionReason>> = {
+  silent: SuspicionReason.silent,
+  closed: SuspicionReason.connectionClosed,
+  adopted: SuspicionReason.orphaned,
+};
 
 interface Accused {
   /** The life that is accused; a slot may come to hold another. */
@@ -80,6 +88,20 @@ export class AccusationDesk {
     } else {
       this.#accuse(slot, accusation, now);
     }
+  }
+
+  /** Why this node made an instance suspect; undefined when it did not. */
+  suspicionOf(slot: Slot): Suspicion | undefined {
+    const { replica, leases } = this.#options;
+    const { table } = replica;
+    const isOwn = replica.isOwn(table.origin(table.originOf(slot)));
+    if (!isOwn || !table.isSuspect(slot)) return undefined;
+    const phase = leases.get(table.tag(slot))?.phase;
+    if (phase === undefined) return undefined;
+    if (phase !== LeasePhase.active) return { reason: REASON_OF_PHASE[phase] };
+    const accused = this.#entry(slot, table.stamp(slot).incarnation);
+    if (accused?.isSuspectByThem !== true) return undefined;
+    return { reason: SuspicionReason.accused, accuserCount: accused.accusers.size };
   }
 
   /** A lease by REST was renewed: whatever was said of its instance is refuted. */

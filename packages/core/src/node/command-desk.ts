@@ -26,6 +26,7 @@ import {
   type Stamp,
 } from "../record.js";
 import type { Replica } from "../replica/replica.js";
+import type { Suspicion } from "../suspicion.js";
 import { NO_SLOT, type Slot } from "../table/record-table.js";
 import { after, type Instant, instant, NEVER } from "../time.js";
 import { type Accusation, AccusationDesk } from "./accusation-desk.js";
@@ -212,6 +213,10 @@ export class CommandDesk {
    * Passes an accusation on to the node that may write the instance, which answers nothing. Nodes
    * of earlier versions end a link on which they read one, so it waits until there are none.
    */
+  suspicionOf(slot: Slot): Suspicion | undefined {
+    return this.#accusations.suspicionOf(slot);
+  }
+
   #accuse(command: Accusation, now: Instant, where: "here" | "anywhere" = "anywhere"): void {
     const { adoption, replica, counters, membership, route } = this.#options;
     const slot = this.#liveSlot(command);

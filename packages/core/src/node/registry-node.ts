@@ -21,6 +21,7 @@ import type { Random } from "../random.js";
 import { RecordKind, type RegistryRecord } from "../record.js";
 import type { QuarantinedOrigin } from "../replica/quarantine.js";
 import { Replica } from "../replica/replica.js";
+import type { Suspicion } from "../suspicion.js";
 import type { RecordTable, Slot } from "../table/record-table.js";
 import { after, type Instant, NEVER, type WallTime } from "../time.js";
 import { serviceName, WatchTable } from "../watch/watch-table.js";
@@ -280,6 +281,11 @@ export class RegistryNode {
   }
 
   /** Origins of which something could not be read, for people. */
+  /** Why this node made an instance suspect; undefined when it did not. */
+  suspicionOf(slot: Slot): Suspicion | undefined {
+    return this.#commands.suspicionOf(slot);
+  }
+
   quarantined(): QuarantinedOrigin[] {
     return this.#replica.quarantine.list();
   }

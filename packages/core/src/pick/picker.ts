@@ -11,6 +11,7 @@ import type { InstanceLoad } from "../call/instance-load.js";
 import type { InstanceDescription, Liveness } from "../instance.js";
 import type { Random } from "../random.js";
 import type { InstanceState, Stamp } from "../record.js";
+import type { Suspicion } from "../suspicion.js";
 import type { Instant } from "../time.js";
 
 /** One instance as a view shows it and a picker chooses from. */
@@ -24,6 +25,8 @@ export interface ViewInstance {
   /** The instance's word and the operator's over it. */
   readonly state: InstanceState;
   readonly liveness: Liveness;
+  /** Why it is suspect; only its owner node shows it, clients are not told. */
+  readonly suspicion?: Suspicion;
   /**
    * The description's weight, or the operator's. 0: not picked unless all are 0, under every policy
    * but `oldest`, which heeds no weights.

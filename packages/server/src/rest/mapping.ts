@@ -133,6 +133,7 @@ export function toInstanceJson(instance: ViewInstance) {
     since: instance.since,
     state: stateName(instance.state),
     liveness: instance.liveness,
+    ...(instance.suspicion === undefined ? {} : { suspicion: instance.suspicion }),
     weight: instance.weight,
     group: description.group,
     version: description.version,
@@ -167,6 +168,9 @@ export function entityTag(digest: ContentDigest, instances: readonly ViewInstanc
   let livenessHash = 0;
   for (const instance of instances) {
     livenessHash = hashText(instance.liveness, hashText(instance.id, livenessHash));
+    const { suspicion } = instance;
+    if (suspicion === undefined) continue;
+    livenessHash = hashText(`${suspicion.reason} ${suspicion.accuserCount}`, livenessHash);
   }
   return `W/"${digestText(digest)}-${hex32(livenessHash)}"`;
 }

@@ -17,6 +17,7 @@ import {
   METADATA_COUNT_MAX,
   NAME_MAX_BYTES,
   NodeStatus,
+  SuspicionReason,
   WEIGHT_DEFAULT,
   WEIGHT_MAX,
 } from "@fpzk/core";
@@ -307,32 +308,45 @@ export const registered = answer({
 
 export const endpoint = answer(endpointProperties);
 
-export const instance = answer({
-  namespace: text,
-  service: text,
-  id: text,
-  stamp,
-  since: { ...count, description: "Orders instances by age: smaller is older." },
-  state: {
-    type: "string",
-    enum: ["up", "offline", "draining"],
-    description: "The instance's word and the operator's over it.",
+export const instance = answer(
+  {
+    namespace: text,
+    service: text,
+    id: text,
+    stamp,
+    since: { ...count, description: "Orders instances by age: smaller is older." },
+    state: {
+      type: "string",
+      enum: ["up", "offline", "draining"],
+      description: "The instance's word and the operator's over it.",
+    },
+    liveness: {
+      type: "string",
+      enum: Object.values(Liveness),
+      description: "What the answering node thinks of its health.",
+    },
+    suspicion: {
+      ...answer(
+        {
+          reason: { type: "string", enum: Object.values(SuspicionReason) },
+          accuserCount: { ...count, description: "Callers that cannot connect to it." },
+        },
+        ["accuserCount"],
+      ),
+      description: "Why it is suspect; only in answers of its owner node.",
+    },
+    weight: { type: "number", minimum: 0 },
+    group: text,
+    version: text,
+    region: text,
+    zone: text,
+    endpoints: { type: "array", items: endpoint },
+    metadata: { type: "object", additionalProperties: text },
+    startWallTime: count,
+    ownerNodeId: text,
   },
-  liveness: {
-    type: "string",
-    enum: Object.values(Liveness),
-    description: "What the answering node thinks of its health.",
-  },
-  weight: { type: "number", minimum: 0 },
-  group: text,
-  version: text,
-  region: text,
-  zone: text,
-  endpoints: { type: "array", items: endpoint },
-  metadata: { type: "object", additionalProperties: text },
-  startWallTime: count,
-  ownerNodeId: text,
-});
+  ["suspicion"],
+);
 
 const digest = {
   type: "string",
