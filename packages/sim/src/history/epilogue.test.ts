@@ -5,7 +5,7 @@ import { Oracles } from "../oracles/oracles.js";
 import { register, smallWorld, watcher } from "../oracles/small-world.fixture.js";
 import type { World } from "../world/world.js";
 import { Draw } from "./draw.js";
-import { Epilogue } from "./epilogue.js";
+import { Epilogue, hasTakenOver } from "./epilogue.js";
 
 /** With this, the epilogue draws that two hosts are lost. */
 const TWO_HOSTS_LOST_SEED = 8;
@@ -85,3 +85,18 @@ test("of two regions' own instances of one id, the one that is seen is judged by
     [],
   );
 });
+
+test("who waited for a name that another held may show it alive, but as its own alone", () => {
+  const gone = { service: "orders", id: "o-1", stamp: stampOf(7) };
+  const last = (status: string, incarnation: number) => ({
+    statuses: new Map([["orders/o-1", status]]),
+    instances: () => [{ id: "o-1", stamp: stampOf(incarnation) }],
+  });
+  assert.ok(hasTakenOver(last("registered", 8), gone));
+  assert.ok(!hasTakenOver(last("registered", 7), gone), "it still shows the one that went");
+  assert.ok(!hasTakenOver(last("registering", 8), gone), "another has it");
+});
+
+function stampOf(incarnation: number) {
+  return { incarnation, session: 0, claim: 0 };
+}

@@ -8,7 +8,8 @@
  * L3: the drain is confirmed by everybody, once nodes have given up the sessions that faults ended. L2b: who is killed is suspect at once, whose host is
  * lost when its ttl is over. L2: they are gone after grace or confirmation; but what a region's own
  * left behind before, in a region where its node died and that the last one comes home to, has the
- * times of orphans. L4: nodes hold no
+ * times of orphans. Where the last one itself waited for a name that another held, it claims it at
+ * the other's end, and rightly shows it alive, above. L4: nodes hold no
  * more sessions, leases and links than the world that is left calls for.
  */
 import { compareStamps, InstanceState, Liveness, type NodeConfig, type Stamp } from "@fpzk/core";
@@ -140,6 +141,7 @@ export class Epilogue {
       if (departure.isHostLost !== isHostLost) continue;
       const shown = shownTo(last, departure);
       if (shown === undefined || shown.liveness === Liveness.suspect) continue;
+      if (hasTakenOver(last, departure)) continue;
       const how = isHostLost ? "lost with its host for a ttl" : "killed";
       const text = `${departure.service}/${departure.id} of ${departure.clientId} was ${how}, and ${last.id} still sees it ${shown.liveness}`;
       this.#oracles.fail("L2b", text);
@@ -152,6 +154,7 @@ export class Epilogue {
     longestMs: number,
   ): Generator<number, void> {
     const isThere = (departure: Departure) => {
+      if (hasTakenOver(last, departure)) return false;
       const stamp = shownTo(last, departure)?.stamp;
       return stamp !== undefined && compareStamps(stamp, departure.stamp) >= 0;
     };
@@ -213,7 +216,25 @@ function nameOf(client: SimClient): { service: string; id: string } | undefined 
   return undefined;
 }
 
-function shownTo(last: SimClient, { service, id }: Pick<Departure, "service" | "id">) {
+/** Whether the last one holds the name by now, and its view shows that and not the one that went. */
+export function hasTakenOver(
+  last: Viewer & { readonly statuses: ReadonlyMap<string, string> },
+  departure: Pick<Departure, "service" | "id" | "stamp">,
+): boolean {
+  const stamp = shownTo(last, departure)?.stamp;
+  const isOwn = last.statuses.get(`${departure.service}/${departure.id}`) === "registered";
+  return isOwn && stamp !== undefined && compareStamps(stamp, departure.stamp) > 0;
+}
+
+interface Viewer<T extends Shown = Shown> {
+  instances(service: string): readonly T[];
+}
+type Shown = Pick<Departure, "id" | "stamp">;
+
+function shownTo<T extends Shown>(
+  last: Viewer<T>,
+  { service, id }: Pick<Departure, "service" | "id">,
+): T | undefined {
   return last.instances(service).find((shown) => shown.id === id);
 }
 
