@@ -7,8 +7,8 @@
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { type ClientHttp2Session, connect, constants } from "node:http2";
-import type { Socket } from "node:net";
+import { type ClientHttp2Session, connect, constants, createServer } from "node:http2";
+import type { AddressInfo, Socket } from "node:net";
 import { describe, it, type TestContext } from "node:test";
 import {
   closed,
@@ -18,7 +18,12 @@ import {
   startInstance,
 } from "../proxy-fixture.test.util.js";
 
-const { NGHTTP2_CANCEL, NGHTTP2_FLOW_CONTROL_ERROR, NGHTTP2_INTERNAL_ERROR } = constants;
+const {
+  NGHTTP2_CANCEL,
+  NGHTTP2_ENHANCE_YOUR_CALM,
+  NGHTTP2_FLOW_CONTROL_ERROR,
+  NGHTTP2_INTERNAL_ERROR,
+} = constants;
 /** Older releases of node:http2 say the first of every broken rule, newer ones know the second. */
 const FLOOD_CODES: readonly unknown[] = [NGHTTP2_INTERNAL_ERROR, NGHTTP2_FLOW_CONTROL_ERROR];
 const DATA = 0;
@@ -62,13 +67,18 @@ function setting(id: number, value: number): Buffer {
   return bytes;
 }
 
+/** A field of 4,000 bytes, kept by index (RFC 7541 §6.2.1): 0xbe names it again. */
+const GROWING = Buffer.concat([
+  Buffer.from([0x40, 1, 0x78, 0x7f, 0xa1, 0x1e]),
+  Buffer.alloc(4_000, "v"),
+]);
 const INITIAL_WINDOW_SIZE = 4;
 const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 
 /** A caller that says what it is told to, and knows what came back. */
 class RawCaller {
   readonly socket: Socket;
-  readonly #frames: { type: number; payload: Buffer }[] = [];
+  readonly #frames: { type: number; streamId: number; payload: Buffer }[] = [];
   #received: Buffer = Buffer.alloc(0);
 
   constructor(t: TestContext, port: number, settings: Buffer = Buffer.alloc(0)) {
@@ -83,6 +93,11 @@ class RawCaller {
   codeOf(type: typeof GOAWAY | typeof RST_STREAM): number | undefined {
     const found = this.#frames.findLast((one) => one.type === type);
     return found?.payload.readUInt32BE(type === GOAWAY ? 4 : 0);
+  }
+
+  /** Whether the head of an answer came on a stream. */
+  hasHead(streamId: number): boolean {
+    return this.#frames.some((one) => one.type === HEADERS && one.streamId === streamId);
   }
 
   /** Sends a frame again and again until the connection ends. */
@@ -103,7 +118,8 @@ class RawCaller {
       const end = 9 + this.#received.readUIntBE(0, 3);
       if (this.#received.length < end) return;
       const type = this.#received.readUInt8(3);
-      this.#frames.push({ type, payload: this.#received.subarray(9, end) });
+      const streamId = this.#received.readUInt32BE(5);
+      this.#frames.push({ type, streamId, payload: this.#received.subarray(9, end) });
       this.#received = this.#received.subarray(end);
     }
   }
@@ -174,6 +190,55 @@ describe("a caller of HTTP/2 that floods", () => {
       assert.equal(await metric("frames"), 1);
     });
   }
+});
+
+describe("a caller of HTTP/2 whose header section grows when it is read", () => {
+  it("is refused, and its connection serves on", async (t) => {
+    const { proxy, unharmed, metric } = await startAll(t);
+    const caller = new RawCaller(t, proxy.port);
+    const head = Buffer.concat([requestHead("GET"), GROWING, Buffer.alloc(90, 0xbe)]);
+    caller.socket.write(frame(HEADERS, END_HEADERS | END_STREAM, 1, head));
+    while (!caller.hasHead(1)) await once(caller.socket, "data");
+    assert.equal(await metric("header-size"), 1);
+    // What was kept counts for the next stream: the field alone is within the bounds.
+    const next = Buffer.concat([requestHead("GET"), Buffer.from([0xbf])]);
+    caller.socket.write(frame(HEADERS, END_HEADERS | END_STREAM, 3, next));
+    while (!caller.hasHead(3)) await once(caller.socket, "data");
+    await unharmed();
+  });
+
+  it("breaks off its own stream when trailers do so", async (t) => {
+    const { proxy, unharmed } = await startAll(t);
+    const caller = new RawCaller(t, proxy.port);
+    caller.socket.write(frame(HEADERS, END_HEADERS, 1, requestHead("POST")));
+    const trailers = Buffer.concat([GROWING, Buffer.alloc(90, 0xbe)]);
+    caller.socket.write(frame(HEADERS, END_HEADERS | END_STREAM, 1, trailers));
+    while (caller.codeOf(RST_STREAM) === undefined) await once(caller.socket, "data");
+    assert.equal(caller.codeOf(RST_STREAM), NGHTTP2_ENHANCE_YOUR_CALM);
+    await unharmed();
+  });
+
+  it("costs an instance that answers so its own answer", async (t) => {
+    const { directory, proxy } = await startAll(t);
+    const big = createServer();
+    big.on("stream", (stream) => {
+      const headers: Record<string, string> = { ":status": "200" };
+      for (let index = 0; index < 30; index += 1) headers[`x-${index}`] = "v".repeat(1_000);
+      stream.respond(headers);
+      stream.end("body");
+    });
+    big.on("session", (one) => t.after(() => one.destroy()));
+    big.listen(0, "127.0.0.1");
+    await once(big, "listening");
+    t.after(() => big.close());
+    const { port } = big.address() as AddressInfo;
+    directory.set("echo", { id: "b", port, protocol: "h2c" });
+    const session = connect(proxy.url);
+    t.after(() => session.destroy());
+    const stream = session.request({ ":path": "/" });
+    const [headers] = await once(stream.resume(), "response");
+    assert.equal(headers[":status"], 502);
+  });
 });
 
 describe("a caller of HTTP/2 that takes nothing", () => {

@@ -5,12 +5,20 @@ import type { CoarseClock } from "../coarse-clock.js";
 import { isGrpc } from "../grpc.js";
 import { firstValue } from "../headers.js";
 import { fieldsFault } from "../http1/characters.js";
-import { mayHaveTrailers, plainFields, statusOf, toHttp2Headers } from "./http2-fields.js";
+import {
+  mayHaveTrailers,
+  plainFields,
+  sectionFault,
+  statusOf,
+  toHttp2Headers,
+} from "./http2-fields.js";
 import { resetStream } from "./reset.js";
 
 /** What an attempt tells the session that carries it. */
 export interface Http2AttemptOwner {
   readonly clock: CoarseClock;
+  /** Of one section, as RFC 9113 §6.5.2 counts. */
+  readonly headerMaxBytes: number;
   /** A waiting attempt is given up. */
   forget(attempt: Http2Attempt): void;
   /** A stream is closed: there is room for another. */
@@ -122,10 +130,14 @@ export class Http2Attempt implements Attempt {
 
   #listen(stream: ClientHttp2Stream): void {
     stream.on("headers", (headers, _flags, raw?: readonly string[]) => {
-      if (!this.#isOver) this.receiver.onInform(statusOf(headers), plainFields(raw ?? []));
+      if (!this.#isOver && !this.#failsBySize(raw)) {
+        this.receiver.onInform(statusOf(headers), plainFields(raw ?? []));
+      }
     });
     stream.on("response", (headers, flags, raw?: readonly string[]) => {
-      this.#onResponse(statusOf(headers), plainFields(raw ?? []), flags);
+      if (!this.#failsBySize(raw)) {
+        this.#onResponse(statusOf(headers), plainFields(raw ?? []), flags);
+      }
     });
     stream.on("data", (chunk: Buffer) => {
       if (this.#isOver) return;
@@ -134,6 +146,7 @@ export class Http2Attempt implements Attempt {
       this.receiver.onAnswerFlush();
     });
     stream.on("trailers", (_headers, _flags, raw?: readonly string[]) => {
+      if (this.#failsBySize(raw)) return;
       const trailers = plainFields(raw ?? []);
       this.#trailersIn = fieldsFault(trailers) === undefined ? trailers : NO_FIELDS;
     });
@@ -149,6 +162,12 @@ export class Http2Attempt implements Attempt {
       this.#onClose(stream.rstCode);
       this.#owner.onStreamClosed();
     });
+  }
+
+  #failsBySize(raw: readonly string[] = []): boolean {
+    const fault = sectionFault(raw, this.#owner.headerMaxBytes);
+    if (fault !== undefined && !this.#isOver) this.#fail("answer-head", fault, false);
+    return fault !== undefined;
   }
 
   #onResponse(statusCode: number, fields: Fields, flags: number): void {

@@ -15,6 +15,7 @@ import {
   type Http2RequestHead,
   mayHaveTrailers,
   plainFields,
+  sectionFault,
   toHttp2Headers,
 } from "./http2-fields.js";
 import { resetStream } from "./reset.js";
@@ -23,6 +24,8 @@ export interface Http2CallOptions {
   readonly scheme: "http" | "https";
   readonly remoteAddress: string;
   readonly clock: CoarseClock;
+  /** Of its trailers, as RFC 9113 §6.5.2 counts. */
+  readonly headerMaxBytes: number;
   /** The request's head ended the stream. */
   readonly isEnded: boolean;
 }
@@ -47,6 +50,7 @@ export class Http2Call implements Call {
   receiver: CallReceiver | undefined;
   readonly #stream: ServerHttp2Stream;
   readonly #clock: CoarseClock;
+  readonly #headerMaxBytes: number;
   #trailersIn: Fields = [];
   #trailersOut: Fields = [];
   #hasBody = false;
@@ -58,6 +62,7 @@ export class Http2Call implements Call {
   constructor(stream: ServerHttp2Stream, head: Http2RequestHead, options: Http2CallOptions) {
     this.#stream = stream;
     this.#clock = options.clock;
+    this.#headerMaxBytes = options.headerMaxBytes;
     this.method = head.method;
     this.scheme = options.scheme;
     this.authority = head.authority;
@@ -167,7 +172,9 @@ export class Http2Call implements Call {
       this.receiver?.onBodyFlush();
     });
     stream.on("trailers", (_headers, _flags, rawTrailers?: readonly string[]) => {
-      this.#trailersIn = plainFields(rawTrailers ?? []);
+      const isTooLarge = sectionFault(rawTrailers ?? [], this.#headerMaxBytes) !== undefined;
+      if (isTooLarge) stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      else this.#trailersIn = plainFields(rawTrailers ?? []);
     });
     stream.on("end", () => {
       // Node tells an end also when the stream was reset: half a body must not pass as a whole one.

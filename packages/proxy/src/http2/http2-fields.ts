@@ -49,8 +49,32 @@ const SINGLE_VALUED: ReadonlySet<string> = new Set([
   ...["upgrade-insecure-requests", "user-agent", "x-content-type-options"],
 ]);
 
+/** RFC 9113 §6.5.2: what a field counts beside its name and value. */
+const FIELD_OVERHEAD_BYTES = 32;
+
+/**
+ * What is wrong with the size of a section. A field that is kept by index comes again and again at
+ * a byte each (RFC 7541 §2.3), and node:http2 bounds only how many there are.
+ *
+ * @param rawHeaders - Names and values in turn, one byte for each character.
+ */
+export function sectionFault(
+  rawHeaders: readonly string[],
+  headerMaxBytes: number,
+): string | undefined {
+  let bytes = (rawHeaders.length / 2) * FIELD_OVERHEAD_BYTES;
+  for (const text of rawHeaders) bytes += text.length;
+  if (bytes <= headerMaxBytes) return undefined;
+  return `the header section is larger than ${headerMaxBytes} bytes: ${bytes} by RFC 9113, 6.5.2`;
+}
+
 /** @param rawHeaders - Names and values in turn, pseudo-header fields first. */
-export function readHttp2Request(rawHeaders: readonly string[]): Http2RequestHead | Http2HeadFault {
+export function readHttp2Request(
+  rawHeaders: readonly string[],
+  { headerMaxBytes }: { readonly headerMaxBytes: number },
+): Http2RequestHead | Http2HeadFault {
+  const tooLarge = sectionFault(rawHeaders, headerMaxBytes);
+  if (tooLarge !== undefined) return { reason: "header-size", detail: tooLarge };
   const fields: string[] = [];
   let [method, authority, path, cookie]: string[] = ["", "", "", ""];
   let host: string | undefined;

@@ -183,9 +183,12 @@ export class Http2Listener {
 
   #onStream(caller: CallerSession, stream: ServerHttp2Stream, opened: OpenedStream): void {
     const { clock, limits } = this.#ports;
-    const head = readHttp2Request(opened.raw);
+    const head = readHttp2Request(opened.raw, limits);
     const shownHead = isHeadFault(head) ? UNREADABLE : head;
-    const call = new Http2Call(stream, shownHead, { ...opened, clock });
+    const call = new Http2Call(stream, shownHead, {
+      ...{ ...opened, clock },
+      headerMaxBytes: limits.headerMaxBytes,
+    });
     caller.calls.add(call);
     stream.on("close", () => {
       caller.calls.delete(call);
@@ -202,7 +205,7 @@ export class Http2Listener {
     }
     this.#ports.onRefused(head.reason);
     const { detail, reason } = head;
-    const statusCode = reason === "expectation" ? 417 : 400;
+    const statusCode = STATUS_CODES[reason] ?? 400;
     answerProblem(call, { code: ErrorCode.invalidArgument, detail, statusCode });
   }
 }
@@ -213,6 +216,12 @@ interface OpenedStream {
   readonly scheme: "http" | "https";
   readonly remoteAddress: string;
 }
+
+/** Of refusals that are not 400. */
+const STATUS_CODES: Partial<Record<RefusalReason, number>> = {
+  expectation: 417,
+  "header-size": 431,
+};
 
 /** Stands for a head that is refused. */
 const UNREADABLE = {

@@ -75,6 +75,10 @@ class SessionPool implements Http2AttemptOwner {
     return this.#options.clock;
   }
 
+  get headerMaxBytes(): number {
+    return this.#options.headerMaxBytes;
+  }
+
   get isUnused(): boolean {
     return this.#sessions.size === 0 && this.#waiting.length === 0;
   }
