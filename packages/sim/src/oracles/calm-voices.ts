@@ -7,7 +7,8 @@
  *
  * Judged from: the notes that nodes and clients give for people.
  *
- * Excuses: none; the history says when it is calm.
+ * Excuses: a pause for many removals, within the time over which a node counts them: what the
+ * faults left may have ended just before. Else none; the history says when it is calm.
  *
  * Cannot see: healing that says nothing; views that differ, which are looked at when the world must
  * be whole.
@@ -27,13 +28,18 @@ const ALARMS: ReadonlyMap<string, string> = new Map([
 
 export class CalmVoices {
   readonly #court: Court;
+  readonly #removalWindowMs: number;
   #isCalm = false;
+  #calmSince = 0;
 
-  constructor(court: Court) {
+  /** @param removalWindowMs - Over which a node counts removals. */
+  constructor(court: Court, removalWindowMs: number) {
     this.#court = court;
+    this.#removalWindowMs = removalWindowMs;
   }
 
   calm(): void {
+    if (!this.#isCalm) this.#calmSince = this.#court.now();
     this.#isCalm = true;
   }
 
@@ -45,6 +51,8 @@ export class CalmVoices {
     if (!this.#isCalm) return;
     const oracle = ALARMS.get(event);
     if (oracle === undefined) return;
+    const isOfBefore = this.#court.now() - this.#calmSince < this.#removalWindowMs;
+    if (fields.reason === "many-removed" && isOfBefore) return;
     const text = `${process.id} says ${event} ${JSON.stringify(fields)} where nothing is broken`;
     this.#court.fail(oracle, text);
   }

@@ -95,7 +95,7 @@ export class Oracles implements WorldObserver {
     this.#bounds = new Bounds(verdict, world);
     this.#latency = new Latency(verdict, this.#written, world);
     this.#isPrompt = world.buffers.sessionQueueMaxBytes >= PROMPT_QUEUE_MIN_BYTES;
-    this.#calmVoices = new CalmVoices(verdict);
+    this.#calmVoices = new CalmVoices(verdict, world.config.sessionTtlMs);
     this.#regionalStreams = new RegionalStreams(verdict);
     this.#wholeness = new Wholeness(world, this.#wishes);
     world.observe(this);
