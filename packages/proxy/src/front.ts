@@ -12,6 +12,7 @@ import { firstValue, passedCount, requestHeaders } from "./headers.js";
 import type { ProxyMetrics } from "./metrics.js";
 import type { ResolvedProxyOptions } from "./options.js";
 import type { Problem } from "./problem.js";
+import { callerAddress, RateLimit } from "./rate-limit.js";
 import { closeRequestRecord, createRequestRecord } from "./request-record.js";
 import type { RouteTable, RouteTarget } from "./route-table.js";
 
@@ -30,11 +31,14 @@ export class Front {
   readonly #ports: FrontPorts;
   readonly #exchangePorts: ExchangePorts;
   readonly #active = new Set<Exchange>();
+  readonly #rateLimit: RateLimit | undefined;
   #upgradedCount = 0;
   #onIdle: (() => void) | undefined;
 
   constructor(ports: FrontPorts) {
     this.#ports = ports;
+    const { requestsPerSecondMax } = ports.options.limits;
+    if (requestsPerSecondMax > 0) this.#rateLimit = new RateLimit(requestsPerSecondMax);
     ports.metrics.readActiveCount = () => this.#active.size;
     this.#exchangePorts = {
       ...ports.exchange,
@@ -74,14 +78,13 @@ export class Front {
 
   /** Serves a call. */
   onCall(call: Call): void {
-    const isFull = this.#active.size >= this.#ports.options.limits.requestCountMax;
     const record = createRequestRecord(
       { method: call.method, host: call.authority, path: call.path },
       this.#ports.now(),
     );
     const exchange = new Exchange(call, record, this.#exchangePorts);
     this.#active.add(exchange);
-    const target = isFull ? this.#tooMany() : this.#target(call);
+    const target = this.#overload(call) ?? this.#target(call);
     if (isProblem(target)) {
       exchange.refuse(target);
       return;
@@ -122,9 +125,18 @@ export class Front {
     return match.target;
   }
 
-  #tooMany(): Problem {
-    const detail = `${this.#active.size} requests are in work, which is the most; try again`;
-    return { code: ErrorCode.resourceExhausted, detail, statusCode: 503 };
+  #overload({ fields, remoteAddress }: Call): Problem | undefined {
+    const { limits, trustsForwarded } = this.#ports.options;
+    if (this.#active.size > limits.requestCountMax) {
+      const detail = `${limits.requestCountMax} requests are in work, which is the most; try again`;
+      return { code: ErrorCode.resourceExhausted, detail, statusCode: 503 };
+    }
+    if (this.#rateLimit === undefined) return undefined;
+    const noted = trustsForwarded ? firstValue(fields, "x-forwarded-for") : undefined;
+    const address = callerAddress(remoteAddress, noted);
+    if (this.#rateLimit.admits(address, this.#ports.now())) return undefined;
+    const detail = `more than ${limits.requestsPerSecondMax} requests in a second; ask more slowly`;
+    return { code: ErrorCode.resourceExhausted, detail, statusCode: 429, reason: "rate" };
   }
 
   #headers(call: Call, host: string): Fields {

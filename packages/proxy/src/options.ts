@@ -44,6 +44,8 @@ export interface ProxyLimits {
   readonly requestCountMax: number;
   /** Upgraded connections; more are 503. Default 10000. */
   readonly upgradeCountMax: number;
+  /** Requests of one caller's address in a second; more are 429. Default 0: no limit. */
+  readonly requestsPerSecondMax: number;
   /** Streams of one caller's HTTP/2 connection; more are refused. Default 256. */
   readonly streamCountMax: number;
   /** Streams that an HTTP/2 caller resets within a second; then its connection ends. Default 200. */
@@ -69,12 +71,15 @@ export const PROXY_LIMIT_DEFAULTS: ProxyLimits = {
   connectionCountMax: 20_000,
   requestCountMax: 10_000,
   upgradeCountMax: 10_000,
+  requestsPerSecondMax: 0,
   streamCountMax: 256,
   resetsPerSecondMax: 200,
   instanceConnectionCountMax: 512,
   dynamicServiceCountMax: 1_024,
   dynamicServiceIdleMs: 600_000,
 };
+
+const MAY_BE_ZERO = ["requestTimeoutMs", "requestsPerSecondMax"];
 
 /** PEM texts of a certificate chain and its key. */
 export interface Certificate {
@@ -182,7 +187,7 @@ export function resolveProxyOptions(options: ProxyOptions): ResolvedProxyOptions
   const faults = [
     ...checkRoutes(routes),
     ...checkTcpRoutes(options.tcp ?? []),
-    ...checkNumbers("limits", { ...limits }, 1, LIMIT_MAX, ["requestTimeoutMs"]),
+    ...checkNumbers("limits", { ...limits }, 1, LIMIT_MAX, MAY_BE_ZERO),
     ...checkOutlierOptions(outlier),
     ...checkRetryBudgetOptions(retryBudget),
     ...checkPendingOptions(pending),

@@ -57,7 +57,7 @@ export function problemAnswer(problem: Problem): ProblemAnswer {
     ...["content-type", "application/problem+json"],
     ...["content-length", String(body.length)],
     ...["cache-control", "no-store"],
-    ...(statusCode === 503 ? ["retry-after", "1"] : []),
+    ...(statusCode === 503 || statusCode === 429 ? ["retry-after", "1"] : []),
   ];
   return { statusCode, title, fields, body };
 }
