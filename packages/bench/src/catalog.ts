@@ -1,4 +1,5 @@
 import { balancingBench } from "./balancing/balancing-bench.js";
+import { realBalancingBench } from "./balancing/real-balancing-bench.js";
 import type { Bench } from "./bench.js";
 import { hangBench } from "./hang-bench.js";
 import { heartbeatBench } from "./heartbeat-bench.js";
@@ -26,6 +27,7 @@ export const BENCHES: readonly Bench[] = [
   joinBench,
   pickBench,
   balancingBench,
+  realBalancingBench,
   routeBench,
   proxyBench,
   partsBench,
