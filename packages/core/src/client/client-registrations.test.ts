@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { REGISTER_BATCH_COUNT_MAX } from "../limits.js";
-import { InstanceState } from "../record.js";
+import { InstanceState, Scope } from "../record.js";
 import { Harness, stamp, WELCOME } from "./client-harness.fixture.js";
 
 test("registers again on every session, with what was answered before", () => {
@@ -79,6 +79,20 @@ test("a registration that may have been taken too late is undone", () => {
   assert.deepEqual(client.elapse(5), late);
   const texts = client.read({ type: "done", requestId: client.sent("deregister") });
   assert.deepEqual(texts, ["a is removed"]);
+});
+
+test("a change that no node heard of in its time takes nothing from the registration's", () => {
+  const client = new Harness();
+  client.start("n1");
+  const content = { scope: Scope.global, state: InstanceState.up, body: new Uint8Array([100]) };
+  client.command({ type: "register", id: "a", timeoutMs: 20_000, ...content });
+  client.command({ type: "set-state", id: "a", state: InstanceState.offline, timeoutMs: 3_000 });
+  assert.ok(client.elapse(3_000).includes("failed 2 deadline_exceeded"));
+  while (client.machine.state !== "connecting") client.elapse(500);
+  assert.deepEqual(client.connected(), ["send hello 1"]);
+  assert.deepEqual(client.read(WELCOME).slice(-1), ["send register a/0/0/offline"]);
+  const texts = client.registered(client.sent("register"), "a", stamp(1));
+  assert.deepEqual(texts, ["a is registered", "done 1 done"]);
 });
 
 test("one id can be registered once", () => {

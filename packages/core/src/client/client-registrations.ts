@@ -8,7 +8,7 @@
  * A deregistration on a new session registers first: only what a session holds can be removed by
  * it, and the tombstone then carries this session's stamp, above every older one.
  */
-import { ERROR_CODES, ErrorCode } from "../errors.js";
+import { ErrorCode } from "../errors.js";
 import {
   LEFT_REGION_COUNT_MAX,
   REGISTER_BATCH_COUNT_MAX,
@@ -34,8 +34,12 @@ import {
   endWaiting,
   type InFlight,
   keyOf,
+  mayPass,
   newRegistration,
   type Registration,
+  SAYING_KINDS,
+  WAIT_TEXTS,
+  type WaitKind,
 } from "./registration-entry.js";
 
 type RegistrationCommand = Exclude<ClientCommand, { type: "query" }>;
@@ -47,8 +51,6 @@ const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 5_000;
 /** After a drain's own time, how long its answer may take. */
 const DRAIN_ANSWER_GRACE_MS = 2_000;
-
-type WaitKind = "confirm" | "drain" | "remove";
 
 export class ClientRegistrations {
   readonly #outbox: ClientOutbox;
@@ -262,7 +264,8 @@ export class ClientRegistrations {
     for (const { commandId, kind, subject } of this.#waiters.takeExpired(now)) {
       const message = `${WAIT_TEXTS[kind]} of ${subject.service}/${subject.id} was not answered in time`;
       this.#fail(commandId, ErrorCode.deadlineExceeded, message);
-      if (kind === "confirm" && subject.confirmedRevision === 0) this.#abandon(subject);
+      // A change that took too long is no reason to give up what may still come to be.
+      if (kind === "register" && subject.confirmedRevision === 0) this.#abandon(subject);
       if (kind === "remove") this.#end(subject, "removed");
     }
   }
@@ -298,7 +301,7 @@ export class ClientRegistrations {
       Object.assign(held, { scope, state, body, isRemoving: false, needsRemove: false });
       Object.assign(held, { needsRegister: true, isTold: false, revision: held.revision + 1 });
       this.#unsent.add(held);
-      this.#wait(command, held, "confirm", now);
+      this.#wait(command, held, "register", now);
       return;
     }
     if (held !== undefined) {
@@ -314,7 +317,7 @@ export class ClientRegistrations {
     const registration = newRegistration(command, now);
     this.#registrations.set(keyOf(command), registration);
     this.#unsent.add(registration);
-    this.#wait(command, registration, "confirm", now);
+    this.#wait(command, registration, "register", now);
   }
 
   #change(
@@ -328,14 +331,14 @@ export class ClientRegistrations {
         registration.body = command.body;
         registration.revision += 1;
         registration.needsRegister = true;
-        this.#wait(command, registration, "confirm", now);
+        this.#wait(command, registration, "change", now);
         return;
       case "set-state":
         this.#cancelDrain(registration, "another state was set while draining");
         registration.state = command.state;
         registration.revision += 1;
         registration.needsState = true;
-        this.#wait(command, registration, "confirm", now);
+        this.#wait(command, registration, "change", now);
         return;
       case "drain":
         registration.state = InstanceState.draining;
@@ -444,7 +447,7 @@ export class ClientRegistrations {
       registration.isTold = true;
       this.#status(registration, "registered");
     }
-    for (const waiter of this.#waiters.take(registration, "confirm", revision)) {
+    for (const waiter of this.#waiters.take(registration, SAYING_KINDS, revision)) {
       this.#outbox.emit({ type: "command-done", commandId: waiter.commandId, outcome: DONE });
     }
   }
@@ -460,12 +463,12 @@ export class ClientRegistrations {
     const { service, id } = registration;
     this.#note("warn", "client.register-refused", { service, id, code, message: refusal.message });
     const isOldNews = revision <= registration.confirmedRevision;
-    if (ERROR_CODES[code].isRetryable || isOldNews) {
+    if (mayPass(code) || isOldNews) {
       registration.needsRegister = true;
       this.#retryLater(registration, now, { isFirstImmediate: false });
       return;
     }
-    for (const waiter of this.#waiters.take(registration, "confirm", revision)) {
+    for (const waiter of this.#waiters.take(registration, SAYING_KINDS, revision)) {
       this.#fail(waiter.commandId, code, refusal.message);
     }
     if (registration.confirmedRevision === 0) this.#end(registration, "removed");
@@ -479,9 +482,10 @@ export class ClientRegistrations {
     message: string,
     now: Instant,
   ): void {
-    if (ERROR_CODES[code].isRetryable) {
+    if (mayPass(code)) {
       if (kind === "drain") registration.needsDrain = true;
       else registration.needsRemove = true;
+      registration.needsRegister ||= code === ErrorCode.notFound;
       this.#retryLater(registration, now, { isFirstImmediate: false });
       return;
     }
@@ -590,9 +594,3 @@ export class ClientRegistrations {
 }
 
 const DONE = { kind: "done" } as const;
-
-const WAIT_TEXTS: Readonly<Record<WaitKind, string>> = {
-  confirm: "registration",
-  drain: "drain",
-  remove: "deregistration",
-};

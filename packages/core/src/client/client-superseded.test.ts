@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { SupersededMessage } from "../messages.js";
+import { InstanceState } from "../record.js";
 import { assertRegistersAbove, Harness, stamp, WELCOME } from "./client-harness.fixture.js";
 
 /** That the process of this incarnation has the id `a`: gone and of unknown age, if not told. */
@@ -73,6 +74,23 @@ test("superseded by one that may come back: asks for a while, and takes the id o
   const [waiting, taking = ""] = new Set(texts);
   assert.equal(waiting, "send register a/3/77/up");
   assertRegistersAbove([taking], "a", 5);
+});
+
+// The session does not hold it yet: what is changed meanwhile is refused, and said again with it.
+test("changed while it waits for another: the refusal ends nothing", () => {
+  const client = new Harness().online({ firstIncarnation: 4 });
+  client.register("a");
+  client.command({ type: "set-state", id: "a", state: InstanceState.offline });
+  const refusal = { type: "refused", code: "not_found", message: "" } as const;
+  const requestId = client.sent("set-state");
+  client.read(superseded(5, { isUndecided: true }));
+  assert.deepEqual(client.read({ ...refusal, requestId }), []);
+  client.command({ type: "drain", id: "a" });
+  assert.deepEqual(client.read({ ...refusal, requestId: client.sent("set-state") }), []);
+  const texts = client.elapse(100);
+  assert.deepEqual(texts, ["send register a/4/4/draining", "send draining a 4900"]);
+  const answers = client.registered(client.sent("register"), "a", stamp(4));
+  assert.deepEqual(answers, ["a is registered", "done 1 done", "done 2 done"]);
 });
 
 // Two answers about one tombstone came: the second claim stood below the first, which beat it.

@@ -22,17 +22,18 @@ export class CommandWaiters<Subject extends object, Kind extends string> {
     if (waiter.deadline < this.#deadline) this.#deadline = waiter.deadline;
   }
 
-  /** Removes and returns those of a subject that wait for `revision` or an earlier one. */
+  /** Removes and returns those of a subject, of a kind or of any, up to a revision or of any. */
   take(
     subject: Subject,
-    kind: Kind | undefined,
+    kind: Kind | readonly Kind[] | undefined,
     revision = Number.POSITIVE_INFINITY,
   ): Waiter<Subject, Kind>[] {
     const waiters = this.#bySubject.get(subject);
     if (waiters === undefined) return [];
-    const taken = [...waiters].filter(
-      (waiter) => (kind === undefined || waiter.kind === kind) && waiter.revision <= revision,
-    );
+    const kinds = typeof kind === "string" ? [kind] : kind;
+    const taken = [...waiters].filter((waiter) => {
+      return (kinds === undefined || kinds.includes(waiter.kind)) && waiter.revision <= revision;
+    });
     for (const waiter of taken) waiters.delete(waiter);
     if (waiters.size === 0) this.#bySubject.delete(subject);
     return taken;

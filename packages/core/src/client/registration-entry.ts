@@ -1,4 +1,5 @@
 /** One registration that this process wants, and how much of it a node has confirmed. */
+import { ERROR_CODES, ErrorCode } from "../errors.js";
 import type { InstanceState, Scope, Stamp } from "../record.js";
 import { after, type Instant } from "../time.js";
 
@@ -60,6 +61,19 @@ export type InFlight =
   | { readonly kind: "state"; readonly registration: Registration; readonly revision: number }
   | { readonly kind: "drain" | "remove"; readonly registration: Registration };
 
+/** What a command waits for. */
+export type WaitKind = "register" | "change" | "drain" | "remove";
+
+/** Those that a node's word on a revision ends. */
+export const SAYING_KINDS: readonly WaitKind[] = ["register", "change"];
+
+export const WAIT_TEXTS: Readonly<Record<WaitKind, string>> = {
+  register: "registration",
+  change: "change",
+  drain: "drain",
+  remove: "deregistration",
+};
+
 /** Wanted from now on, and not yet sent. */
 export function newRegistration(
   wanted: Pick<Registration, "service" | "id" | "scope" | "state" | "body">,
@@ -115,6 +129,15 @@ export function awaitsOther(registration: Registration, now: Instant): boolean {
 export function endWaiting(registration: Registration): void {
   registration.undecidedAt = undefined;
   registration.undecidedMs = 0;
+}
+
+/**
+ * Whether what was refused may be asked for again. `not_found` is said of a change where the session
+ * does not hold the registration yet, because it waits for another process, or any more: then all
+ * that is wanted is registered first.
+ */
+export function mayPass(code: ErrorCode): boolean {
+  return code === ErrorCode.notFound || ERROR_CODES[code].isRetryable;
 }
 
 /** Names a registration of this process. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { rendezvousOrder } from "../hash.js";
+import { rendezvous, rendezvousOrder } from "../hash.js";
 import { SeededRandom } from "../random.js";
 import { instant } from "../time.js";
 import { Dialer } from "./dialer.js";
@@ -119,21 +119,24 @@ test("a driver that never answers a dial is asked again, not before the timeout"
   assert.deepEqual(addressesAt(dialer, 10_000), ["us-2"]);
 });
 
-test("a link to the first relay makes one to another surplus, never inside the region", () => {
-  const others = ["us-2", "zu-1", "zu-2", "zu-3"];
-  const { dialer, linked, membership } = createDialer({ nodeId: "us-1", others });
-  const [first = "", second = ""] = rendezvousOrder("us-1", ["zu-1", "zu-2", "zu-3"]);
+test("a link to the first relay makes others surplus, but those over which others write here", () => {
+  const far = ["zu-1", "zu-2", "zu-3", "zu-4", "zu-5", "zu-6"];
+  const { dialer, linked, membership } = createDialer({ nodeId: "us-1", others: ["us-2", ...far] });
+  const [first = "", second = ""] = rendezvousOrder("us-1", far);
   const isSurplus = (id: string) => {
     const member = membership.get(id);
     assert.ok(member);
     return dialer.isSurplus(member);
   };
-  linked.add(second);
-  linked.add("us-2");
-  assert.ok(!isSurplus(second), "while the first is not there it carries the writes");
+  for (const id of ["us-2", ...far]) if (id !== first) linked.add(id);
+  assert.equal(dialer.relayOf("zu"), second);
+  assert.ok(!far.some(isSurplus), "while the first is not there another carries the writes");
   linked.add(first);
   assert.equal(dialer.relayOf("zu"), first);
-  assert.deepEqual([first, second, "us-2"].map(isSurplus), [false, true, false]);
+  const isOfOther = (id: string) => rendezvous(id, ["us-1", "us-2"]) === "us-2";
+  const surplus = far.filter((id) => id !== first && isOfOther(id));
+  assert.ok(surplus.length > 0 && surplus.length < far.length - 1);
+  assert.deepEqual(["us-2", ...far].filter(isSurplus), surplus);
 });
 
 test("a seed whose region is out of reach is dialed again", () => {

@@ -6,7 +6,7 @@
  * again whenever their region is out of reach. Tries back off with jitter and never stop, which is
  * what heals a split.
  */
-import { rendezvousOrder } from "../hash.js";
+import { rendezvous, rendezvousOrder } from "../hash.js";
 import { NodeStatus } from "../instance.js";
 import type { Random } from "../random.js";
 import { after, type Instant, NEVER } from "../time.js";
@@ -136,12 +136,24 @@ export class Dialer {
     return this.#relayOrder(region).find((nodeId) => this.#options.isLinked(nodeId));
   }
 
-  /** Whether a link that this node dialed to another region is no longer wanted. */
+  /** Whether a link that this node dialed to another region is no longer wanted, at either end. */
   isSurplus(member: Member): boolean {
     const region = member.description.region;
     if (region === this.#options.region) return false;
     const first = this.#relayOrder(region)[0];
-    return first !== undefined && first !== member.nodeId && this.#options.isLinked(first);
+    if (first === undefined || first === member.nodeId) return false;
+    return this.#options.isLinked(first) && !this.#isRelayOf(member.nodeId);
+  }
+
+  /**
+   * Whether a node of another region sends its writes to this one, first of this region in its order.
+   * What is on its way when such a link is closed would be lost, and the link dialed anew.
+   */
+  #isRelayOf(nodeId: string): boolean {
+    const { membership, nodeId: selfId, region } = this.#options;
+    const isThere = (id: string) => membership.get(id)?.status === NodeStatus.alive;
+    const candidates = membership.inRegion(region).filter((id) => id === selfId || isThere(id));
+    return rendezvous(nodeId, candidates) === selfId;
   }
 
   #wanted(): DialTarget[] {

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Scope, SeededRandom } from "@fpzk/core";
+import { Liveness, Scope, SeededRandom } from "@fpzk/core";
 import { Oracles } from "../oracles/oracles.js";
 import { register, smallWorld, watcher } from "../oracles/small-world.fixture.js";
 import type { World } from "../world/world.js";
 import { Draw } from "./draw.js";
-import { Epilogue, hasTakenOver } from "./epilogue.js";
+import { Epilogue, hasTakenOver, isLeftBehind } from "./epilogue.js";
 
 /** With this, the epilogue draws that two hosts are lost. */
 const TWO_HOSTS_LOST_SEED = 8;
@@ -95,6 +95,16 @@ test("who waited for a name that another held may show it alive, but as its own 
   assert.ok(hasTakenOver(last("registered", 8), gone));
   assert.ok(!hasTakenOver(last("registered", 7), gone), "it still shows the one that went");
   assert.ok(!hasTakenOver(last("registering", 8), gone), "another has it");
+});
+
+test("who comes home may see as orphaned what was left behind there, but not what ended", () => {
+  const gone = { stamp: stampOf(7) };
+  const shown = (incarnation: number, liveness: Liveness) => {
+    return { id: "o-1", stamp: stampOf(incarnation), liveness };
+  };
+  assert.ok(isLeftBehind(shown(6, Liveness.orphaned), gone));
+  assert.ok(!isLeftBehind(shown(7, Liveness.orphaned), gone), "it is the one that ended");
+  assert.ok(!isLeftBehind(shown(6, Liveness.alive), gone), "its owner is not gone");
 });
 
 function stampOf(incarnation: number) {

@@ -8,7 +8,7 @@
  * L3: the drain is confirmed by everybody, once nodes have given up the sessions that faults ended. L2b: who is killed is suspect at once, whose host is
  * lost when its ttl is over. L2: they are gone after grace or confirmation; but what a region's own
  * left behind before, in a region where its node died and that the last one comes home to, has the
- * times of orphans. Where the last one itself waited for a name that another held, it claims it at
+ * times of orphans, and shows so. Where the last one itself waited for a name that another held, it claims it at
  * the other's end, and rightly shows it alive, above. L4: nodes hold no
  * more sessions, leases and links than the world that is left calls for.
  */
@@ -141,7 +141,7 @@ export class Epilogue {
       if (departure.isHostLost !== isHostLost) continue;
       const shown = shownTo(last, departure);
       if (shown === undefined || shown.liveness === Liveness.suspect) continue;
-      if (hasTakenOver(last, departure)) continue;
+      if (hasTakenOver(last, departure) || isLeftBehind(shown, departure)) continue;
       const how = isHostLost ? "lost with its host for a ttl" : "killed";
       const text = `${departure.service}/${departure.id} of ${departure.clientId} was ${how}, and ${last.id} still sees it ${shown.liveness}`;
       this.#oracles.fail("L2b", text);
@@ -224,6 +224,18 @@ export function hasTakenOver(
   const stamp = shownTo(last, departure)?.stamp;
   const isOwn = last.statuses.get(`${departure.service}/${departure.id}`) === "registered";
   return isOwn && stamp !== undefined && compareStamps(stamp, departure.stamp) > 0;
+}
+
+/**
+ * Whether what shows is what a region's own left behind, in a region that the last one came home to
+ * only then: no view goes back in one region (S3), and that one's owner is gone.
+ */
+export function isLeftBehind(
+  shown: Shown & { readonly liveness: Liveness },
+  departure: Pick<Departure, "stamp">,
+): boolean {
+  const isBelow = compareStamps(shown.stamp, departure.stamp) < 0;
+  return isBelow && shown.liveness === Liveness.orphaned;
 }
 
 interface Viewer<T extends Shown = Shown> {

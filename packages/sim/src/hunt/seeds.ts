@@ -286,6 +286,45 @@ export const PERMANENT_SEEDS: readonly PermanentSeed[] = [
     mendedBy: "Say at once what a change shows to be lost",
     scenario: "begins-below-a-view",
   },
+  {
+    seed: 1_046_486_634,
+    story:
+      "a program that reached no node set its state with less time than its registration had: when " +
+      "the change's time was over, the registration was given up with it",
+    mendedBy: "Keep registering when a change takes too long",
+    scenario: "change-before-registered",
+  },
+  {
+    seed: 1_633_684_309,
+    story:
+      "every node lost the removals of two registrations by REST, and a view that saw them lacked " +
+      "both, as it may: histories excused the first alone (seed 7000093 too)",
+    mendedBy: "Excuse each removal that every node lost (L1)",
+  },
+  {
+    seed: 1_633_684_877,
+    story:
+      "the last one came home at a history's end, and saw as orphaned what a program whose host " +
+      "was just lost had left behind there: it was taken for the one that ought to be suspect",
+    mendedBy: "Excuse each removal that every node lost (L1)",
+  },
+  {
+    seed: 1_633_690_040,
+    story:
+      "a program waited for its dead predecessor, whose clock was an hour ahead, and changed its " +
+      "state meanwhile: the node knew no such instance, and the registration was given up for that",
+    mendedBy: "Register again what a change finds missing",
+    scenario: "change-while-waiting",
+  },
+  {
+    seed: 32_000_116,
+    story:
+      "a node closed a link to another region as surplus, over which that region's node wrote to " +
+      "this one: what was on its way was lost, and came late by another (seeds 32000411 and 33000059 " +
+      "too)",
+    mendedBy: "Keep a link over which the other end writes (P3)",
+    scenario: "link-that-the-other-needs",
+  },
 ];
 
 /** A defect that is known and not yet mended: a failure that looks like it is told, not counted. */

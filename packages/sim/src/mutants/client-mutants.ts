@@ -92,8 +92,26 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
       "A registration that is refused for a reason that passes is not tried again: a program that " +
       "started at a bad moment is never found.",
     file: REGISTRATIONS,
-    find: "if (ERROR_CODES[code].isRetryable || isOldNews) {",
+    find: "if (mayPass(code) || isOldNews) {",
     replace: "if (false) {",
+  },
+  {
+    name: "change-before-its-time-is-final",
+    story:
+      "A change of what the session does not hold yet, because a dead predecessor is waited for, is " +
+      "refused for good, and the registration given up with it: the program is never found.",
+    file: "client/registration-entry.js",
+    find: "return code === ErrorCode.notFound || ERROR_CODES[code].isRetryable;",
+    replace: "return ERROR_CODES[code].isRetryable;",
+  },
+  {
+    name: "late-change-gives-up",
+    story:
+      "A change that no node heard of in its time takes the registration with it, whose own time is " +
+      "longer: a program that starts while no node answers is never found.",
+    file: REGISTRATIONS,
+    find: 'if (kind === "register" && subject.confirmedRevision === 0)',
+    replace: 'if ((kind === "register" || kind === "change") && subject.confirmedRevision === 0)',
   },
   {
     name: "reconnect-without-slots",

@@ -16,6 +16,15 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
     replace: "return NodeStatus.dead;",
   },
   {
+    name: "surplus-at-one-end",
+    story:
+      "A link to another region is closed as surplus where its other end still writes over it: what " +
+      "was on its way is lost, and comes late by repair.",
+    file: DIALER,
+    find: "return this.#options.isLinked(first) && !this.#isRelayOf(member.nodeId);",
+    replace: "return this.#options.isLinked(first);",
+  },
+  {
     name: "vouching-ignored",
     story:
       "A node believes its own link alone: what its neighbours hear does not count, and one cut " +

@@ -41,7 +41,8 @@ export function compareView(view: ServiceView, node: RegistryNode): ViewComparis
     if (record.state === InstanceState.removed) {
       // What it saw removed it may not show again, also where every node lost the removal.
       if (record.version <= (seen.get(originText(record.origin)) ?? 0)) continue;
-      isApart ||= held.delete(key);
+      // Of each such key, not of the first alone.
+      if (held.delete(key)) isApart = true;
       continue;
     }
     held.delete(key);

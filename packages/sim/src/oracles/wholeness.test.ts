@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { NODE_CONFIG_DEFAULT } from "@fpzk/core";
+import { EMPTY_DIGEST, InstanceState, NODE_CONFIG_DEFAULT } from "@fpzk/core";
 import { bodyOf } from "../history/instance-body.js";
 import type { SimClient } from "../world/sim-client.js";
 import type { World } from "../world/world.js";
@@ -65,6 +65,27 @@ test("L1 sees a view that lacks what its node holds", () => {
   smuggle(world, "us-1", "us-2", "eu-1");
   assert.equal(wholeness.defect()?.oracle, "L1");
   assert.match(wholeness.defect()?.text ?? "", /the view of orders at p2 differs/);
+});
+
+test("what a view saw removed, and every node lost the removal of, it may lack", () => {
+  const { world, wholeness, p2 } = newCase();
+  const live = (id: string) => {
+    const change = { id, stamp: stampOf(1), body: bodyOf("us") };
+    for (const node of world.nodes.values()) node.node.table.put(forgedRecord("us-9", 1, change));
+  };
+  const removals = ["o-7", "o-8"].map((id, index) => {
+    live(id);
+    return forgedRecord("us-8", index + 1, { id, stamp: stampOf(1), state: InstanceState.removed });
+  });
+  const groups = [
+    { origin: { nodeId: "us-8", generation: 1, scope: 0 } as const, records: removals },
+  ];
+  p2.machine
+    .view(SERVICE)
+    ?.applyChange({ type: "change", service: SERVICE, groups, digest: EMPTY_DIGEST });
+  assert.equal(wholeness.defect(), undefined);
+  live("o-9");
+  assert.match(wholeness.defect()?.text ?? "", /node alone has 1 orders\/o-9/);
 });
 
 test("P6 sees what is wanted and not registered, or not alive in a view", () => {

@@ -1,5 +1,5 @@
 /** Two processes of one id: which of them goes on. */
-import { RecordKind } from "@fpzk/core";
+import { InstanceState, RecordKind } from "@fpzk/core";
 import type { SimClient } from "../world/sim-client.js";
 import type { Scenario } from "./scenario.js";
 import { livenessIn, type Stage } from "./stage.js";
@@ -138,6 +138,60 @@ export const CLAIM_SCENARIOS: readonly Scenario[] = [
       const outcome = stage.drain(next, "orders/o", 2_000);
       const isConfirmed = outcome?.kind === "drained" && outcome.unconfirmed.length === 0;
       stage.expect(isConfirmed, "L3", "a caller that remembers more does not confirm the drain");
+    },
+  },
+  {
+    name: "change-while-waiting",
+    story:
+      "A program begins at a node that has just started, and below its dead predecessor, whose clock " +
+      "was an hour ahead. While it waits for that one, it sets its state: it is registered in the " +
+      "end, in that state (P6).",
+    play: (stage) => {
+      stage.addNodes({ us: 2 });
+      stage.world.node("us-2").wallAheadMs += HOUR_MS;
+      stage.settle();
+      const former = stage.addClient("former", "us", ["us-2"]);
+      stage.register(former, "orders/o");
+      stage.run(2_000);
+      stage.world.crashClient("former", true);
+      stage.world.crash("us-1");
+      stage.run(500);
+      stage.addNode("us-1", ["us-2"]);
+      const next = stage.addClient("next", "us", ["us-1"]);
+      const isOnline = () => next.machine.connectedNodeId !== undefined;
+      stage.await(isOnline, 1_000, "P1", "a program has a session");
+      // Its clock was said to it before the node has heard of the other's.
+      stage.await(() => stage.holds("us-1", "orders/o"), 1_000, "P2", "the node hears of it");
+      stage.register(next, "orders/o");
+      stage.run(0.1);
+      // What it changes is not registered by its session, since that has to wait.
+      stage.setState(next, "orders/o", InstanceState.offline);
+      stage.run(1_000);
+      const status = next.statuses.get("orders/o");
+      stage.expect(status === undefined, "P6", `it does not wait, and is ${status}`);
+      const isSo = () => {
+        const isRegistered = next.statuses.get("orders/o") === "registered";
+        return isRegistered && next.instances("orders")[0]?.state === InstanceState.offline;
+      };
+      next.watch("orders");
+      stage.await(isSo, 12_000, "P6", "what had to wait is registered, as it is wanted");
+    },
+  },
+  {
+    name: "change-before-registered",
+    story:
+      "A program that reaches no node registers, and sets a state with less time than that: the " +
+      "change fails in its time, and the program is registered all the same when a node comes.",
+    play: (stage) => {
+      const program = stage.addClient("program", "us", ["us-1"]);
+      stage.register(program, "orders/o");
+      const change = { type: "set-state", service: "orders", id: "o" } as const;
+      program.command({ ...change, state: InstanceState.up, timeoutMs: 5_000 });
+      stage.run(8_000);
+      stage.addNodes({ us: 1 });
+      // A registration has 20 s here.
+      const isRegistered = () => program.statuses.get("orders/o") === "registered";
+      stage.await(isRegistered, 12_000, "P6", "it is registered in its time");
     },
   },
 ];

@@ -156,6 +156,32 @@ export const PROMISE_SCENARIOS: readonly Scenario[] = [
     },
   },
   {
+    name: "link-that-the-other-needs",
+    story:
+      "A node's first link to another region goes to one whose own first relay it is. When it finds " +
+      "a better one for itself, it keeps that link: each change of a program there is seen here " +
+      "within the way that it takes (P3).",
+    play: (stage) => {
+      // By rendezvous order eu-1 writes to us-3, and us-3 to eu-3.
+      for (const nodeId of ["eu-1", "eu-2", "eu-3"]) stage.addNode(nodeId, ["eu-1"]);
+      stage.settle();
+      const provider = stage.addClient("provider", "eu", ["eu-1"]);
+      stage.register(provider, "orders/o");
+      for (const nodeId of ["us-1", "us-2", "us-3"]) stage.addNode(nodeId, ["us-1", "eu-1"]);
+      const caller = stage.addClient("caller", "us", ["us-1"]);
+      caller.watch("orders");
+      stage.await(() => idsOf(caller, "orders").length === 1, 10_000, "P2", "it is seen");
+      for (let count = 1; count <= 80; count += 1) {
+        stage.update(provider, "orders/o", String(count));
+        const isSeen = () => {
+          const [shown] = caller.instances("orders");
+          return shown?.description.metadata["note"] === String(count);
+        };
+        stage.await(isSeen, 1 + ONE_WAY_MS + BUDGET_MS, "P3", `change ${count} is seen`);
+      }
+    },
+  },
+  {
     name: "late-renewal",
     story:
       "A registration by REST is renewed too late, but before it is removed: suspect meanwhile, and " +
