@@ -3,7 +3,14 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { describe, it, type TestContext } from "node:test";
 import { startProxy } from "@fpzk/proxy";
-import { Client, type ClientWritableStream, credentials, status } from "@grpc/grpc-js";
+import {
+  Client,
+  type ClientDuplexStream,
+  type ClientWritableStream,
+  credentials,
+  type StatusObject,
+  status,
+} from "@grpc/grpc-js";
 import { identity } from "./grpc-bytes.js";
 import { directoryOf } from "./one-instance-directory.js";
 import { callUnary, SERVICE, startGrpcEcho } from "./proxy-clients/grpc-echo.js";
@@ -20,6 +27,12 @@ async function startAll(t: TestContext) {
   const client = new Client(`127.0.0.1:${proxy.port}`, credentials.createInsecure());
   t.after(() => client.close());
   return { client, proxy, seen, server };
+}
+
+/** How a call ended, well or not. */
+function statusOf(call: ClientDuplexStream<Buffer, Buffer>): Promise<StatusObject> {
+  call.on("error", () => {});
+  return new Promise((resolve) => call.once("status", resolve));
 }
 
 describe("gRPC through the proxy", () => {
@@ -88,6 +101,28 @@ describe("gRPC through the proxy", () => {
     const away = await callUnary(client, SERVICE.unary.path, "");
     assert.equal(away.error?.code, status.UNAVAILABLE);
     assert.match(String(away.error?.details), /cannot be connected to/);
+  });
+
+  it("passes the status of a call that its server ends while the client still sends", async (t) => {
+    const { client } = await startAll(t);
+    for (let round = 0; round < 20; round += 1) {
+      const call = client.makeBidiStreamRequest(SERVICE.enough.path, identity, identity);
+      call.resume().write(Buffer.from("one"));
+      const { code, details } = await statusOf(call);
+      assert.deepEqual([code, details], [status.OUT_OF_RANGE, "enough"]);
+    }
+  });
+
+  it("tells the client of an instance that dies in the middle of a stream", async (t) => {
+    const { client, server } = await startAll(t);
+    const chat = client.makeBidiStreamRequest(SERVICE.chat.path, identity, identity);
+    chat.write(Buffer.from("one"));
+    await once(chat, "data");
+    const ended = statusOf(chat);
+    server.forceShutdown();
+    const { code, details } = await ended;
+    assert.equal(code, status.UNAVAILABLE);
+    assert.match(details, /^instance i of echo broke its answer off/);
   });
 
   it("loses no call when the proxy drains", async (t) => {

@@ -2,7 +2,11 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
-import { connect as connectHttp2, type IncomingHttpHeaders } from "node:http2";
+import {
+  connect as connectHttp2,
+  createSecureServer as createHttp2Server,
+  type IncomingHttpHeaders,
+} from "node:http2";
 import { createServer, request } from "node:https";
 import type { AddressInfo } from "node:net";
 import { it, type TestContext } from "node:test";
@@ -129,4 +133,38 @@ it("speaks HTTP/2 where ALPN chose it, and shows instances its own certificate",
   const own = await certificates.issue(authority, "own");
   assert.equal(await statusBy({ ...common, instanceCertificate: own }), 200);
   assert.ok((await statusBy(common)) >= 502);
+});
+
+it("speaks the version to instances over TLS that their route says", async (t) => {
+  const authority = await certificates.createAuthority("ca");
+  const identity = await certificates.issue(authority, "instance");
+  const instance = createHttp2Server({ ...identity, allowHTTP1: true });
+  const connections = new Set<string>();
+  instance.on("secureConnection", (socket) => connections.add(String(socket.alpnProtocol)));
+  instance.on("request", async (incoming, response) => {
+    let body = "";
+    for await (const chunk of incoming) body += String(chunk);
+    response.end(`${incoming.httpVersion} ${incoming.authority || incoming.headers.host} ${body}`);
+  });
+  await new Promise<void>((resolve) => instance.listen(0, "127.0.0.1", resolve));
+  t.after(() => instance.close());
+  const proxy = await startProxy({
+    port: 0,
+    directory: directoryOf((instance.address() as AddressInfo).port, true, "https"),
+    routes: [
+      { service: "secured", protocol: "h2" },
+      { service: "secured", pathPrefix: "/one" },
+      { service: "secured", pathPrefix: "/clear", protocol: "h2c" },
+    ],
+    instanceCa: authority.certificate.toString("pem"),
+  });
+  t.after(() => proxy.close({ drainMs: 0 }));
+  const post = async (path: string): Promise<string> =>
+    (await fetch(`${proxy.url}${path}`, { method: "POST", body: "hi" })).text();
+  const host = `127.0.0.1:${proxy.port}`;
+  assert.equal(await post("/"), `2.0 ${host} hi`);
+  assert.deepEqual([...connections], ["h2"]);
+  assert.equal(await post("/one"), `1.1 ${host} hi`);
+  // It asks for HTTP/2 of endpoints in clear, and this one is not.
+  assert.equal(await post("/clear"), `1.1 ${host} hi`);
 });

@@ -34,3 +34,22 @@ it("echoes WebSocket messages of all sizes through the proxy, and passes the clo
   const [code, reason] = (await once(caller, "close")) as [number, Buffer];
   assert.deepEqual([code, String(reason)], [4_001, "done"]);
 });
+
+it("tells the caller of an instance that dies, with no closing word", async (t) => {
+  const server = createServer();
+  const sockets = new WebSocketServer({ server });
+  sockets.on("connection", (socket) => socket.send("hello"));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.after(() => server.close());
+  const directory = directoryOf((server.address() as AddressInfo).port, false);
+  const proxy = await startProxy({ port: 0, directory, routes: [{ service: "chat" }] });
+  t.after(() => proxy.close({ drainMs: 0 }));
+  const caller = new WebSocket(`ws://127.0.0.1:${proxy.port}/`);
+  caller.on("error", () => {});
+  await once(caller, "message");
+  const closed = once(caller, "close") as Promise<[number]>;
+  for (const socket of sockets.clients) socket.terminate();
+  const [code] = await closed;
+  // RFC 6455 §7.1.5: it ended without a close frame.
+  assert.equal(code, 1_006);
+});

@@ -20,6 +20,7 @@ export const SERVICE = {
   count: bytesMethod("/test.Echo/count", { responseStream: true }),
   sum: bytesMethod("/test.Echo/sum", { requestStream: true }),
   chat: bytesMethod("/test.Echo/chat", { requestStream: true, responseStream: true }),
+  enough: bytesMethod("/test.Echo/enough", { requestStream: true, responseStream: true }),
   fail: bytesMethod("/test.Echo/fail"),
   hang: bytesMethod("/test.Echo/hang"),
 };
@@ -65,6 +66,13 @@ export async function startGrpcEcho(
     call.on("data", (part: Buffer) => call.write(Buffer.from(`re ${part}`)));
     call.on("end", () => call.end());
   };
+  /** Ends by a status while its caller still sends. */
+  const enough: handleBidiStreamingCall<Buffer, Buffer> = (call) => {
+    call.once("data", (part: Buffer) => {
+      call.write(part);
+      call.emit("error", { code: status.OUT_OF_RANGE, details: "enough" });
+    });
+  };
   const fail: handleUnaryCall<Buffer, Buffer> = (_call, answer) => {
     const metadata = new Metadata();
     metadata.set("x-detail-bin", Buffer.from([0, 255, 7]));
@@ -75,7 +83,7 @@ export async function startGrpcEcho(
     call.on("cancelled", () => onCancelled());
   };
   const server = new Server();
-  server.addService(SERVICE, { unary, count, sum, chat, fail, hang });
+  server.addService(SERVICE, { unary, count, sum, chat, enough, fail, hang });
   const port = await bindLoopback(server, serverCredentials);
   t.after(() => server.forceShutdown());
   return { port, seen, server };

@@ -1,4 +1,8 @@
-/** Foreign programs that tests run: looked for, run, and skipped by name where they are missing. */
+/**
+ * Foreign programs that tests run. Where one is missing, its tests are skipped by its name, unless
+ * REQUIRE_PROGRAMS is set: CI sets it.
+ */
+import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import type { TestContext } from "node:test";
@@ -12,11 +16,18 @@ export interface Ran {
   readonly stderr: string;
 }
 
-/** Whether a program is there; skips the test by the program's name where it is not. */
+/**
+ * Whether a program is there; skips the test by the program's name where it is not.
+ *
+ * @throws AssertionError when it is missing and REQUIRE_PROGRAMS is set.
+ */
 export function hasProgram(t: TestContext, name: string, debianPackage = name): boolean {
   const found = spawnSync("sh", ["-c", `command -v ${name}`], { stdio: "ignore" }).status === 0;
-  if (!found) t.skip(`no ${name} here (Debian: apt-get install ${debianPackage})`);
-  return found;
+  if (found) return true;
+  const hint = `no ${name} here (Debian: apt-get install ${debianPackage})`;
+  assert.equal(process.env["REQUIRE_PROGRAMS"] ?? "", "", hint);
+  t.skip(hint);
+  return false;
 }
 
 /** Runs a program to its end. */

@@ -177,7 +177,7 @@ test("a proxy reaches a registered program by its service's name", async () => {
     const [, url = ""] = await proxy.seen("stdout", /FPZKProxy is ready at (\S+)/);
     const response = await fetch(`${url}/h/`);
     assert.deepEqual([response.status, await response.text()], [200, "hello"]);
-    await proxy.seen("stdout", /"statusCode":200,"service":"hello"/);
+    await proxy.seen("stdout", /"statusCode":200,"route":"\/h\*","service":"hello"/);
     proxy.process.kill("SIGTERM");
     assert.equal(await proxy.ended, 0);
     program.process.kill("SIGTERM");
@@ -212,20 +212,60 @@ test("a proxy follows routes that are applied to the registry, and that are dele
   });
 });
 
+/** Of a connection that is not kept, so that no drain waits for it. */
+async function statusOf(url: string): Promise<number> {
+  const answer = await fetch(url, { headers: { connection: "close" } });
+  await answer.arrayBuffer();
+  return answer.status;
+}
+
 test("SIGHUP replaces a proxy's workers on the same port, and SIGTERM ends them", async () => {
   await withServer([], async (address) => {
     const words = ["proxy", "--dynamic", "--workers", "2", "--port", "0"];
     const proxy = startFpzk([...words, "--registry-servers", address, "--log", "json"]);
     const [, url = ""] = await proxy.seen("stderr", /"url":"([^"]+)".*"event":"proxy\.ready"/);
     const started = /"worker":(\d),"pid":(\d+),"event":"worker\.started"/g;
-    assert.equal((await fetch(`${url}/nobody/`)).status, 503);
+    assert.equal(await statusOf(`${url}/nobody/`), 503);
     proxy.process.kill("SIGHUP");
     await proxy.seen("stderr", /"event":"workers\.upgraded"/);
     const pids = [...proxy.output.stderr.matchAll(started)].map(([, worker, pid]) => [worker, pid]);
     assert.deepEqual(pids.map(([worker]) => worker).sort(), ["1", "1", "2", "2"]);
     assert.equal(new Set(pids.map(([, pid]) => pid)).size, 4);
-    assert.equal((await fetch(`${url}/nobody/`)).status, 503);
+    assert.equal(await statusOf(`${url}/nobody/`), 503);
     proxy.process.kill("SIGTERM");
     assert.equal(await proxy.ended, 0);
+  });
+});
+
+test("a worker that dies while SIGHUP replaces it harms nobody, and none is left over", {
+  timeout: 30_000,
+}, async () => {
+  await withServer([], async (address) => {
+    const words = ["proxy", "--dynamic", "--workers", "2", "--port", "0"];
+    const proxy = startFpzk([...words, "--registry-servers", address, "--log", "json"]);
+    const [, url = ""] = await proxy.seen("stderr", /"url":"([^"]+)".*"event":"proxy\.ready"/);
+    const started = /"worker":(\d),"pid":(\d+),"event":"worker\.started"/g;
+    const pids = () =>
+      [...proxy.output.stderr.matchAll(started)].map(([, worker, pid]) => ({
+        worker,
+        pid: Number(pid),
+      }));
+    const victim = pids().find(({ worker }) => worker === "1");
+    assert.ok(victim !== undefined);
+    proxy.process.kill("SIGHUP");
+    await proxy.seen("stderr", /"event":"workers\.upgrading"/);
+    // The one that is being replaced now: it is started again before its successor is ready.
+    process.kill(victim.pid, "SIGKILL");
+    // What the primary gave it before it noticed is lost with it; nothing afterwards is.
+    await proxy.seen("stderr", /"event":"worker\.crashed"/);
+    const upgraded = proxy.seen("stderr", /"event":"workers\.upgraded"/);
+    for (let round = 0; round < 20; round += 1) {
+      assert.equal(await statusOf(`${url}/nobody/`), 503);
+    }
+    await upgraded;
+    assert.equal(await statusOf(`${url}/nobody/`), 503);
+    proxy.process.kill("SIGTERM");
+    assert.equal(await proxy.ended, 0);
+    for (const { pid } of pids()) assert.throws(() => process.kill(pid, 0), { code: "ESRCH" });
   });
 });

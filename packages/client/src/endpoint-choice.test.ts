@@ -34,6 +34,20 @@ test("internal inside the region, public from elsewhere, the other where that is
   check([], "eu", undefined, undefined);
 });
 
+test("https, wss and grpcs are http, ws and grpc over TLS", () => {
+  const grpcs: Endpoint = { ...grpc, protocol: "grpcs" };
+  const instance = describe(grpcs, { ...internal, protocol: "https" });
+  const chosen = (protocol?: string) => chooseEndpoint(instance, "eu", protocol);
+  assert.deepEqual(chosen(), { ...grpcs, tls: true });
+  assert.deepEqual(chosen("grpc"), { ...grpcs, tls: true });
+  assert.deepEqual(chosen("grpcs"), { ...grpcs, tls: true });
+  assert.equal(chosen("http")?.protocol, "https");
+  assert.equal(chosen("ws"), undefined);
+  assert.equal(chooseEndpoint(describe(grpc), "eu", "grpcs"), undefined);
+  const secure = { ...grpc, tls: true };
+  assert.equal(chooseEndpoint(describe(grpc, secure), "eu", "grpcs"), secure);
+});
+
 test("urls", () => {
   assert.equal(endpointUrl(internal), "http://10.0.0.1:80");
   assert.equal(endpointUrl(open), "https://198.51.100.1:80");

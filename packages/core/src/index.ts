@@ -43,6 +43,7 @@ export * from "./route/check-routes.js";
 export * from "./route/dynamic-route.js";
 export * from "./route/route.js";
 export * from "./route/route-balancing.js";
+export * from "./route/route-label.js";
 export * from "./route/route-table.js";
 export * from "./suspicion.js";
 export * from "./table/column-record-table.js";

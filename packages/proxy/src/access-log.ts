@@ -9,6 +9,11 @@ export interface AccessEntry {
   readonly path: string;
   /** 0 when the caller went away before an answer began. */
   readonly statusCode: number;
+  /**
+   * The route that took it, by its name or by what it takes; `dynamic`, or `none` when it was
+   * refused before. Of plain TCP: `tcp:PORT`.
+   */
+  readonly route: string;
   /** Empty when no route matched. */
   readonly service: string;
   /** The instance that answered; empty when none did. */

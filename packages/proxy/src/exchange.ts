@@ -35,13 +35,14 @@ import { callerTimeoutMs, withTimeLeft } from "./caller-deadline.js";
 import type { RecentFailures } from "./diagnostics/recent-failures.js";
 import { type ExchangeBounds, ExchangeDeadlines } from "./exchange-deadlines.js";
 import { type FanOutAnswer, FanOutCall } from "./fan-out.js";
-import { isGrpc } from "./grpc.js";
+import { grpcStatusFields, isGrpc } from "./grpc.js";
 import { firstValue, passableTrailers, responseHeaders } from "./headers.js";
 import { HedgedAttempt } from "./hedged-attempt.js";
-import type { ProxyMetrics } from "./metrics.js";
+import { failureLabel, type ProxyMetrics } from "./metrics.js";
 import type { Mirror } from "./mirror.js";
 import { isBusy, type PendingRequest } from "./pending-requests.js";
 import { answerProblem, type Problem, problemStatus } from "./problem.js";
+import type { RequestLabels } from "./request-labels.js";
 import type { RequestRecord } from "./request-record.js";
 import { isRepeatable, isRetryableStatus } from "./retry-rule.js";
 import type { RouteTarget } from "./route-table.js";
@@ -83,6 +84,8 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
   #kind: CallKind = "http";
   /** What the answer's status says of the instance. */
   #result: CallResult | undefined;
+  /** Of gRPC: the answer ends by trailers, which can say that it was broken off. */
+  #mayEndByStatus = false;
   #hasTakenBody = false;
   #isAnswerPaused = false;
   /** Waits for an instance with room. */
@@ -105,12 +108,12 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
     const call = this.#call;
     this.#target = target;
     this.#kind = kindOf(call);
-    const isGrpc = this.#kind === "grpc";
+    const isOfGrpc = this.#kind === "grpc";
     // A gRPC stream may be silent until its own deadline; without one, its connection is watched.
-    const defaultMs = isGrpc ? Number.POSITIVE_INFINITY : this.#ports.answerTimeoutMs;
+    const defaultMs = isOfGrpc ? Number.POSITIVE_INFINITY : this.#ports.answerTimeoutMs;
     const bounds: ExchangeBounds = {
       timeoutMs: target.timeoutMs ?? defaultMs,
-      callerMs: callerTimeoutMs(call.fields, isGrpc),
+      callerMs: callerTimeoutMs(call.fields, isOfGrpc),
       attemptMs: target.attemptTimeoutMs,
     };
     this.#deadlines.begin(bounds, this.#ports.now());
@@ -255,8 +258,7 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
     record.instanceId = id;
     record.attemptCount += 1;
     if (record.attemptCount > 1) {
-      const service = this.#ports.metrics.serviceLabel(record.service, true);
-      this.#ports.metrics.retries.inc({ service });
+      this.#ports.metrics.retries.inc(this.#labels());
     }
     this.#choice = choice;
     this.#isAnswerPaused = false;
@@ -306,7 +308,7 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
     const isOther = !tried.has(choice.picked.instance.id);
     if (isOther && balancer.tryRetry(choice)) {
       this.record.attemptCount += 1;
-      metrics.hedges.inc({ service: metrics.serviceLabel(this.record.service, true) });
+      metrics.hedges.inc(this.#labels());
       return choice;
     }
     if (isOther) metrics.retriesRefused.inc();
@@ -377,7 +379,7 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
     fields: Fields,
     bodyBytes: number | undefined,
   ): void {
-    if (statusCode >= 500) this.#failed(`status-${statusCode}`);
+    if (statusCode >= 500) this.#attemptFailed(`status-${statusCode}`);
     const retryOn = this.#target?.retryOn;
     const isRetryable = retryOn !== undefined && isRetryableStatus(statusCode, retryOn);
     if (isRetryable && this.#mayRetry(this.#choice, false)) {
@@ -388,6 +390,7 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
     this.#deadlines.end();
     this.record.statusCode = statusCode;
     this.#result = grpcResult(fields) ?? resultOf(statusCode, fields);
+    this.#mayEndByStatus = this.#kind === "grpc" && bodyBytes === undefined && isGrpc(fields);
     // What follows is the length of the answer, and no latency of the instance.
     this.#choice?.picked.answered();
     this.#call.answer(statusCode, reason, responseHeaders(fields), bodyBytes);
@@ -415,15 +418,14 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
     const { record } = this;
     this.#deadlines.end();
     this.#attempt = undefined;
-    this.#ports.metrics.upgrades.inc({
-      service: this.#ports.metrics.serviceLabel(record.service, true),
-    });
+    this.#ports.metrics.upgrades.inc(this.#labels());
     record.statusCode = 101;
     record.outcome = "upgraded";
     const caller = this.#call.switchProtocols(responseHeaders(fields));
     this.#tunnel = new Tunnel(caller, stream, this.#ports.now(), {
       idleTimeoutMs: this.#ports.upgradeIdleTimeoutMs,
       record,
+      onBroken: () => this.#attemptFailed("closed"),
       onClosed: () => this.#onTunnelClosed(),
     });
     this.#ports.onUpgraded(this);
@@ -435,12 +437,12 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
     const id = choice?.picked.instance.id ?? "";
     const result = failure.isUnsent ? "connect-failure" : "error";
     // What an instance sent stays out of it.
-    this.#failed(failure.reason, failure.isUnsent ? failure.detail : "");
+    this.#attemptFailed(failure.reason, failure.isUnsent ? failure.detail : "");
     // What broke within one read with its head can still be answered in full.
     if (this.#call.isAnswered && !this.#call.retract()) {
       this.#finish(result);
       record.outcome = "failed";
-      this.#call.abort();
+      this.#breakOff(`instance ${id} of ${record.service} broke its answer off: ${failure.detail}`);
       return;
     }
     const doing = failure.isUnsent ? "cannot be connected to" : "did not answer as it should";
@@ -457,6 +459,13 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
     const isCause = this.#target?.retryOn.has(cause) === true;
     if (isCause && this.#mayRetry(choice, failure.isUnsent)) this.#retry(problem, id);
     else this.refuse(problem);
+  }
+
+  /** Ends an answer that has begun, so that it cannot be taken for a whole one. */
+  #breakOff(detail: string): void {
+    if (!this.#mayEndByStatus) return this.#call.abort();
+    // As a gRPC client says itself when its connection breaks. It knows that messages are missing.
+    this.#call.end(grpcStatusFields({ code: ErrorCode.unavailable, detail }));
   }
 
   /** @param isUnsent - Nothing was sent: then any method may go elsewhere. */
@@ -486,10 +495,22 @@ export class Exchange implements CallReceiver, AttemptReceiver, PendingRequest<C
     this.#ports.onEnded(this);
   }
 
+  /** At an instance; it is counted, also when another one makes up for it. */
+  #attemptFailed(reason: string, detail = ""): void {
+    this.#ports.metrics.failures.inc({ ...this.#labels(), reason: failureLabel(reason) });
+    this.#failed(reason, detail);
+  }
+
   #failed(reason: string, detail = ""): void {
     const { service, instanceId } = this.record;
     this.record.reason = reason;
     this.#ports.failures.add({ service, instanceId, reason, detail });
+  }
+
+  /** Of metrics, once an instance was chosen. */
+  #labels(): RequestLabels {
+    const { route, service } = this.record;
+    return this.#ports.metrics.requestLabels(route, service, true);
   }
 
   /** Gives up what is under way with an instance. */

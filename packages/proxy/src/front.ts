@@ -89,8 +89,14 @@ export class Front {
       exchange.refuse(target);
       return;
     }
+    record.route = target.routeName;
     record.service = target.service;
     record.isServiceKnown = !target.isDynamic;
+    const tooMany = call.upgrade === undefined ? undefined : this.#upgradeOverload();
+    if (tooMany !== undefined) {
+      exchange.refuse(tooMany);
+      return;
+    }
     exchange.start(target, this.#headers(call, target.host ?? call.authority));
   }
 
@@ -117,12 +123,13 @@ export class Front {
       const detail = `no route for host "${call.authority}" and this path`;
       return { code: ErrorCode.notFound, detail };
     }
-    const { upgradeCountMax } = this.#ports.options.limits;
-    if (call.upgrade !== undefined && this.#upgradedCount >= upgradeCountMax) {
-      const detail = `${this.#upgradedCount} upgraded connections are open, which is the most`;
-      return { code: ErrorCode.resourceExhausted, detail, statusCode: 503 };
-    }
     return match.target;
+  }
+
+  #upgradeOverload(): Problem | undefined {
+    if (this.#upgradedCount < this.#ports.options.limits.upgradeCountMax) return undefined;
+    const detail = `${this.#upgradedCount} upgraded connections are open, which is the most`;
+    return { code: ErrorCode.resourceExhausted, detail, statusCode: 503 };
   }
 
   #overload({ fields, remoteAddress }: Call): Problem | undefined {

@@ -35,17 +35,21 @@ export function isGrpc(fields: Fields): boolean {
   return Number.isNaN(next) || next === PLUS || next === SEMICOLON;
 }
 
-/** An answer of fields alone that tells a gRPC caller why there is no other. */
-export function grpcProblemFields(problem: {
+/** What is said of a call that failed. */
+interface Failure {
   readonly code: ErrorCode;
   readonly detail: string;
-}): Fields {
-  return [
-    ...["content-type", "application/grpc"],
-    // A route that does not exist is a method that nobody implements, as in gRPC's HTTP mapping.
-    ...["grpc-status", String(grpcStatus(problem.code))],
-    ...["grpc-message", percentEncoded(problem.detail)],
-  ];
+}
+
+/** An answer of fields alone that tells a gRPC caller why there is no other. */
+export function grpcProblemFields(problem: Failure): Fields {
+  return ["content-type", "application/grpc", ...grpcStatusFields(problem)];
+}
+
+/** Trailers that say that a call failed. */
+export function grpcStatusFields({ code, detail }: Failure): Fields {
+  // A route that does not exist is a method that nobody implements, as in gRPC's HTTP mapping.
+  return ["grpc-status", String(grpcStatus(code)), "grpc-message", percentEncoded(detail)];
 }
 
 function grpcStatus(code: ErrorCode): number {

@@ -25,7 +25,7 @@ describe("hedging", () => {
     assert.equal(directory.heldCount, 0, "the one that lost was given up");
     assert.match(
       await proxy.metrics.registry.metrics(),
-      /proxy_hedges_total\{service="echo"\} [12]\b/,
+      /proxy_hedges_total\{route="[^"]+",service="echo"\} [12]\b/,
     );
   });
 

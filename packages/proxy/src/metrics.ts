@@ -1,5 +1,6 @@
 /** The proxy's metrics. Label values are bounded: a service that is not known shares one value. */
 import { Counter, Gauge, Registry } from "prom-client";
+import { OTHER_SERVICE, type RequestLabels, RequestLabelTable } from "./request-labels.js";
 import { RequestMeters } from "./request-meters.js";
 import { TcpMetrics } from "./tcp/tcp-metrics.js";
 import { TrafficMetrics } from "./traffic-metrics.js";
@@ -8,11 +9,21 @@ import { TrafficMetrics } from "./traffic-metrics.js";
 const SERVICE_LABEL_COUNT_MAX = 1_024;
 /** No route, or a name that has no instance. */
 export const UNKNOWN_SERVICE = "unknown";
-export const OTHER_SERVICE = "other";
+
+/** Statuses that tell causes apart (RFC 9110 §15.6); the others are counted together. */
+const TOLD_STATUSES: ReadonlySet<string> = new Set(
+  [500, 502, 503, 504].map((one) => `status-${one}`),
+);
+
+/** The label value of why an attempt failed: an instance may answer any status. */
+export function failureLabel(reason: string): string {
+  return reason.startsWith("status-") && !TOLD_STATUSES.has(reason) ? "status-other" : reason;
+}
 
 export class ProxyMetrics {
   readonly registry = new Registry();
-  readonly #labels = new Set<string>();
+  readonly #services = new Set<string>();
+  readonly #requestLabels = new RequestLabelTable();
   readonly #registers = [this.registry];
   readonly requests = new RequestMeters();
   readonly traffic = new TrafficMetrics(this.registry, (service) =>
@@ -23,13 +34,19 @@ export class ProxyMetrics {
   readActiveCount: () => number = () => 0;
   readonly retries = new Counter({
     name: "proxy_retries_total",
-    help: "Further attempts, by service.",
-    labelNames: ["service"],
+    help: "Further attempts, by route and service.",
+    labelNames: ["route", "service"],
     registers: this.#registers,
   });
   readonly retriesRefused = new Counter({
     name: "proxy_retries_refused_total",
     help: "Attempts that the retry budget did not allow.",
+    registers: this.#registers,
+  });
+  readonly failures = new Counter({
+    name: "proxy_attempt_failures_total",
+    help: "Attempts that failed at an instance, by route, service and reason.",
+    labelNames: ["route", "service", "reason"],
     registers: this.#registers,
   });
   readonly ejections = new Counter({
@@ -40,8 +57,8 @@ export class ProxyMetrics {
   });
   readonly upgrades = new Counter({
     name: "proxy_upgrades_total",
-    help: "Connections upgraded (WebSocket and others), by service.",
-    labelNames: ["service"],
+    help: "Connections upgraded (WebSocket and others), by route and service.",
+    labelNames: ["route", "service"],
     registers: this.#registers,
   });
   readonly upgradesActive = new Gauge({
@@ -62,8 +79,8 @@ export class ProxyMetrics {
   });
   readonly hedges = new Counter({
     name: "proxy_hedges_total",
-    help: "Further instances asked because the first had not answered yet, by service.",
-    labelNames: ["service"],
+    help: "Further instances asked because the first had not answered yet.",
+    labelNames: ["route", "service"],
     registers: this.#registers,
   });
   readonly mirrored = new Counter({
@@ -93,8 +110,8 @@ export class ProxyMetrics {
     const readActiveCount = (): number => this.readActiveCount();
     new Counter({
       name: "proxy_requests_total",
-      help: "Requests by service and class of the status; 0xx: the caller went away.",
-      labelNames: ["service", "code_class"],
+      help: "Requests by route, service and class of the status; 0xx: the caller went away.",
+      labelNames: ["route", "service", "code_class"],
       registers: this.#registers,
       collect() {
         requests.fill(this);
@@ -119,9 +136,14 @@ export class ProxyMetrics {
   /** The label value of a service. */
   serviceLabel(service: string, isKnown: boolean): string {
     if (!isKnown || service === "") return UNKNOWN_SERVICE;
-    if (this.#labels.has(service)) return service;
-    if (this.#labels.size >= SERVICE_LABEL_COUNT_MAX) return OTHER_SERVICE;
-    this.#labels.add(service);
+    if (this.#services.has(service)) return service;
+    if (this.#services.size >= SERVICE_LABEL_COUNT_MAX) return OTHER_SERVICE;
+    this.#services.add(service);
     return service;
+  }
+
+  /** The labels of a request's metrics. @param isKnown - Its service has an instance. */
+  requestLabels(route: string, service: string, isKnown: boolean): RequestLabels {
+    return this.#requestLabels.get(route, this.serviceLabel(service, isKnown));
   }
 }

@@ -1,6 +1,7 @@
 /** What the proxy's tests share: a directory of fixed instances, real servers, raw sockets. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import type { TestContext } from "node:test";
 import type { Picked } from "@fpzk/client";
 import {
@@ -260,7 +261,7 @@ export function deferred<T>(): Deferred<T> {
   return { promise, resolve };
 }
 
-/** Resolves when the socket is closed, in order or by a reset. */
-export function closed(socket: Socket): Promise<void> {
-  return new Promise((resolve) => socket.once("close", () => resolve()));
+/** Resolves when a socket, or a stream of HTTP/2, is closed: in order or by a reset. */
+export function closed(stream: Duplex): Promise<void> {
+  return new Promise((resolve) => stream.once("close", () => resolve()));
 }

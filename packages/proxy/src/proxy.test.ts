@@ -266,7 +266,7 @@ describe("failures", () => {
     assert.equal(directory.heldCount, 0);
     const metrics = await proxy.metrics.registry.metrics();
     assert.match(metrics, /proxy_ejections_total\{service="echo"\} 1/);
-    assert.match(metrics, /proxy_requests_total\{service="echo",code_class="2xx"\} 6/);
+    assert.match(metrics, /proxy_requests_total\{route="\/\*",service="echo",code_class="2xx"\} 6/);
   });
 
   it("tries a GET again whose instance reset before it answered", async (t) => {

@@ -1,4 +1,5 @@
 /** What the proxy remembers of one request for its access line and metrics. */
+import { RouteLabel } from "@fpzk/core";
 import { type AccessEntry, type AccessLog, silentAccessLog } from "./access-log.js";
 import type { ProxyMetrics } from "./metrics.js";
 
@@ -7,6 +8,8 @@ export interface RequestRecord {
   readonly host: string;
   readonly path: string;
   readonly startedAtMs: number;
+  /** As in {@link AccessEntry.route}. */
+  route: string;
   service: string;
   /** The service had an instance to try, so that its name may label a metric. */
   isServiceKnown: boolean;
@@ -36,6 +39,7 @@ export function createRequestRecord(
     host: request.host,
     path: pathEnd === -1 ? request.path : request.path.slice(0, pathEnd),
     startedAtMs,
+    route: RouteLabel.none,
     service: "",
     isServiceKnown: false,
     statusCode: 0,
@@ -51,15 +55,17 @@ export function createRequestRecord(
 /** Writes the access line and counts the request. */
 export function closeRequestRecord(record: RequestRecord, ports: RecordPorts): void {
   const durationMs = ports.now() - record.startedAtMs;
-  const service = ports.metrics.serviceLabel(record.service, record.isServiceKnown);
-  ports.metrics.requests.add(service, record.statusCode, durationMs);
+  const { route, service, isServiceKnown } = record;
+  const labels = ports.metrics.requestLabels(route, service, isServiceKnown);
+  ports.metrics.requests.add(labels, record.statusCode, durationMs);
   if (ports.accessLog === silentAccessLog) return;
   ports.accessLog.write({
     method: record.method,
     host: record.host,
     path: record.path,
     statusCode: record.statusCode,
-    service: record.service,
+    route,
+    service,
     instanceId: record.instanceId,
     attemptCount: record.attemptCount,
     requestBodyBytes: record.requestBodyBytes,

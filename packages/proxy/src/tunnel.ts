@@ -14,6 +14,8 @@ export interface TunnelOptions {
   readonly idleTimeoutMs: number;
   /** What moved is added up here. */
   readonly record: Pick<RequestRecord, "requestBodyBytes" | "responseBodyBytes">;
+  /** The instance broke its side off while the caller's was there. */
+  readonly onBroken: () => void;
   /** Told once, when the caller's side is closed. */
   readonly onClosed: () => void;
 }
@@ -46,7 +48,9 @@ export class Tunnel {
       options.onClosed();
     });
     instance.once("close", () => {
-      if (!instance.readableEnded) breakOff(caller);
+      if (instance.readableEnded) return;
+      if (!caller.destroyed) options.onBroken();
+      breakOff(caller);
     });
     caller.on("data", (chunk: Buffer) => {
       record.requestBodyBytes += chunk.length;

@@ -46,6 +46,29 @@ test("routes apply writes what a file says, with times in milliseconds", async (
   assert.deepEqual(put?.body, { routes: ROUTES, note: "ticket 42" });
 });
 
+test("routes apply writes a set's balancing into each of its routes", async () => {
+  const file = `
+name: web
+balancing: { instanceCallCountMax: 50, slowStart: 10s, outlier: { errorCountMax: 3 } }
+routes:
+  - { service: a }
+  - { service: b, path: /b, balancing: { slowStart: 0s, outlier: { maxEjectionPercent: 10 } } }
+`;
+  const [put] = (await fpzk("routes apply web.yaml", {}, file)).asked;
+  assert.ok(put !== undefined);
+  const { routes } = put.body as { routes: { balancing: unknown }[] };
+  assert.deepEqual(
+    routes.map(({ balancing }) => balancing),
+    [
+      { instanceCallCountMax: 50, slowStartMs: 10_000, outlier: { errorCountMax: 3 } },
+      {
+        ...{ instanceCallCountMax: 50, slowStartMs: 0 },
+        outlier: { errorCountMax: 3, maxEjectionPercent: 10 },
+      },
+    ],
+  );
+});
+
 test("routes apply names every mistake of a file, and then writes nothing", async () => {
   const check = async (file: string, expected: RegExp) => {
     const { exitCode, stderr, asked } = await fpzk("routes apply web.yaml", {}, file);
@@ -57,6 +80,10 @@ test("routes apply names every mistake of a file, and then writes nothing", asyn
   await check("name: a\nroutes: [{pathPrefix: /x}]", /neither service nor split/);
   await check("name: a\nroutes: [{service: s, namespace: n}]", /namespace "n" must be left out/);
   await check("name: a", /there are none/);
+  const bad = "name: a\nbalancing: { panicRatio: 2 }\nroutes: [{service: s}]";
+  await check(bad, /balancing\.panicRatio: 2 \(web\.yaml:2\)/);
+  const unknown = "name: a\nbalancing: { slowstart: 1s }\nroutes: [{service: s}]";
+  await check(unknown, /balancing\.slowstart .* did you mean .*slowStart/);
 });
 
 test("routes list, show and delete", async () => {

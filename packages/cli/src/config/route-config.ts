@@ -109,7 +109,7 @@ const headerShape = {
 };
 
 const matchShape = {
-  name: name("For logs and messages.", "its service"),
+  name: name("For metrics, logs and messages; not dynamic, none or other.", "what it takes"),
   host: optionalText({
     about: "Host that callers ask for, without a port.",
     rule: HOST_RULE,

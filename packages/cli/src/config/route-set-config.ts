@@ -1,5 +1,5 @@
 /** A file for `fpzk routes apply`: named routes, written as in the settings of a proxy. */
-import { type Route, readRoutes } from "@fpzk/core";
+import { type ReadRoutes, type Route, readRoutes } from "@fpzk/core";
 import { z } from "zod";
 import { CliError } from "../cli-error.js";
 import { ExitCode } from "../exit-code.js";
@@ -7,6 +7,7 @@ import { NAME_RULE, optionalText, requiredText } from "./field.js";
 import { formatMistake } from "./mistake.js";
 import { parseConfig } from "./parse-config.js";
 import type { ConfigKind } from "./relation.js";
+import { routeBalancingField, toRouteBalancing } from "./route-balancing-config.js";
 import { routesField, routesRelation, toRoute } from "./route-config.js";
 
 const NOTE_MAX_LENGTH = 1_000;
@@ -27,8 +28,19 @@ const routeSetSchema = z.strictObject({
     },
     defaultText: "none",
   }),
+  balancing: routeBalancingField,
   routes: routesField,
 });
+
+type RouteSetConfig = z.output<typeof routeSetSchema>;
+
+/** The routes of a set, each with what the set says for all. */
+function readSet({ routes, balancing }: Pick<RouteSetConfig, "routes" | "balancing">): ReadRoutes {
+  return readRoutes(routes.map(toRoute), {
+    balancing: toRouteBalancing(balancing),
+    allowsNamespace: false,
+  });
+}
 
 const routeSetKind: ConfigKind<typeof routeSetSchema> = {
   name: "routes apply",
@@ -41,9 +53,9 @@ const routeSetKind: ConfigKind<typeof routeSetSchema> = {
       check: (values) => {
         const faults = routesRelation.check(values);
         if (faults !== undefined) return faults;
-        const routes = (values.value("routes") as Parameters<typeof toRoute>[0][]).map(toRoute);
+        const routes = values.value("routes") as RouteSetConfig["routes"];
         if (routes.length === 0) return "there are none: delete the set instead";
-        return readRoutes(routes, { allowsNamespace: false }).faults[0];
+        return readRoutes(routes.map(toRoute), { allowsNamespace: false }).faults[0];
       },
     },
   ],
@@ -59,11 +71,16 @@ export interface RouteSetFile {
 export function readRouteSetFile(file: string, text: string): RouteSetFile {
   const sources = { file: { name: file, text }, environment: {}, flags: new Map() };
   const parsed = parseConfig(routeSetKind, sources);
-  if (parsed.isGood) {
-    const { name, note, routes } = parsed.config;
-    return { name, note, routes: routes.map(toRoute) };
-  }
-  const lines = parsed.mistakes.map((one) => `  ${formatMistake(one)}`);
+  if (!parsed.isGood) throw mistakesIn(file, parsed.mistakes.map(formatMistake));
+  const { name, note } = parsed.config;
+  const { routes, faults } = readSet(parsed.config);
+  // Each is right; what the set and a route say of balancing may not fit together.
+  if (faults.length > 0) throw mistakesIn(file, faults);
+  return { name, note, routes };
+}
+
+function mistakesIn(file: string, mistakes: readonly string[]): CliError {
+  const lines = mistakes.map((one) => `  ${one}`);
   const count = lines.length === 1 ? "1 mistake" : `${lines.length} mistakes`;
-  throw new CliError(ExitCode.usage, [`${count} in ${file}:`, ...lines].join("\n"));
+  return new CliError(ExitCode.usage, [`${count} in ${file}:`, ...lines].join("\n"));
 }

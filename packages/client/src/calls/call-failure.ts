@@ -2,6 +2,7 @@
  * What an error of a Node.js HTTP client says: whether anything was sent, or whether it is no fault
  * of the network at all.
  */
+import { type TlsRemedies, tlsAdvice } from "./tls-advice.js";
 
 /** Codes that only a connection that never came about can have. */
 const UNSENT_CODES: ReadonlySet<string> = new Set([
@@ -18,6 +19,11 @@ const UNSENT_CODES: ReadonlySet<string> = new Set([
 /** Certificates that were refused: the request waits for the handshake. */
 const CERTIFICATE_CODE = /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_)/;
 const CAUSE_DEPTH_MAX = 5;
+const TLS_REMEDIES: TlsRemedies = {
+  name: "the certificate must name the host of the instance's endpoint",
+  chain: "have this program trust its authority, for example by NODE_EXTRA_CA_CERTS",
+  plain: "its endpoint says tls, but it speaks none",
+};
 
 interface CodedError {
   readonly code?: unknown;
@@ -46,12 +52,16 @@ export function isNetworkFailure(error: unknown): boolean {
   );
 }
 
-/** What went wrong in one line: of the innermost cause, which names address and port. */
+/**
+ * What went wrong in one line, and what to do if TLS was it: of the innermost cause, which names
+ * address and port.
+ */
 export function failureText(error: unknown): string {
   const causes = causesOf(error);
   const innermost = causes.findLast((cause) => cause instanceof Error) as Error | undefined;
-  const code = (innermost as CodedError | undefined)?.code;
-  return innermost === undefined ? String(error) : innermost.message || String(code);
+  if (innermost === undefined) return String(error);
+  const code = String((innermost as CodedError).code);
+  return `${innermost.message || code}${tlsAdvice(code, TLS_REMEDIES)}`;
 }
 
 function causesOf(error: unknown): CodedError[] {

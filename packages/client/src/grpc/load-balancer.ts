@@ -19,6 +19,7 @@ import {
 } from "@grpc/grpc-js";
 import type { Picked, ServiceCaller, ViewInstance } from "../api.js";
 import { contextOf, KEY_FIELD } from "../calls/key-field.js";
+import { type TlsRemedies, tlsAdvice } from "../calls/tls-advice.js";
 
 export const POLICY_NAME = "fpzk";
 /** How the resolver hands the caller over; kept from the subchannels, which it does not concern. */
@@ -43,6 +44,8 @@ export class FpzkLoadBalancingConfig implements experimental.TypedLoadBalancingC
 interface Connection {
   readonly instanceId: string;
   readonly address: string;
+  /** As the endpoint says; what the channel speaks is the choice of its credentials. */
+  readonly tls: boolean;
   readonly leaf: experimental.LeafLoadBalancer;
   /** The pick that asked for the connection: it tells the balancer whether one came about. */
   probe: Picked | undefined;
@@ -166,13 +169,14 @@ export class FpzkLoadBalancer implements experimental.LoadBalancer {
       return;
     }
     if (held !== undefined) end(held);
-    const { host, port } = picked.endpoint;
+    const { host, port, tls } = picked.endpoint;
     const helper = experimental.createChildChannelControlHelper(this.#helper, {
       updateState: (_state, _picker, message) => this.#changed(connection, message),
     });
     const connection: Connection = {
       instanceId: id,
       address,
+      tls,
       leaf: new experimental.LeafLoadBalancer(
         { addresses: [{ host, port }] },
         helper,
@@ -209,7 +213,7 @@ export class FpzkLoadBalancer implements experimental.LoadBalancer {
     if (this.#isDestroyed || this.#connections.get(connection.instanceId) !== connection) return;
     const state = connection.leaf.getConnectivityState();
     this.#unconnected = undefined;
-    if (message !== null) this.#lastError = message;
+    if (message !== null) this.#lastError = describe(connection, message);
     if (state === connectivityState.READY) release(connection, undefined);
     if (state === connectivityState.TRANSIENT_FAILURE) {
       release(connection, CallOutcome.connectFailure);
@@ -282,8 +286,24 @@ const QUEUED: experimental.PickResult = {
   ...{ subchannel: null, status: null, onCallStarted: null, onCallEnded: null },
 };
 
+const REMEDIES: TlsRemedies = {
+  name: "the certificate must name the service, or what grpc.ssl_target_name_override says",
+  chain: "give credentials.createSsl() its authority's certificate",
+  plain: "use credentials.createInsecure()",
+};
+
 function addressOf({ endpoint }: Picked): string {
   return `${endpoint.host} ${endpoint.port}`;
+}
+
+/** What the leaf says, without its frame, and whose connection it is about. */
+function describe({ instanceId, address, tls }: Connection, message: string): string {
+  const text = message
+    .replace(/^No connection established\. Last error: /, "")
+    .replace(/\. Resolution note: .*$/s, "")
+    .replace(/\s+/g, " ");
+  const kind = tls ? "which speaks TLS" : "which speaks no TLS";
+  return `${instanceId} at ${address.replace(" ", ":")}, ${kind}: ${text}${tlsAdvice(text, REMEDIES)}`;
 }
 
 function release(connection: Connection, result: Parameters<Picked["release"]>[0]): void {

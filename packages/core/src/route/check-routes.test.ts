@@ -52,6 +52,7 @@ describe("readRoutes", () => {
 
   it("names each fault with its place, its value and its bound", () => {
     check({ service: "a/b" }, /^service "a\/b" must be a text of 1 to 200 bytes/);
+    check({ name: "none" }, /^name "none" must be a text .*, and none of dynamic, none, other/);
     check({ pathPrefix: "x" }, /^pathPrefix "x" must be a path .* begins with "\/"/);
     check({ pathPrefix: "/a/../b" }, /^pathPrefix .* dot segments/);
     check({ path: "/a b" }, /^path "\/a b" must be a path/);
@@ -116,6 +117,26 @@ describe("readRoutes", () => {
     assert.deepEqual(readRoutes(twice).faults, [
       "routes[1] (an object) takes the same requests as routes[0]: GET|PUT h /*",
     ]);
+  });
+
+  it("balancing of all is that of each, member by member where a route says nothing else", () => {
+    const balancing = { slowStartMs: 0, panicRatio: 0.2, outlier: { errorCountMax: 3 } };
+    const own = { panicRatio: 0, outlier: { errorCountMax: 4 }, retryBudget: { retryRatio: 0 } };
+    const given = [{ service: "a" }, { service: "b", path: "/b", balancing: own }];
+    const { routes, faults } = readRoutes(given, { balancing });
+    assert.deepEqual(faults, []);
+    assert.deepEqual(
+      routes.map((route) => route.balancing),
+      [balancing, { slowStartMs: 0, ...own }],
+    );
+  });
+
+  it("names the faults of balancing of all once", () => {
+    const given = [{ service: "a" }, { service: "b", path: "/b" }];
+    const faultsWith = (balancing: unknown) => readRoutes(given, { balancing }).faults;
+    assert.deepEqual(faultsWith({ panicRatio: 2 }), ["balancing.panicRatio 2 must be 0 to 1"]);
+    assert.match(faultsWith({ policy: "x" }).join(), /^balancing\.policy "x" is unknown; known: /);
+    assert.match(faultsWith(5).join(), /^balancing 5 must be an object with prefersNear, /);
   });
 
   it("a route set names no namespace", () => {

@@ -38,11 +38,17 @@ import {
   SPLIT_WEIGHT_MAX,
   type WeightedDestination,
 } from "./route.js";
-import { readBalancing } from "./route-balancing.js";
+import { mergedBalancing, type RouteBalancing, readBalancing } from "./route-balancing.js";
+import { RouteLabel } from "./route-label.js";
 
 export interface ReadRoutesOptions {
   /** Where the list stands, for messages. Default `routes`. */
   readonly at?: string;
+  /**
+   * How requests of all these routes are balanced, in the form of a route's `balancing`. It becomes
+   * that of each route, member by member where the route says nothing else. Default: nothing.
+   */
+  readonly balancing?: unknown;
   /** Whether routes may name a namespace. Default true. */
   readonly allowsNamespace?: boolean;
 }
@@ -67,11 +73,13 @@ export function readRoutes(value: unknown, options: ReadRoutesOptions = {}): Rea
     return { routes: [], faults: list.faults };
   }
   const reader = new RouteReader(list, allowsNamespace);
+  const fallback = readBalancing(list, "balancing", options.balancing);
   const places = new Map<string, number>();
   const routes: Route[] = [];
   for (const [index, entry] of value.entries()) {
     const before = list.faults.length;
-    const route = reader.read(`${at}[${index}]`, entry);
+    const read = reader.read(`${at}[${index}]`, entry);
+    const route = read && withBalancing(list, `${at}[${index}].balancing`, read, fallback);
     if (route === undefined || list.faults.length > before) continue;
     const identity = routeIdentity(route);
     const other = places.get(identity);
@@ -83,6 +91,19 @@ export function readRoutes(value: unknown, options: ReadRoutesOptions = {}): Rea
     }
   }
   return { routes, faults: list.faults };
+}
+
+/** The route with what it leaves open of its balancing; the two must fit together. */
+function withBalancing(
+  list: FaultList,
+  at: string,
+  route: Route,
+  fallback: RouteBalancing | undefined,
+): Route {
+  if (fallback === undefined) return route;
+  if (route.balancing === undefined) return { ...route, balancing: fallback };
+  const balancing = readBalancing(list, at, mergedBalancing(fallback, route.balancing));
+  return balancing === undefined ? route : { ...route, balancing };
 }
 
 /** Every fault of the routes, each with its place, value and bound; empty when they are right. */
@@ -146,7 +167,7 @@ class RouteReader {
       .list(`${at}.headers`, fields["headers"], ROUTE_CONDITION_COUNT_MAX)
       ?.map((header, index) => this.#header(`${at}.headers[${index}]`, header));
     return withoutUndefined({
-      name: list.text(`${at}.name`, fields["name"], NAME_RULE),
+      name: list.text(`${at}.name`, fields["name"], ROUTE_NAME_RULE),
       host: list.text(`${at}.host`, fields["host"], HOST_PATTERN_RULE),
       path,
       pathPrefix,
@@ -342,6 +363,14 @@ const FILTER_KEYS = ["group", "version", "region", "zone", "metadata"];
 const POLICY_NAMES: readonly string[] = Object.values(PolicyName);
 const PROTOCOLS: readonly string[] = Object.values(RouteProtocol);
 const RETRY_CAUSES: readonly string[] = Object.values(RetryCause);
+
+/** Words that metrics use in the place of a name. */
+const RESERVED_NAMES: readonly string[] = Object.values(RouteLabel);
+
+const ROUTE_NAME_RULE: TextRule = {
+  isAllowed: (text) => NAME_RULE.isAllowed(text) && !RESERVED_NAMES.includes(text),
+  allowed: `${NAME_RULE.allowed}, and none of ${RESERVED_NAMES.join(", ")}`,
+};
 
 const PATH_RULE: TextRule = {
   isAllowed: (path) =>

@@ -16,6 +16,7 @@ import {
   type RouteTarget,
 } from "./route.js";
 import type { Indexed } from "./route-index.js";
+import { routeLabel } from "./route-label.js";
 import { Split } from "./split.js";
 
 /** The field by which a tester asks for a version, where the route allows it. */
@@ -26,7 +27,6 @@ const VERSION_COUNT_MAX = 64;
 
 /** A destination with what a request for it is given. */
 interface Place extends ChosenPlace {
-  readonly name: string;
   /** Filters of versions that were asked for. */
   readonly versions: Map<string, Filter>;
 }
@@ -36,6 +36,7 @@ export class CompiledRoute implements Indexed {
   readonly path: string | undefined;
   readonly prefix: string;
   readonly conditionCount: number;
+  readonly #label: string;
   readonly #places: readonly Place[];
   readonly #mirror: ChosenPlace | undefined;
   readonly #route: Route;
@@ -52,6 +53,7 @@ export class CompiledRoute implements Indexed {
   /** @param route - Must have passed `readRoutes`. */
   constructor(route: Route, random: Random) {
     this.#route = route;
+    this.#label = routeLabel(route);
     this.#random = random;
     this.host = route.host?.toLowerCase();
     this.path = route.path;
@@ -61,7 +63,7 @@ export class CompiledRoute implements Indexed {
     this.conditionCount = this.#headers.length + (this.#methods === undefined ? 0 : 1);
     const { split } = route;
     const destinations = split ?? [{ ...route, service: route.service ?? "", weight: 1 }];
-    this.#places = destinations.map((one) => placeOf(one, route.name));
+    this.#places = destinations.map(placeOf);
     this.#split =
       split && new Split(split.map(({ weight }, at) => ({ value: this.#placeAt(at), weight })));
     this.#splitKey = sourceOf(route.splitKey);
@@ -69,7 +71,7 @@ export class CompiledRoute implements Indexed {
     this.#retryOn = new Set(route.retryOn ?? RETRY_ON_DEFAULT);
     const { hedge } = route;
     this.#hedge = hedge && { afterMs: hedge.afterMs, countMax: hedge.countMax ?? 1 };
-    this.#mirror = route.mirror && placeOf(route.mirror, undefined);
+    this.#mirror = route.mirror && placeOf(route.mirror);
     this.#mirrorShare = (route.mirror?.percent ?? 100) / 100;
   }
 
@@ -89,7 +91,7 @@ export class CompiledRoute implements Indexed {
     const place = this.#split?.choose(splitKey, this.#random) ?? this.#placeAt(0);
     const version = route.allowsVersion === true ? versionOf(query) : undefined;
     return {
-      routeName: place.name,
+      routeName: this.#label,
       service: place.service,
       namespace: place.namespace,
       policy: route.policy,
@@ -127,9 +129,8 @@ export class CompiledRoute implements Indexed {
   }
 }
 
-function placeOf({ service, namespace, filter }: Destination, name: string | undefined): Place {
-  const versions = new Map<string, Filter>();
-  return { name: name ?? service, service, namespace: namespace ?? "", filter, versions };
+function placeOf({ service, namespace, filter }: Destination): Place {
+  return { service, namespace: namespace ?? "", filter, versions: new Map() };
 }
 
 function sourceOf(text: string | undefined): KeySource | undefined {

@@ -56,8 +56,8 @@ describe("dynamic mode", () => {
     const target = chosen("hash", headers);
     assert.ok(typeof target === "object");
     assert.deepEqual(
-      [target.policy, target.key, target.filter, target.isDynamic],
-      ["rendezvous", "k", { version: "2" }, true],
+      [target.policy, target.key, target.filter, target.isDynamic, target.routeName],
+      ["rendezvous", "k", { version: "2" }, true, "dynamic"],
     );
     assert.equal(chosen("hash", { "x-fpzk-version": "\u0001" }), "invalid");
   });

@@ -22,6 +22,7 @@ import {
   type RouteMatch,
   type RouteQuery,
 } from "./route.js";
+import { RouteLabel } from "./route-label.js";
 
 export const SERVICE_HEADER = "x-fpzk-service";
 export const POLICY_HEADER = "x-fpzk-policy";
@@ -58,7 +59,7 @@ export function dynamicMatch(query: RouteQuery, path: string): RouteMatch {
   return {
     type: "target",
     target: {
-      routeName: service,
+      routeName: RouteLabel.dynamic,
       service,
       namespace: "",
       policy: choice.policy,

@@ -91,6 +91,18 @@ export function readBalancing(
   });
 }
 
+/** What `own` says, and of `fallback` what it does not say. */
+export function mergedBalancing(fallback: RouteBalancing, own: RouteBalancing): RouteBalancing {
+  const outlier = { ...fallback.outlier, ...own.outlier };
+  const retryBudget = { ...fallback.retryBudget, ...own.retryBudget };
+  return {
+    ...fallback,
+    ...own,
+    ...(Object.keys(outlier).length === 0 ? {} : { outlier }),
+    ...(Object.keys(retryBudget).length === 0 ? {} : { retryBudget }),
+  };
+}
+
 function ratiosOf({ keyLoadFactor, panicRatio }: Fields): Fields {
   return withoutUndefined({ keyLoadFactor, panicRatio });
 }

@@ -176,7 +176,7 @@ describe("where and how", () => {
     const { retryCount, hedge, mirror, timeoutMs, routeName } = target;
     assert.deepEqual(
       { retryCount, hedge, mirror, timeoutMs, routeName },
-      { retryCount: 1, hedge: undefined, mirror: undefined, timeoutMs: undefined, routeName: "s" },
+      { retryCount: 1, hedge: undefined, mirror: undefined, timeoutMs: undefined, routeName: "/*" },
     );
     assert.deepEqual(targetOf({ service: "s", hedge: { afterMs: 5 } }).hedge, {
       afterMs: 5,

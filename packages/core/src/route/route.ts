@@ -83,7 +83,7 @@ export interface Mirror extends Destination {
 
 /** One rule: what matches goes to `service`, or is split. */
 export interface Route {
-  /** For logs, metrics and messages. Default: its service. */
+  /** For logs, metrics and messages. Default: what it takes, see `route-label.ts`. */
   readonly name?: string;
   /**
    * Host name without port, any case; `*.example.com` takes exactly one label in place of the

@@ -40,6 +40,8 @@ export class Http2Attempt implements Attempt {
   #trailersOut: Fields = NO_FIELDS;
   #isOver = false;
   #hasAnswer = false;
+  /** Of the answer's body, where its length is known. */
+  #leftBytes: number | undefined;
   #isPaused = false;
   #isQuietAllowed = false;
   #movedAtMs = 0;
@@ -142,6 +144,7 @@ export class Http2Attempt implements Attempt {
     stream.on("data", (chunk: Buffer) => {
       if (this.#isOver) return;
       this.#movedAtMs = this.#owner.clock.nowMs;
+      if (this.#leftBytes !== undefined) this.#leftBytes -= chunk.length;
       this.receiver.onAnswerBody(chunk);
       this.receiver.onAnswerFlush();
     });
@@ -184,17 +187,27 @@ export class Http2Attempt implements Attempt {
     const length = firstValue(fields, "content-length");
     // With a length, only a body of it is whole; nghttp2 checks that.
     const bodyBytes = isEmpty ? 0 : length === undefined ? undefined : Number(length);
+    this.#leftBytes = bodyBytes;
     this.receiver.onAnswer(statusCode, "", fields, bodyBytes);
   }
 
   #onEnd(stream: ClientHttp2Stream): void {
     // Node tells an end also when the stream was reset; then `close` tells the failure.
-    const isReset = stream.aborted || stream.rstCode !== constants.NGHTTP2_NO_ERROR;
-    if (this.#isOver || !this.#hasAnswer || isReset) return;
+    if (this.#isOver || !this.#hasAnswer || !this.#isWhole(stream)) return;
     this.#isOver = true;
     // RFC 9113 §8.1: the answer may be whole before the request is.
     if (!stream.writableEnded) resetStream(stream);
     this.receiver.onAnswerEnd(this.#trailersIn);
+  }
+
+  /**
+   * A server that does not want the rest of a request ends its answer and then resets the stream
+   * with NO_ERROR (RFC 9113 §8.1): a reset after the end takes nothing from the answer. Node does
+   * not say whether an end came before a reset; what is in doubt is not whole.
+   */
+  #isWhole({ aborted, rstCode }: ClientHttp2Stream): boolean {
+    if (rstCode !== constants.NGHTTP2_NO_ERROR) return false;
+    return this.#leftBytes === undefined ? !aborted : this.#leftBytes === 0;
   }
 
   #onClose(code: number): void {

@@ -54,6 +54,8 @@ export class Http2Call implements Call {
   #trailersIn: Fields = [];
   #trailersOut: Fields = [];
   #hasBody = false;
+  /** `wantTrailers` follows the body. */
+  #awaitsTrailers = false;
   #isEnded = false;
   /** What waits for the caller to take it, as seen last, and since when that is so. */
   #waitingBytes = 0;
@@ -105,9 +107,10 @@ export class Http2Call implements Call {
     const isEmpty = this.method === "HEAD" || statusCode === 204 || statusCode === 304;
     this.#hasBody = !isEmpty && bodyBytes !== 0;
     if (firstValue(fields, "date") === undefined) headers["date"] = this.#clock.dateText;
+    this.#awaitsTrailers = this.#hasBody && mayHaveTrailers(fields, bodyBytes);
     stream.respond(headers, {
       endStream: !this.#hasBody,
-      waitForTrailers: this.#hasBody && mayHaveTrailers(fields, bodyBytes),
+      waitForTrailers: this.#awaitsTrailers,
     });
   }
 
@@ -164,6 +167,11 @@ export class Http2Call implements Call {
     return nowMs - this.#waitingSinceMs;
   }
 
+  /** RFC 9113 §8.1: the answer is whole, the rest of the request is not wanted. */
+  #refuseRest(): void {
+    if (this.#isEnded && !this.isComplete) this.#stream.close(constants.NGHTTP2_NO_ERROR);
+  }
+
   #listen(stream: ServerHttp2Stream): void {
     // Its `close` follows and says all that is needed.
     stream.on("error", ignore);
@@ -190,10 +198,12 @@ export class Http2Call implements Call {
     });
     stream.on("wantTrailers", () => {
       stream.sendTrailers(toHttp2Headers(this.#trailersOut, {}));
+      // Node sends them in a turn of its own: this is the next one.
+      setImmediate(() => this.#refuseRest());
     });
     stream.on("finish", () => {
-      // RFC 9113 §8.1: the answer is whole, the rest of the request is not wanted.
-      if (this.#isEnded && !this.isComplete) stream.close(constants.NGHTTP2_NO_ERROR);
+      // A reset in front of the trailers would take them, and with them the status of gRPC.
+      if (!this.#awaitsTrailers) this.#refuseRest();
     });
     stream.on("close", () => {
       const isWhole = this.#isEnded && stream.rstCode === constants.NGHTTP2_NO_ERROR;

@@ -61,7 +61,8 @@ describe("plain TCP", () => {
     const { durationMs, ...entry } = await nextEntry();
     assert.ok(durationMs > 0);
     assert.deepEqual(entry, {
-      ...{ method: "TCP", host: "", path: "tcp:0", statusCode: 0, service: "db", instanceId: "b" },
+      ...{ method: "TCP", host: "", route: "tcp:0", path: "tcp:0", statusCode: 0 },
+      ...{ service: "db", instanceId: "b" },
       ...{ attemptCount: 2, requestBodyBytes: 4, responseBodyBytes: 5, outcome: "completed" },
       reason: "connect",
     });

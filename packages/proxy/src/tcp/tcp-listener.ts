@@ -169,14 +169,13 @@ export class TcpListener {
     const { limits, now } = this.#ports;
     const { record } = connection;
     record.outcome = "aborted";
-    instance.once("close", () => {
-      if (connection.socket.destroyed || instance.readableEnded) return;
-      record.outcome = "failed";
-      this.#failed(connection, "closed");
-    });
     connection.tunnel = new Tunnel(connection.socket, instance, now(), {
       idleTimeoutMs: limits.upgradeIdleTimeoutMs,
       record,
+      onBroken: () => {
+        record.outcome = "failed";
+        this.#failed(connection, "closed");
+      },
       onClosed: () => this.#release(connection, "success"),
     });
   }
@@ -210,9 +209,9 @@ export class TcpListener {
     const { metrics, accessLog, now } = this.#ports;
     metrics.end(record);
     if (accessLog === silentAccessLog) return;
-    const { serverName, startedAtMs, route, ...same } = record;
+    const { serverName, startedAtMs, ...same } = record;
     accessLog.write({
-      ...{ method: "TCP", host: serverName, path: route, statusCode: 0 },
+      ...{ method: "TCP", host: serverName, path: record.route, statusCode: 0 },
       ...same,
       durationMs: Math.round((now() - startedAtMs) * 1_000) / 1_000,
     });

@@ -71,10 +71,17 @@ export const ROUTE_SET_ROUTES: readonly RouteSpec[] = [
   },
 ];
 
+/** As the schema leaves it: the rest is checked by `readRoutes`. */
+interface RouteSetInput {
+  readonly routes: unknown;
+  readonly balancing?: unknown;
+  readonly note?: string;
+}
+
 async function put(call: Call, { port }: RestContext): Promise<Answer> {
   const address = addressOf(call);
-  const { routes: given, note } = call.body as { routes: unknown; note?: string };
-  const { routes, faults } = readRoutes(given, { allowsNamespace: false });
+  const { routes: given, balancing, note } = call.body as RouteSetInput;
+  const { routes, faults } = readRoutes(given, { balancing, allowsNamespace: false });
   const [first] = faults;
   if (first !== undefined) {
     const errors = faults.slice(0, PROBLEM_ERROR_COUNT_MAX).map((message) => {

@@ -20,6 +20,13 @@ export const routeSetInput = {
   required: ["routes"],
   properties: {
     routes: { type: "array", maxItems: ROUTE_COUNT_MAX, items: route },
+    balancing: {
+      type: "object",
+      description:
+        "Written into each route, member by member where the route's own balancing says nothing " +
+        "else. Times in milliseconds.",
+      examples: [{ instanceCallCountMax: 50 }],
+    },
     note,
   },
 } as const;
